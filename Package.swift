@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "refold",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2")
+    ],
+    targets: [
+        // The C libraries.
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+
+        // An executor whose jobs may block.
+        .target(name: "BlockingCalls", swiftSettings: settings),
+
+        // The two servers.
+        .target(
+            name: "Postgres",
+            dependencies: ["CPostgres", "BlockingCalls", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Redis",
+            dependencies: ["CHiredis", "BlockingCalls", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+
+        // The author's vocabulary, and the store that events come from.
+        .target(name: "Refold", dependencies: ["CSimdjson"], swiftSettings: settings),
+        .target(
+            name: "EventStore",
+            dependencies: ["Postgres", "Refold", .product(name: "Logging", package: "swift-log")],
+            resources: [.embedInCode("Schema")],
+            swiftSettings: settings
+        ),
+        .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
+
+        // Tests.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Postgres", "Redis"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "BlockingCallsTests", dependencies: ["BlockingCalls"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
+        .testTarget(
+            name: "EventStoreTests",
+            dependencies: ["EventStore", "Postgres", "TestSupport"],
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)
