@@ -1,1 +1,102 @@
 #pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A field of a JSON object: where its name and its value stand, as offsets from the start of the indexed bytes.
+///
+/// The name's bytes lie between its quotes. The value's bytes run from its first to its last character, quotes and
+/// brackets included, with no space around them. Nothing is decoded: a value is only ever judged when it is read.
+typedef struct {
+    /// `refold_hash` of the name after decoding its escapes.
+    uint64_t name_hash;
+    uint32_t name_offset;
+    /// The length in bytes, and `REFOLD_ESCAPED` when a backslash is among them.
+    uint32_t name_length;
+    uint32_t value_offset;
+    /// The length in bytes, and `REFOLD_ESCAPED` when the value is a string that needs `refold_unescape`.
+    uint32_t value_length;
+} RefoldField;
+
+enum { REFOLD_LENGTH_MASK = 0x7fffffff };
+#define REFOLD_ESCAPED 0x80000000u
+
+/// One JSON text of several in a buffer.
+typedef struct {
+    uint32_t offset;
+    uint32_t length;
+    /// Set by `refold_indexer_index`: the place of its first field among all fields, and their number;
+    /// `REFOLD_NOT_AN_OBJECT` or `REFOLD_MALFORMED` when there are none to speak of.
+    uint32_t first_field;
+    int32_t field_count;
+} RefoldDocument;
+
+enum { REFOLD_NOT_AN_OBJECT = -1, REFOLD_MALFORMED = -2 };
+
+/// Finds the fields of many small JSON objects. Holds memory that is used again from call to call.
+typedef struct RefoldIndexer RefoldIndexer;
+
+/// Returns null when memory is short.
+RefoldIndexer *refold_indexer_create(void);
+void refold_indexer_destroy(RefoldIndexer *indexer);
+
+/// Indexes `count` documents that lie in `json` in order, each followed by a newline.
+///
+/// simdjson finds the structural characters of a whole run of documents at once; only the outermost object of each is
+/// walked. Documents are expected to be valid JSON, as PostgreSQL has checked them; one that is not is marked
+/// `REFOLD_MALFORMED` where that shows, and never leads outside of its own bytes.
+/// Returns false when memory is short.
+bool refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
+
+/// The fields that the last call found, in order; valid until the next call.
+const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer);
+size_t refold_indexer_field_count(const RefoldIndexer *indexer);
+
+/// A hash of short byte strings: fast, well mixed, the same in every run.
+uint64_t refold_hash(const uint8_t *bytes, size_t count);
+
+/// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
+///
+/// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.
+ptrdiff_t refold_array_next(const uint8_t *array, size_t length, size_t *position, size_t *element);
+
+typedef enum {
+    REFOLD_TEXT_OK,
+    REFOLD_TEXT_HAS_NUL,
+    REFOLD_TEXT_HAS_LONE_SURROGATE,
+    REFOLD_TEXT_NOT_UTF8,
+    REFOLD_TEXT_MALFORMED,
+} RefoldTextStatus;
+
+/// Whether string contents are UTF-8 and stand for themselves: no escapes, no control characters.
+bool refold_is_plain(const uint8_t *text, size_t length);
+
+/// Decodes the escapes of the string contents `source` into `destination`, which has room for `length` bytes.
+RefoldTextStatus refold_unescape(const uint8_t *source, size_t length, uint8_t *destination, size_t *written);
+
+/// Whether the string contents `escaped`, decoded, are the bytes `plain`.
+bool refold_unescapes_to(const uint8_t *escaped, size_t length, const uint8_t *plain, size_t plain_length);
+
+typedef enum {
+    REFOLD_NUMBER_OK,
+    REFOLD_NUMBER_MALFORMED,
+    /// Not an integer: the exact decimal value has a fraction.
+    REFOLD_NUMBER_HAS_FRACTION,
+    /// Beyond ±2^53 as an integer, or beyond the largest double.
+    REFOLD_NUMBER_TOO_LARGE,
+} RefoldNumberStatus;
+
+/// The exact value of a JSON number that is an integer within ±2^53, however it is written (3.6e3 is 3600).
+RefoldNumberStatus refold_integer(const uint8_t *text, size_t length, int64_t *value);
+
+/// The double nearest to a JSON number; never -0, never infinite.
+RefoldNumberStatus refold_double(const uint8_t *text, size_t length, double *value);
+
+#ifdef __cplusplus
+}
+#endif

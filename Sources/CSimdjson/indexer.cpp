@@ -1,0 +1,235 @@
+#include "CSimdjson.h"
+#include "scanner.hpp"
+
+#include <simdjson.h>
+
+#include <memory>
+#include <new>
+#include <vector>
+
+using namespace refold;
+
+namespace {
+
+/// simdjson gets runs of documents up to this size, so that its index stays in the processor's cache and its memory is
+/// bounded (four bytes for each of these); a larger document is read byte by byte.
+constexpr size_t run_capacity = 256 * 1024;
+
+/// A name that cannot be decoded equals none that can be asked for.
+uint64_t hash_of_name(const uint8_t *name, size_t length, bool escaped) {
+    if (!escaped) return refold_hash(name, length);
+    std::vector<uint8_t> decoded(length);
+    size_t written = 0;
+    if (refold_unescape(name, length, decoded.data(), &written) != REFOLD_TEXT_OK) return 0;
+    return refold_hash(decoded.data(), written);
+}
+
+inline RefoldField make_field(
+    const uint8_t *json, size_t name, size_t name_end, size_t value, size_t value_end, bool may_escape
+) {
+    RefoldField field;
+    size_t name_length = name_end - name;
+    size_t value_length = value_end - value;
+    bool escaped = may_escape && has_backslash(json + name, name_length);
+    field.name_hash = hash_of_name(json + name, name_length, escaped);
+    field.name_offset = uint32_t(name);
+    field.name_length = uint32_t(name_length) | (escaped ? REFOLD_ESCAPED : 0);
+    field.value_offset = uint32_t(value);
+    escaped = may_escape && json[value] == '"' && has_backslash(json + value, value_length);
+    field.value_length = uint32_t(value_length) | (escaped ? REFOLD_ESCAPED : 0);
+    return field;
+}
+
+} // namespace
+
+struct RefoldIndexer {
+    std::unique_ptr<simdjson::internal::dom_parser_implementation> structure;
+    std::vector<RefoldField> fields;
+
+    bool prepare();
+    void index_run(const uint8_t *json, RefoldDocument *documents, size_t count);
+    bool walk(const uint8_t *json, size_t base, RefoldDocument &document, const uint32_t *&next);
+    void scan(const uint8_t *json, RefoldDocument &document);
+};
+
+bool RefoldIndexer::prepare() {
+    // A depth of 1: only `parse` needs the stack, and it is never called.
+    return simdjson::get_active_implementation()->create_dom_parser_implementation(run_capacity, 1, structure)
+        == simdjson::SUCCESS;
+}
+
+/// Indexes documents that together lie within `run_capacity` bytes.
+void RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, size_t count) {
+    size_t base = documents[0].offset;
+    size_t length = documents[count - 1].offset + documents[count - 1].length - base;
+    // Valid documents next to each other have the structure that each has alone. One with an open string takes the
+    // newline behind it into that string, which simdjson reports: then each document is read on its own.
+    if (structure->stage1(json + base, length, simdjson::stage1_mode::regular) != simdjson::SUCCESS) {
+        for (size_t i = 0; i < count; i++) scan(json, documents[i]);
+        return;
+    }
+    // Behind the last structural character, one that is in no document.
+    structure->structural_indexes[structure->n_structural_indexes] = uint32_t(length);
+    const uint32_t *next = structure->structural_indexes.get();
+    for (size_t i = 0; i < count; i++) {
+        size_t before = fields.size();
+        if (!walk(json, base, documents[i], next)) {
+            fields.resize(before);
+            scan(json, documents[i]);
+            size_t end = documents[i].offset + documents[i].length - base;
+            while (*next < end) next++;
+        }
+    }
+}
+
+/// Follows the structural characters of one document; false when they are not those of an object, and only of one.
+bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &document, const uint32_t *&next) {
+    const uint8_t *text = json + base;
+    const uint32_t *at = next;
+    const size_t end = document.offset + document.length - base;
+    const size_t first_field = fields.size();
+    // Each step stops at the first position that is not within the document.
+    if (*at >= end || text[*at] != '{') return false;
+    at++;
+    if (*at >= end) return false;
+    const bool may_escape = has_backslash(json + document.offset, document.length);
+    if (text[*at] == '}') {
+        at++;
+    } else {
+        for (;;) {
+            // name
+            if (*at >= end || text[*at] != '"') return false;
+            size_t name = *at + 1;
+            at++;
+            if (*at >= end || text[*at] != ':') return false;
+            size_t name_end = *at - 1;
+            while (is_space(text[name_end])) name_end--;
+            if (name_end < name || text[name_end] != '"') return false;
+            at++;
+            // value
+            if (*at >= end) return false;
+            size_t value = *at;
+            size_t value_end;
+            uint8_t c = text[value];
+            if (c == '{' || c == '[') {
+                size_t depth = 1;
+                do {
+                    at++;
+                    if (*at >= end) return false;
+                    uint8_t inner = text[*at];
+                    depth += (inner == '{') | (inner == '[');
+                    depth -= (inner == '}') | (inner == ']');
+                } while (depth != 0);
+                value_end = *at + 1;
+                at++;
+            } else {
+                at++;
+                if (*at >= end) return false;
+                value_end = *at;
+                while (is_space(text[value_end - 1])) value_end--;
+                if (value_end <= value) return false;
+            }
+            fields.push_back(make_field(json, base + name, base + name_end, base + value, base + value_end, may_escape));
+            if (*at >= end) return false;
+            uint8_t separator = text[*at];
+            at++;
+            if (separator == ',') continue;
+            if (separator == '}') break;
+            return false;
+        }
+    }
+    if (*at < end) return false;
+    document.first_field = uint32_t(first_field);
+    document.field_count = int32_t(fields.size() - first_field);
+    next = at;
+    return true;
+}
+
+/// The same byte by byte, for any document.
+void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
+    size_t at = document.offset;
+    const size_t end = at + document.length;
+    document.first_field = uint32_t(fields.size());
+    document.field_count = REFOLD_MALFORMED;
+    at = skip_space(json, at, end);
+    if (at == end) return;
+    if (json[at] != '{') {
+        document.field_count = REFOLD_NOT_AN_OBJECT;
+        return;
+    }
+    const size_t first_field = fields.size();
+    auto give_up = [&] { fields.resize(first_field); };
+    at = skip_space(json, at + 1, end);
+    if (at < end && json[at] == '}') {
+        at++;
+    } else {
+        for (;;) {
+            if (at >= end || json[at] != '"') return give_up();
+            size_t name = at + 1;
+            at = skip_string(json, at, end);
+            if (at == failure) return give_up();
+            size_t name_end = at - 1;
+            at = skip_space(json, at, end);
+            if (at >= end || json[at] != ':') return give_up();
+            size_t value = skip_space(json, at + 1, end);
+            at = skip_value(json, value, end);
+            if (at == failure) return give_up();
+            fields.push_back(make_field(json, name, name_end, value, at, true));
+            // simdjson has not judged this text: have it judged where it is read.
+            if (json[value] == '"' && !refold_is_plain(json + value + 1, at - value - 2)) {
+                fields.back().value_length |= REFOLD_ESCAPED;
+            }
+            at = skip_space(json, at, end);
+            if (at >= end) return give_up();
+            uint8_t separator = json[at];
+            at = skip_space(json, at + 1, end);
+            if (separator == ',') continue;
+            if (separator == '}') break;
+            return give_up();
+        }
+    }
+    if (skip_space(json, at, end) != end) return give_up();
+    document.field_count = int32_t(fields.size() - first_field);
+}
+
+extern "C" RefoldIndexer *refold_indexer_create(void) {
+    auto *indexer = new (std::nothrow) RefoldIndexer;
+    if (indexer && !indexer->prepare()) {
+        delete indexer;
+        return nullptr;
+    }
+    return indexer;
+}
+
+extern "C" void refold_indexer_destroy(RefoldIndexer *indexer) { delete indexer; }
+
+extern "C" bool refold_indexer_index(
+    RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count
+) {
+    try {
+        indexer->fields.clear();
+        size_t first = 0;
+        while (first < count) {
+            if (documents[first].length > run_capacity) {
+                indexer->scan(json, documents[first]);
+                first++;
+                continue;
+            }
+            size_t behind = first + 1;
+            while (behind < count
+                   && size_t(documents[behind].offset) + documents[behind].length - documents[first].offset
+                       <= run_capacity) {
+                behind++;
+            }
+            indexer->index_run(json, documents + first, behind - first);
+            first = behind;
+        }
+        return true;
+    } catch (const std::bad_alloc &) {
+        return false;
+    }
+}
+
+extern "C" const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer) { return indexer->fields.data(); }
+
+extern "C" size_t refold_indexer_field_count(const RefoldIndexer *indexer) { return indexer->fields.size(); }

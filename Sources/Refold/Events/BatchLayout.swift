@@ -1,0 +1,94 @@
+internal import CSimdjson
+
+/// How a batch lies in its memory: this header, then four regions that it points into.
+///
+/// All of it is written by `EventBatchBuilder.finish` and never after. The pointers lead into the same memory, so they
+/// are good for as long as its `Bytes` live.
+struct BatchLayout {
+    var events: UnsafePointer<EventRecord>
+    var documents: UnsafePointer<RefoldDocument>
+    var fields: UnsafePointer<RefoldField>
+    /// The payloads' and the metadata's JSON.
+    var json: UnsafePointer<UInt8>
+    /// Names of undeclared types, and stream ids.
+    var names: UnsafePointer<UInt8>
+    var eventCount: Int
+}
+
+/// One event of a batch, fixed in size.
+struct EventRecord {
+    /// In `document`: the store has NULL there, or nobody asked for it.
+    static let none: Int32 = -1
+    /// In `timestamp`: the store has NULL there. No timestamp of PostgreSQL has this value.
+    static let noTimestamp = Int64.min + 1
+
+    var position: Int64
+    var timestamp: Int64
+    /// The id of the declared type, or `none`.
+    var type: Int32
+    var payload: Int32
+    var metadata: Int32
+    var typeNameLength: UInt32 = 0
+    var typeNameOffset: UInt32 = 0
+    var streamIDOffset: UInt32 = 0
+    /// The length, or -1 when there is none.
+    var streamIDLength: Int32 = -1
+}
+
+extension Bytes {
+    var layout: UnsafePointer<BatchLayout> {
+        UnsafePointer(address.assumingMemoryBound(to: BatchLayout.self))
+    }
+}
+
+extension Bytes {
+    /// The memory of one batch, filled.
+    static func batch(
+        of events: [EventRecord],
+        documents: [RefoldDocument],
+        fields: UnsafeBufferPointer<RefoldField>,
+        json: [UInt8],
+        names: [UInt8]
+    ) -> Bytes {
+        // Every region but the last two has a size that is a multiple of 8 or stands behind those that are.
+        let eventsOffset = MemoryLayout<BatchLayout>.stride
+        let fieldsOffset = eventsOffset + events.count * MemoryLayout<EventRecord>.stride
+        let documentsOffset = fieldsOffset + fields.count * MemoryLayout<RefoldField>.stride
+        let jsonOffset = documentsOffset + documents.count * MemoryLayout<RefoldDocument>.stride
+        let namesOffset = jsonOffset + json.count
+        let storage = Bytes(count: namesOffset + names.count)
+        let start = storage.address
+
+        let eventsStart = (start + eventsOffset).bindMemory(to: EventRecord.self, capacity: events.count)
+        events.withUnsafeBufferPointer { eventsStart.initialize(from: $0) }
+        let fieldsStart = (start + fieldsOffset).bindMemory(to: RefoldField.self, capacity: fields.count)
+        fieldsStart.initialize(from: fields)
+        let documentsStart = (start + documentsOffset).bindMemory(to: RefoldDocument.self, capacity: documents.count)
+        documents.withUnsafeBufferPointer { documentsStart.initialize(from: $0) }
+        let jsonStart = (start + jsonOffset).bindMemory(to: UInt8.self, capacity: json.count)
+        json.withUnsafeBufferPointer { jsonStart.initialize(from: $0) }
+        let namesStart = (start + namesOffset).bindMemory(to: UInt8.self, capacity: names.count)
+        names.withUnsafeBufferPointer { namesStart.initialize(from: $0) }
+
+        start.bindMemory(to: BatchLayout.self, capacity: 1).initialize(
+            to: BatchLayout(
+                events: eventsStart,
+                documents: documentsStart,
+                fields: fieldsStart,
+                json: jsonStart,
+                names: namesStart,
+                eventCount: events.count
+            )
+        )
+        return storage
+    }
+}
+
+extension UnsafeMutablePointer {
+    /// Copies all of `source`, which may be empty and have no address.
+    fileprivate func initialize(from source: UnsafeBufferPointer<Pointee>) {
+        if let address = source.baseAddress {
+            initialize(from: address, count: source.count)
+        }
+    }
+}

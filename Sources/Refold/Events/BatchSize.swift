@@ -1,0 +1,29 @@
+/// How many events are read and dispatched together: from 1 to 10,000, and 100 unless set.
+public struct BatchSize: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The sizes there are.
+    public static let range = 1...10_000
+
+    public static let `default` = BatchSize(unchecked: 100)
+
+    public let count: Int
+
+    /// - Throws: `InvalidValue` when the count is not within `range`.
+    public init(_ count: Int) throws(InvalidValue) {
+        guard Self.range.contains(count) else {
+            throw InvalidValue("batch size", String(count), expected: "a number of events from 1 to 10000")
+        }
+        self.count = count
+    }
+
+    private init(unchecked count: Int) {
+        self.count = count
+    }
+
+    public static func < (lhs: BatchSize, rhs: BatchSize) -> Bool {
+        lhs.count < rhs.count
+    }
+
+    public var description: String {
+        String(count)
+    }
+}

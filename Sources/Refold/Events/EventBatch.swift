@@ -1,0 +1,36 @@
+/// Events in the order of their positions, read together and dispatched together.
+///
+/// Immutable, and one piece of memory for all of them: an event, a payload and a text read from it are references into
+/// it. At most `BatchSize` events; never empty when it comes from a reader.
+public struct EventBatch: Sendable, RandomAccessCollection {
+    let storage: Bytes
+    public let count: Int
+
+    init(storage: Bytes) {
+        self.storage = storage
+        count = storage.layout.pointee.eventCount
+    }
+
+    public var startIndex: Int {
+        0
+    }
+
+    public var endIndex: Int {
+        count
+    }
+
+    public subscript(index: Int) -> Event {
+        precondition(index >= 0 && index < count, "an event's place in its batch is from 0 to \(count - 1)")
+        return Event(storage: storage, index: Int32(truncatingIfNeeded: index))
+    }
+
+    /// The position of the first event; the batch is not empty.
+    public var firstPosition: GlobalPosition {
+        self[0].position
+    }
+
+    /// The position of the last event; the batch is not empty.
+    public var lastPosition: GlobalPosition {
+        self[count - 1].position
+    }
+}

@@ -1,0 +1,128 @@
+internal import CSimdjson
+
+/// Builds batches from what a store returns: one builder, any number of batches, one after another.
+///
+/// Payloads are copied as they are appended and indexed together in `finish`, each once, whoever reads it later. Those
+/// of undeclared types are not even copied.
+package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
+    // `@unchecked Sendable`: the indexer belongs to this builder alone, which cannot be copied, and is used only by
+    // its mutating methods.
+    private let indexer: OpaquePointer
+    private let types: EventTypeCatalog
+    private let reads: EventColumns
+
+    private var events: [EventRecord] = []
+    private var documents: [RefoldDocument] = []
+    private var json: [UInt8] = []
+    private var names: [UInt8] = []
+
+    /// - Parameters:
+    ///   - types: the types whose payloads are kept.
+    ///   - reads: the columns that are kept; others are dropped when they are appended.
+    package init(types: EventTypeCatalog, reads: EventColumns = []) {
+        guard let indexer = refold_indexer_create() else {
+            preconditionFailure("no memory for a JSON indexer")
+        }
+        self.indexer = indexer
+        self.types = types
+        self.reads = reads
+    }
+
+    deinit {
+        refold_indexer_destroy(indexer)
+    }
+
+    /// The number of events appended since the last `finish`.
+    package var count: Int {
+        events.count
+    }
+
+    /// The bytes held for them. A caller finishes the batch early when this passes some MiB, so that memory is bounded
+    /// by bytes and not only by a count of events; it must stay below 1 GiB before an append.
+    package var byteCount: Int {
+        json.count + names.count
+    }
+
+    /// Adds the event at the next position.
+    ///
+    /// - Parameters:
+    ///   - type: the name's UTF-8.
+    ///   - timestamp: PostgreSQL's microseconds, or nil for NULL.
+    ///   - payload: JSON text, without the version byte that `jsonb` is sent with; nil for NULL.
+    ///   - metadata: the same.
+    package mutating func append(
+        position: Int64,
+        type: UnsafeRawBufferPointer,
+        timestamp: Int64?,
+        payload: UnsafeRawBufferPointer?,
+        metadata: UnsafeRawBufferPointer? = nil,
+        streamID: UnsafeRawBufferPointer? = nil
+    ) {
+        var event = EventRecord(
+            position: position,
+            timestamp: timestamp ?? EventRecord.noTimestamp,
+            type: EventRecord.none,
+            payload: EventRecord.none,
+            metadata: EventRecord.none
+        )
+        if let declared = types[name: type] {
+            event.type = declared.id
+            if let payload {
+                event.payload = appendDocument(payload)
+            }
+            if reads.contains(.metadata), let metadata {
+                event.metadata = appendDocument(metadata)
+            }
+        } else {
+            event.typeNameOffset = UInt32(names.count)
+            event.typeNameLength = UInt32(type.count)
+            names.append(contentsOf: type)
+        }
+        if reads.contains(.streamID), let streamID {
+            event.streamIDOffset = UInt32(names.count)
+            event.streamIDLength = Int32(streamID.count)
+            names.append(contentsOf: streamID)
+        }
+        events.append(event)
+    }
+
+    private mutating func appendDocument(_ text: UnsafeRawBufferPointer) -> Int32 {
+        documents.append(
+            RefoldDocument(offset: UInt32(json.count), length: UInt32(text.count), first_field: 0, field_count: 0)
+        )
+        json.append(contentsOf: text)
+        json.append(UInt8(ascii: "\n"))
+        return Int32(documents.count - 1)
+    }
+
+    /// The batch of all events appended since the last time.
+    package mutating func finish() -> EventBatch {
+        // simdjson may read, but never uses, up to this many bytes behind the last document.
+        json.reserveCapacity(json.count + 64)
+        let indexed = documents.withUnsafeMutableBufferPointer { documents in
+            json.withUnsafeBufferPointer { json in
+                refold_indexer_index(indexer, json.baseAddress, documents.baseAddress, documents.count)
+            }
+        }
+        precondition(indexed, "no memory for the fields of a batch")
+        let fields = UnsafeBufferPointer(
+            start: refold_indexer_fields(indexer),
+            count: refold_indexer_field_count(indexer)
+        )
+        let storage = Bytes.batch(of: events, documents: documents, fields: fields, json: json, names: names)
+        events.removeAll(keepingCapacity: true)
+        documents.removeAll(keepingCapacity: true)
+        json.removeAll(keepingCapacity: json.capacity <= Self.keptCapacity)
+        names.removeAll(keepingCapacity: names.capacity <= Self.keptCapacity)
+        return EventBatch(storage: storage)
+    }
+
+    /// An object by itself.
+    mutating func object(_ text: UnsafeRawBufferPointer) -> Payload {
+        let document = appendDocument(text)
+        return Payload(storage: finish().storage, document: document)
+    }
+
+    /// Buffers that one huge payload made larger than this are given back.
+    private static let keptCapacity = 4 * 1024 * 1024
+}

@@ -1,0 +1,13 @@
+/// What a reader fetches beyond position, type, timestamp and payload.
+public struct EventColumns: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// `Event.metadata`.
+    public static let metadata = EventColumns(rawValue: 1 << 0)
+    /// `Event.streamID`.
+    public static let streamID = EventColumns(rawValue: 1 << 1)
+}

@@ -1,0 +1,119 @@
+internal import CSimdjson
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// An immutable piece of UTF-8, compared byte by byte.
+///
+/// A text read from a payload borrows the bytes of the batch that the event came in, without a copy, and keeps that
+/// whole batch in memory: who stores texts for longer than the batch takes stores `owned()` ones. Unlike `String`, two
+/// texts are equal only when their bytes are, and they sort by code point, as PostgreSQL's `"C"` collation does.
+public struct Text: @unchecked Sendable {
+    // `@unchecked Sendable`: the bytes are never written after `storage` was made, and `storage` keeps them alive;
+    // without one they are a literal's, which live as long as the program.
+    @usableFromInline let storage: Bytes?
+    @usableFromInline let start: UnsafePointer<UInt8>
+
+    /// The number of UTF-8 bytes.
+    public let count: Int
+
+    /// Borrows bytes that are valid UTF-8 from the storage that holds them, or from a literal.
+    init(borrowing start: UnsafePointer<UInt8>, count: Int, from storage: Bytes?) {
+        self.storage = storage
+        self.start = start
+        self.count = count
+    }
+
+    /// Copies bytes that are valid UTF-8.
+    package init(copying bytes: UnsafeRawBufferPointer) {
+        let storage = Bytes(count: bytes.count)
+        if let source = bytes.baseAddress {
+            storage.address.copyMemory(from: source, byteCount: bytes.count)
+        }
+        self.init(
+            borrowing: UnsafePointer(storage.address.assumingMemoryBound(to: UInt8.self)),
+            count: bytes.count,
+            from: storage
+        )
+    }
+
+    public init(_ string: String) {
+        var string = string
+        self = string.withUTF8 { Text(copying: UnsafeRawBufferPointer($0)) }
+    }
+
+    public static let empty: Text = ""
+
+    @inlinable
+    public var isEmpty: Bool {
+        count == 0
+    }
+
+    /// The same text with bytes of its own, which keeps no batch in memory.
+    public func owned() -> Text {
+        withBytes { Text(copying: $0) }
+    }
+
+    /// Lends the bytes; the pointer must not leave the closure.
+    @inlinable
+    package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+        let result = try body(UnsafeRawBufferPointer(start: start, count: count))
+        extendLifetime(storage)
+        return result
+    }
+
+    /// A hash of the bytes that is cheap, well mixed and the same in every run; `Hasher` is neither.
+    package var stableHash: UInt64 {
+        withBytes { bytes in
+            refold_hash(start, bytes.count)
+        }
+    }
+}
+
+extension Text: Hashable, Comparable {
+    public static func == (lhs: Text, rhs: Text) -> Bool {
+        guard lhs.count == rhs.count else {
+            return false
+        }
+        let same = lhs.start == rhs.start || memcmp(lhs.start, rhs.start, lhs.count) == 0
+        extendLifetime(lhs.storage)
+        extendLifetime(rhs.storage)
+        return same
+    }
+
+    /// Whether it comes first by UTF-8 bytes, which is the order of code points.
+    public static func < (lhs: Text, rhs: Text) -> Bool {
+        let order = memcmp(lhs.start, rhs.start, min(lhs.count, rhs.count))
+        extendLifetime(lhs.storage)
+        extendLifetime(rhs.storage)
+        return order < 0 || (order == 0 && lhs.count < rhs.count)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(stableHash)
+    }
+}
+
+extension Text: ExpressibleByStringLiteral {
+    /// A text written in code, which needs no memory of its own.
+    public init(stringLiteral value: StaticString) {
+        guard value.hasPointerRepresentation else {
+            self.init(String(value.unicodeScalar))
+            return
+        }
+        self.init(borrowing: value.utf8Start, count: value.utf8CodeUnitCount, from: nil)
+    }
+}
+
+extension Text: CustomStringConvertible {
+    public var description: String {
+        String(self)
+    }
+}
+
+extension String {
+    public init(_ text: Text) {
+        self = text.withBytes { String(decoding: $0, as: UTF8.self) }
+    }
+}

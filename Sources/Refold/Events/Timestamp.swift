@@ -1,0 +1,75 @@
+/// A moment, in microseconds since 2000-01-01T00:00:00Z, as PostgreSQL keeps it.
+///
+/// PostgreSQL's `infinity` and `-infinity` are the two ends of the range; `isFinite` tells them apart.
+public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
+    /// Microseconds since 2000-01-01T00:00:00Z.
+    public let rawValue: Int64
+
+    @inlinable
+    public init(rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    @inlinable
+    public init(microseconds: Int64) {
+        rawValue = microseconds
+    }
+
+    /// The epoch: 2000-01-01T00:00:00Z.
+    public static let epoch = Timestamp(microseconds: 0)
+    /// PostgreSQL's `infinity`.
+    public static let infinity = Timestamp(microseconds: .max)
+    /// PostgreSQL's `-infinity`.
+    public static let negativeInfinity = Timestamp(microseconds: .min)
+
+    @inlinable
+    public var isFinite: Bool {
+        rawValue != .max && rawValue != .min
+    }
+
+    @inlinable
+    public static func < (lhs: Timestamp, rhs: Timestamp) -> Bool {
+        lhs.rawValue < rhs.rawValue
+    }
+}
+
+// MARK: Arithmetic
+
+extension Timestamp {
+    /// The seconds from `other` to this moment, negative when it is the earlier one.
+    ///
+    /// Exact to the microsecond within 285 years; beyond, to the precision of a `Double`.
+    public func seconds(since other: Timestamp) -> Double {
+        let (difference, overflow) = rawValue.subtractingReportingOverflow(other.rawValue)
+        return overflow ? (Double(rawValue) - Double(other.rawValue)) / 1e6 : Double(difference) / 1e6
+    }
+
+    /// The time from the right moment to the left one.
+    public static func - (lhs: Timestamp, rhs: Timestamp) -> Duration {
+        .microseconds(lhs.rawValue) - .microseconds(rhs.rawValue)
+    }
+
+    /// The moment `rhs` later, to the microsecond below. Infinity stays what it is.
+    ///
+    /// - Throws: `EventRefusal` with code `overflow` beyond the range of timestamps.
+    public static func + (lhs: Timestamp, rhs: Duration) throws(EventRefusal) -> Timestamp {
+        guard lhs.isFinite else {
+            return lhs
+        }
+        let (seconds, attoseconds) = rhs.components
+        let (whole, tooLong) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        // Both parts have the sign of the duration; division rounds towards zero, which is up for a negative one.
+        let fraction = attoseconds / 1_000_000_000_000 - (attoseconds % 1_000_000_000_000 < 0 ? 1 : 0)
+        let (offset, tooLongWithFraction) = whole.addingReportingOverflow(fraction)
+        let (sum, beyond) = lhs.rawValue.addingReportingOverflow(offset)
+        guard !tooLong, !tooLongWithFraction, !beyond, sum != .max, sum != .min else {
+            throw EventRefusal(.overflow, "a time is beyond the range of timestamps")
+        }
+        return Timestamp(microseconds: sum)
+    }
+
+    /// The moment `rhs` earlier; see `+`.
+    public static func - (lhs: Timestamp, rhs: Duration) throws(EventRefusal) -> Timestamp {
+        try lhs + (.zero - rhs)
+    }
+}
