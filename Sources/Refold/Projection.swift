@@ -1,0 +1,40 @@
+/// Turns events into the rows of a read model.
+///
+/// A projection is a value that states its name, its version, the event types it takes and the tables it owns, and one
+/// pure function that applies one event to rows: no clock, no randomness, no input or output. Time is the event's
+/// timestamp. The same function serves tailing and rebuilds, so both give the same rows.
+///
+/// The engine guarantees:
+/// - **Order.** Events come one at a time, in the order of their global positions.
+/// - **Exactly once.** The rows an event changed and the checkpoint that passes it are committed in one transaction.
+/// - **All or nothing.** When `apply` throws, everything the event had changed is undone. A thrown error refuses the
+///   event: by the projection's policy it is set aside as a dead letter, or the projection stops there.
+///
+/// A row that is not in memory makes ``Rows`` throw; let that error pass. The engine then loads the row and applies the
+/// event again, so `apply` may run more than once for an event, always from the same rows.
+public protocol Projection: Sendable {
+    /// The name that operators, checkpoints and cache keys use.
+    var name: ProjectionName { get }
+
+    /// To be raised whenever `apply` would give other rows for the same events; the next rebuild then takes over.
+    var version: Int { get }
+
+    /// The types of event that reach `apply`; others pass by.
+    var eventTypes: [EventType] { get }
+
+    /// The tables the projection owns. It can reach no others.
+    var model: ReadModel { get }
+
+    /// Settings that change the rows `apply` gives, such as a half-life. They are part of a generation's identity.
+    var settings: [String: String] { get }
+
+    /// Applies one event to the rows.
+    ///
+    /// - Throws: ``EventRefusal`` or any other error refuses the event.
+    func apply(_ event: Event, to rows: Rows) throws
+}
+
+extension Projection {
+    /// No settings.
+    public var settings: [String: String] { [:] }
+}

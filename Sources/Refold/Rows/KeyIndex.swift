@@ -1,0 +1,89 @@
+internal import Glibc
+
+/// Finds records by key: open addressing with linear probing, removal by shifting back.
+///
+/// Owns its slots; the records belong to the ``TableMemory``. Confined to the ``Rows`` it is part of.
+struct KeyIndex: ~Copyable {
+    /// The upper half of the hash is kept beside the record, so that most probes touch no record.
+    private struct Slot {
+        var record: Record?
+        var hash: UInt64
+    }
+
+    private var slots: UnsafeMutablePointer<Slot>
+    private var mask: Int
+    private(set) var count = 0
+
+    init() {
+        mask = 63
+        slots = Self.allocate(64)
+    }
+
+    deinit { slots.deallocate() }
+
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Slot> {
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        slots.initialize(repeating: Slot(record: nil, hash: 0), count: capacity)
+        return slots
+    }
+
+    /// Memory of one entry at the usual load, two slots of 16 bytes.
+    static let bytesPerRecord = 2 * MemoryLayout<Slot>.stride
+
+    @inline(__always)
+    func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Record? {
+        var index = Int(truncatingIfNeeded: hash) & mask
+        while let record = slots[index].record {
+            if slots[index].hash == hash, record.blob(RecordHeader.key).equals(key) { return record }
+            index = (index + 1) & mask
+        }
+        return nil
+    }
+
+    /// Adds a record whose key is not there yet.
+    mutating func insert(_ record: Record) {
+        if (count + 1) * 3 > (mask + 1) * 2 { grow() }
+        place(Slot(record: record, hash: record.hashWord))
+        count += 1
+    }
+
+    mutating func remove(_ record: Record) {
+        var hole = Int(truncatingIfNeeded: record.hashWord) & mask
+        while slots[hole].record != record { hole = (hole + 1) & mask }
+        var next = (hole + 1) & mask
+        while slots[next].record != nil {
+            let home = Int(truncatingIfNeeded: slots[next].hash) & mask
+            // The entry may move into the hole unless its home lies cyclically behind it.
+            if (next - home) & mask >= (next - hole) & mask {
+                slots[hole] = slots[next]
+                hole = next
+            }
+            next = (next + 1) & mask
+        }
+        slots[hole] = Slot(record: nil, hash: 0)
+        count -= 1
+    }
+
+    func forEach(_ body: (Record) throws -> Void) rethrows {
+        for index in 0...mask {
+            if let record = slots[index].record { try body(record) }
+        }
+    }
+
+    private mutating func place(_ slot: Slot) {
+        var index = Int(truncatingIfNeeded: slot.hash) & mask
+        while slots[index].record != nil { index = (index + 1) & mask }
+        slots[index] = slot
+    }
+
+    private mutating func grow() {
+        let old = slots
+        let oldCapacity = mask + 1
+        mask = oldCapacity * 2 - 1
+        slots = Self.allocate(mask + 1)
+        for index in 0..<oldCapacity where old[index].record != nil {
+            place(old[index])
+        }
+        old.deallocate()
+    }
+}

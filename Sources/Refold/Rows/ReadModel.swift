@@ -1,0 +1,113 @@
+/// The tables that one projection owns.
+///
+/// A projection builds its model once, in its initialiser:
+///
+///     var model = ReadModel()
+///     scores = model.addTable("trending_score", key: .text("content_id"))
+///     genre = model.addColumn("genre", to: scores)          // Column<Text?>
+///     score = model.addColumn("score", to: scores)          // Column<Double>
+public struct ReadModel: Sendable, Hashable {
+    /// The tables in the order they were added.
+    public private(set) var tables: [TableDefinition] = []
+
+    /// A model without tables.
+    public init() {}
+
+    /// Adds a table with its key.
+    ///
+    /// - Parameters:
+    ///   - name: the table's name, unique in the database; readers see the view `read_models.<name>`.
+    ///   - key: one or more columns that identify a row, in the order of the primary key.
+    ///   - isPublic: whether readers get a view; tables that a projection needs for itself have none.
+    public mutating func addTable(_ name: String, key: KeyColumn..., isPublic: Bool = true) -> Table {
+        precondition(!key.isEmpty, "table \(name) needs a key")
+        precondition(!tables.contains { $0.name == name }, "table \(name) is there twice")
+        tables.append(TableDefinition(name: name, key: key, columns: [], isPublic: isPublic))
+        return Table(index: tables.count - 1, name: name)
+    }
+
+    /// Adds a column after the ones already there; its type is the handle's.
+    ///
+    /// A row that is inserted starts with null where the column may be null, else with 0, false, the empty text or the
+    /// empty collection. At most 64 columns a table.
+    ///
+    /// - Parameter isPublic: whether the view shows the column; others are the projection's own.
+    public mutating func addColumn<Value: ColumnValue>(
+        _ name: String,
+        to table: Table,
+        isPublic: Bool = true
+    ) -> Column<Value> {
+        var definition = tables[table.index]
+        precondition(definition.columns.count < 64, "table \(table.name) has more than 64 columns")
+        precondition(
+            !definition.columns.contains { $0.name == name } && !definition.key.contains { $0.name == name },
+            "column \(name) is there twice in table \(table.name)"
+        )
+        let column = Column<Value>(
+            table: table.index,
+            offset: definition.recordBytes,
+            nullBit: 1 << UInt64(definition.columns.count)
+        )
+        definition.columns.append(
+            ColumnDefinition(
+                name: name,
+                type: Value.columnType,
+                isNullable: Value.isNullable,
+                isPublic: isPublic,
+                offset: definition.recordBytes
+            )
+        )
+        tables[table.index] = definition
+        return column
+    }
+}
+
+/// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``.
+public struct Table: Sendable, Hashable {
+    let index: Int
+    /// The table's name.
+    public let name: String
+}
+
+/// A column of a key.
+public struct KeyColumn: Sendable, Hashable {
+    /// The column's name.
+    public let name: String
+    /// `.text` or `.integer`.
+    public let type: ColumnType
+
+    /// A key column of type `text`.
+    public static func text(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .text) }
+    /// A key column of type `bigint`.
+    public static func integer(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .integer) }
+}
+
+/// A table as its projection states it.
+public struct TableDefinition: Sendable, Hashable {
+    /// The table's name.
+    public let name: String
+    /// The columns of the primary key, in order.
+    public let key: [KeyColumn]
+    /// The other columns, in order.
+    public internal(set) var columns: [ColumnDefinition]
+    /// Whether readers get a view of it.
+    public let isPublic: Bool
+
+    /// Bytes of one record in memory: the header, then the cells.
+    var recordBytes: Int {
+        columns.reduce(RecordHeader.bytes) { $0 + $1.type.words * 8 }
+    }
+}
+
+/// A column as its projection states it.
+public struct ColumnDefinition: Sendable, Hashable {
+    /// The column's name.
+    public let name: String
+    /// What it holds.
+    public let type: ColumnType
+    /// Whether it may be null.
+    public let isNullable: Bool
+    /// Whether the view shows it.
+    public let isPublic: Bool
+    let offset: Int
+}

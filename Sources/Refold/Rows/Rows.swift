@@ -1,0 +1,189 @@
+/// The rows of a projection's tables, as if all of them were in memory.
+///
+/// Rows are reached by key. One that is not in memory makes the look-up throw; the engine loads it and applies the
+/// event again. Confined to one task at a time.
+public final class Rows {
+    package let memories: [TableMemory]
+    let undo = UndoLog()
+    /// Keys that the pass in hand looked for and did not find, by table.
+    package private(set) var missingKeys: [Set<EncodedKey>]
+    private var eventMissed = false
+    /// Records whose content is unknown for the rest of the pass, because an event that changes them missed a row.
+    private var unknown: Set<UnsafeMutableRawPointer> = []
+    private var keyBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 8)
+    private var stamp: UInt32 = 0
+
+    /// - Parameter isComplete: the tables are empty, so what is not in memory does not exist.
+    package init(_ model: ReadModel, isComplete: Bool) {
+        let undo = undo
+        memories = model.tables.enumerated().map {
+            TableMemory($1, tableIndex: $0, undo: undo, isComplete: isComplete)
+        }
+        missingKeys = model.tables.map { _ in [] }
+    }
+
+    deinit { keyBuffer.deallocate() }
+
+    // MARK: For projections
+
+    /// The row with a text key, or nil when there is none.
+    public func find(_ table: Table, _ key: Text) throws -> Row? {
+        let memory = memory(of: table)
+        return try key.withBytes { try row(memory, record(memory, $0)) }
+    }
+
+    /// The row with an integer key, or nil when there is none.
+    public func find(_ table: Table, _ key: Int64) throws -> Row? {
+        let memory = memory(of: table)
+        return try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0)) }
+    }
+
+    /// The row with a key of a text and an integer, or nil when there is none.
+    public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
+        let memory = memory(of: table)
+        return try row(memory, record(memory, encode(key, part)))
+    }
+
+    /// The row with a text key; when there is none it is inserted, every column null or empty.
+    public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
+        let memory = memory(of: table)
+        return try key.withBytes { try findOrInsert(memory, $0) }
+    }
+
+    /// The row with an integer key; when there is none it is inserted, every column null or empty.
+    public func findOrInsert(_ table: Table, _ key: Int64) throws -> Row {
+        let memory = memory(of: table)
+        return try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
+    }
+
+    /// The row with a key of a text and an integer; when there is none it is inserted, every column null or empty.
+    public func findOrInsert(_ table: Table, _ key: Text, _ part: Int64) throws -> Row {
+        let memory = memory(of: table)
+        return try findOrInsert(memory, encode(key, part))
+    }
+
+    @inline(__always)
+    private func memory(of table: Table) -> TableMemory {
+        let memory = memories[table.index]
+        assert(memory.definition.name == table.name, "table \(table.name) belongs to another projection")
+        return memory
+    }
+
+    private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Row {
+        let record = try record(memory, key) ?? memory.makeRecord(key, hash: keyHash(key))
+        if !record.flags.contains(.present) { memory.insert(record) }
+        return Row(record: record, memory: memory)
+    }
+
+    @inline(__always)
+    private func row(_ memory: TableMemory, _ record: Record?) -> Row? {
+        guard let record, record.flags.contains(.present) else { return nil }
+        return Row(record: record, memory: memory)
+    }
+
+    /// The record of a key, nil when no such row exists and nothing is kept about it.
+    @inline(__always)
+    private func record(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Record? {
+        let hash = keyHash(key)
+        if let record = memory.index.find(key, hash: hash) {
+            if !unknown.isEmpty && unknown.contains(record) { throw miss() }
+            record.stamp = stamp
+            return record
+        }
+        if memory.isComplete { return nil }
+        missingKeys[memory.tableIndex].insert(EncodedKey(bytes: [UInt8](key)))
+        throw miss()
+    }
+
+    private func miss() -> RowMissing {
+        eventMissed = true
+        return RowMissing()
+    }
+
+    /// A text and an integer: the text's length, the text, the integer.
+    private func encode(_ text: Text, _ number: Int64) -> UnsafeRawBufferPointer {
+        let count = 4 + text.count + 8
+        if keyBuffer.count < count {
+            keyBuffer.deallocate()
+            keyBuffer = .allocate(byteCount: count * 2, alignment: 8)
+        }
+        keyBuffer.storeBytes(of: UInt32(text.count).littleEndian, as: UInt32.self)
+        text.withBytes { UnsafeMutableRawBufferPointer(rebasing: keyBuffer[4..<(4 + $0.count)]).copyMemory(from: $0) }
+        keyBuffer.storeBytes(of: number.littleEndian, toByteOffset: 4 + text.count, as: Int64.self)
+        return UnsafeRawBufferPointer(rebasing: keyBuffer[..<count])
+    }
+
+    // MARK: For the engine: passes over a batch
+
+    /// Bytes that the rows take in memory.
+    package var bytes: Int { memories.reduce(0) { $0 + $1.bytes } }
+
+    /// Whether every row that exists is in memory, so that no look-up can miss.
+    package var isComplete: Bool { memories.allSatisfy { $0.isComplete } }
+
+    /// Whether the pass in hand missed rows.
+    package var hasMissingKeys: Bool { missingKeys.contains { !$0.isEmpty } }
+
+    /// Starts a pass over a batch: rows touched from here on are pinned.
+    package func beginPass() {
+        stamp &+= 1
+        for memory in memories { memory.stamp = stamp }
+        unknown.removeAll()
+        for index in missingKeys.indices where !missingKeys[index].isEmpty { missingKeys[index].removeAll() }
+    }
+
+    /// Applies one event; what it changed is undone when it is refused or misses a row.
+    package func apply(_ event: Event, with projection: any Projection) -> Application {
+        eventMissed = false
+        undo.beginEvent(at: event.position.rawValue)
+        do {
+            try projection.apply(event, to: self)
+            // A projection that swallowed the miss has seen a row that is not there as absent.
+            if !eventMissed { return .applied }
+        } catch {
+            if !eventMissed {
+                undo.undoEvent(memories)
+                return .refused(error)
+            }
+        }
+        unknown.formUnion(undo.eventRecords)
+        undo.undoEvent(memories)
+        return .missed
+    }
+
+    /// Makes the changes of the pass final.
+    package func acceptPass() { undo.accept(memories) }
+
+    /// Takes the changes of the pass back.
+    package func undoPass() { undo.undoAll(memories) }
+
+    /// What became of an event.
+    package enum Application {
+        case applied
+        /// A row was not in memory.
+        case missed
+        case refused(any Error)
+    }
+
+    /// Evicts the least recently touched clean rows until at most `target` bytes are in use, those of the batch in hand
+    /// apart.
+    package func evict(downTo target: Int) {
+        let excess = bytes - target
+        guard excess > 0 else { return }
+        for memory in memories {
+            let share = Int(Double(memory.bytes) / Double(max(bytes, 1)) * Double(excess))
+            memory.evict(atLeast: share, keeping: stamp)
+        }
+    }
+}
+
+/// A look-up found a row that is not in memory; let it pass.
+struct RowMissing: Error {}
+
+/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits
+/// little-endian.
+package struct EncodedKey: Hashable, Sendable {
+    package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) { self.bytes = bytes }
+}

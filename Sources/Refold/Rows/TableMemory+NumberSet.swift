@@ -1,0 +1,108 @@
+/// Number sets are changed in place: a popular set would else be copied for every member.
+extension TableMemory {
+    /// Adds a member; false when it was there already.
+    func insertMember(_ member: UInt16, into record: Record, at offset: Int) -> Bool {
+        var blob = record.blob(offset)
+        if blob.count == NumberSet.bitSetBytes {
+            let (byte, bit) = (Int(member >> 3), UInt8(1) << UInt8(member & 7))
+            if blob.bytes[byte] & bit != 0 { return false }
+            logMember(member, record, offset)
+            blob.mutableBytes[byte] |= bit
+            return true
+        }
+        let count = blob.count / 2
+        let place = lowerBound(of: member, in: blob.bytes)
+        if place < count, blob.bytes.loadUnaligned(fromByteOffset: place * 2, as: UInt16.self) == member {
+            return false
+        }
+        logMember(member, record, offset)
+        if count + 1 == NumberSet.bitSetThreshold {
+            replace(record, offset, with: bitSet(of: blob.bytes, adding: member))
+            return true
+        }
+        if blob.count + 2 > blob.capacity {
+            let larger = Blob.allocate(count: blob.count, capacity: max(16, blob.capacity * 2))
+            larger.mutableBytes.copyMemory(from: blob.bytes)
+            replace(record, offset, with: larger)
+            blob = larger
+        }
+        blob.setCount(blob.count + 2)
+        let bytes = blob.mutableBytes
+        if place < count, let base = bytes.baseAddress {
+            (base + (place + 1) * 2).copyMemory(
+                from: UnsafeRawPointer(base + place * 2),
+                byteCount: (count - place) * 2
+            )
+        }
+        bytes.storeBytes(of: member, toByteOffset: place * 2, as: UInt16.self)
+        record.setBlob(offset, blob)
+        return true
+    }
+
+    /// Takes back what ``insertMember(_:into:at:)`` added, down to the same bytes.
+    func removeMember(_ member: UInt16, from record: Record, at offset: Int) {
+        var blob = record.blob(offset)
+        if blob.count == NumberSet.bitSetBytes {
+            blob.mutableBytes[Int(member >> 3)] &= ~(UInt8(1) << UInt8(member & 7))
+            let members = (0..<UInt16(NumberSet.capacity)).filter {
+                blob.bytes[Int($0 >> 3)] & (1 << UInt8($0 & 7)) != 0
+            }
+            guard members.count < NumberSet.bitSetThreshold else { return }
+            replace(record, offset, with: members.withUnsafeBytes { Blob.copy(of: $0) })
+            return
+        }
+        let place = lowerBound(of: member, in: blob.bytes)
+        let rest = blob.count / 2 - place - 1
+        if rest > 0, let base = blob.mutableBytes.baseAddress {
+            (base + place * 2).copyMemory(from: UnsafeRawPointer(base + (place + 1) * 2), byteCount: rest * 2)
+        }
+        blob.setCount(blob.count - 2)
+        record.setBlob(offset, blob)
+    }
+
+    private func logMember(_ member: UInt16, _ record: Record, _ offset: Int) {
+        touch(record)
+        undo.append(
+            .init(
+                record: record,
+                first: UInt64(member),
+                second: 0,
+                offset: UInt16(offset),
+                table: UInt8(tableIndex),
+                kind: .member
+            )
+        )
+    }
+
+    private func replace(_ record: Record, _ offset: Int, with blob: Blob) {
+        release(record.blob(offset))
+        blobBytes += blob.capacity
+        record.setBlob(offset, blob)
+    }
+
+    private func lowerBound(of member: UInt16, in bytes: UnsafeRawBufferPointer) -> Int {
+        var low = 0
+        var high = bytes.count / 2
+        while low < high {
+            let middle = (low + high) / 2
+            if bytes.loadUnaligned(fromByteOffset: middle * 2, as: UInt16.self) < member {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+
+    private func bitSet(of members: UnsafeRawBufferPointer, adding member: UInt16) -> Blob {
+        let blob = Blob.allocate(count: NumberSet.bitSetBytes)
+        let bits = blob.mutableBytes
+        bits.initializeMemory(as: UInt8.self, repeating: 0)
+        bits[Int(member >> 3)] |= 1 << UInt8(member & 7)
+        for offset in stride(from: 0, to: members.count, by: 2) {
+            let member = members.loadUnaligned(fromByteOffset: offset, as: UInt16.self)
+            bits[Int(member >> 3)] |= 1 << UInt8(member & 7)
+        }
+        return blob
+    }
+}
