@@ -14,6 +14,11 @@ public final class BlockingExecutor: SerialExecutor {
         queue = DispatchQueue(label: label)
     }
 
+    /// Puts the job at the end of the queue and returns at once; the runtime calls this, users just `await`.
+    ///
+    /// The job leaves its ownership behind (`UnownedJob`) because a queue's closure may be copied and a job may not; it
+    /// still runs exactly once, as every closure given to the queue does. The closure keeps the executor alive until
+    /// then, so an actor may be released by its own last job.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         queue.async { [self] in job.runSynchronously(on: asUnownedSerialExecutor()) }

@@ -1,0 +1,191 @@
+internal import CPostgres
+internal import Dispatch
+internal import Glibc
+
+/// The owner of one `PGconn`, always in non-blocking mode: sends, waits, and turns libpq's failures into errors.
+///
+/// Confined to the executor of the `PostgresConnection` that holds it. The `PGconn` is finished exactly once: when the
+/// connection is found dead, by `close`, or by `deinit`.
+final class LibpqConnection {
+    /// Nil once closed.
+    private(set) var pointer: OpaquePointer?
+    let canceller: Canceller
+    let address: String
+    /// Why `pointer` is nil.
+    private var endReason = "the connection is closed"
+    /// Whether the present wait has asked the server to cancel because the task was cancelled.
+    private var hasReactedToCancellation = false
+    /// Decrypted bytes inside the TLS library do not show on the socket, so waits begin short and grow.
+    private let readsAhead: Bool
+    private var fruitlessWaits: Int32 = 0
+    /// Kept alive for the notice receiver, which holds an unretained pointer to it.
+    private let notices: NoticeSink?
+
+    /// How long a wait goes on before it looks whether its task was cancelled.
+    private static let cancellationCheckMilliseconds: Int32 = 50
+
+    /// Connects, on the calling thread.
+    init(_ text: String, _ options: PostgresOptions) throws(PostgresError) {
+        let parsed = try ConnectionString(text)
+        let (seconds, attoseconds) = options.connectTimeout.components
+        let timeout = max(2, attoseconds > 0 ? seconds + 1 : seconds)
+        // Entries before dbname are defaults for what the string does not state; the one after it overrides.
+        let entries = [
+            ("fallback_application_name", options.applicationName),
+            ("connect_timeout", String(timeout)),
+            ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("dbname", text),
+            ("client_encoding", "UTF8"),
+        ]
+        let connection = Self.withCStrings(entries.map(\.0)) { keywords in
+            Self.withCStrings(entries.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
+        }
+        guard let connection else {
+            throw PostgresError(.connectionFailed, operation: "connect", message: "out of memory")
+        }
+        guard PQstatus(connection) == CONNECTION_OK, PQsetnonblocking(connection, 1) == 0 else {
+            defer { PQfinish(connection) }
+            var error = PostgresError(
+                .connectionFailed,
+                operation: "connect",
+                message: PostgresError.message(of: connection),
+                address: parsed.address
+            )
+            error.sqlState = Self.sqlState(ofFailedConnection: error.message)
+            throw error
+        }
+        pointer = connection
+        address = Self.address(of: connection)
+        canceller = Canceller(connection: connection)
+        readsAhead = PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
+        notices = options.logger.map { NoticeSink(logger: $0) }
+        // Installed even without a sink: libpq's default prints to stderr.
+        PQsetNoticeReceiver(connection, receiveNotice, notices.map { Unmanaged.passUnretained($0).toOpaque() })
+    }
+
+    deinit {
+        if let pointer { PQfinish(pointer) }
+    }
+
+    /// Tells the server good-bye and frees everything. Later uses throw `.connectionLost`.
+    func close(because reason: String = "the connection is closed") {
+        guard let pointer else { return }
+        self.pointer = nil
+        endReason = reason
+        PQfinish(pointer)
+    }
+
+    /// The connection, or the reason why there is none.
+    func open(_ operation: @autoclosure () -> String) throws(PostgresError) -> OpaquePointer {
+        guard let pointer else {
+            throw PostgresError(.connectionLost, operation: operation(), message: endReason, address: address)
+        }
+        return pointer
+    }
+
+    /// Marks the beginning of a statement, which `end` must follow.
+    ///
+    /// - Parameter cancellable: whether a cancelled task is refused here; statements that clean up go on.
+    func begin(_ operation: @autoclosure () -> String, cancellable: Bool = true) throws(PostgresError) -> OpaquePointer
+    {
+        let pointer = try open(operation())
+        if cancellable && Task.isCancelled {
+            throw PostgresError(
+                .cancelled,
+                operation: operation(),
+                message: "the task was cancelled before the statement was sent",
+                address: address
+            )
+        }
+        hasReactedToCancellation = false
+        canceller.begin()
+        return pointer
+    }
+
+    /// Marks the end of a statement.
+    ///
+    /// - Returns: whether its cancellation was requested from here.
+    @discardableResult
+    func end() -> Bool { canceller.end() }
+
+    /// Sends everything that is queued, reading meanwhile so that a server blocked on its replies goes on.
+    func flush(_ pointer: OpaquePointer, cancellable: Bool = true) {
+        while PQflush(pointer) == 1 {
+            wait(pointer, for: POLLIN | POLLOUT, cancellable: cancellable)
+            // A failure is reported by the next PQgetResult, together with what the server said before it.
+            if PQconsumeInput(pointer) == 0 { return }
+        }
+    }
+
+    /// The next result, or nil at the end of a statement's results. Waits for it without blocking in libpq, so that a
+    /// cancelled task is noticed.
+    func nextResult(_ pointer: OpaquePointer, cancellable: Bool = true) -> OpaquePointer? {
+        while PQisBusy(pointer) == 1 {
+            wait(pointer, for: POLLIN, cancellable: cancellable)
+            // On failure PQgetResult does not block: it returns the server's last words or libpq's.
+            if PQconsumeInput(pointer) == 0 { break }
+        }
+        return PQgetResult(pointer)
+    }
+
+    /// Waits until the socket is ready or a moment has passed; callers loop. Asks the server, once per statement, to
+    /// cancel when the task is cancelled.
+    private func wait(_ pointer: OpaquePointer, for events: Int32, cancellable: Bool) {
+        var descriptor = pollfd(fd: PQsocket(pointer), events: Int16(events), revents: 0)
+        // A closed socket is for libpq to report.
+        guard descriptor.fd >= 0 else { return }
+        let limit = Self.cancellationCheckMilliseconds
+        let ready = poll(&descriptor, 1, readsAhead ? min(limit, 1 << min(fruitlessWaits, 8)) : limit)
+        fruitlessWaits = ready > 0 ? 0 : fruitlessWaits + 1
+        if ready <= 0 && cancellable && !hasReactedToCancellation && Task.isCancelled {
+            hasReactedToCancellation = true
+            canceller.schedule()
+        }
+    }
+
+    /// Waits until there is something to read or a moment has passed.
+    func waitToRead(_ pointer: OpaquePointer, cancellable: Bool) {
+        wait(pointer, for: POLLIN, cancellable: cancellable)
+    }
+
+    /// The error of a libpq call that failed without a result. Closes the connection: after such a failure nobody knows
+    /// what the server has received.
+    func failure(_ operation: String) -> PostgresError {
+        let message = pointer.map { PostgresError.message(of: $0) } ?? endReason
+        close(because: message)
+        return PostgresError(.connectionLost, operation: operation, message: message, address: address)
+    }
+
+    private static func address(of connection: OpaquePointer) -> String {
+        ConnectionString.address(
+            host: PQhost(connection).map { String(cString: $0) } ?? "",
+            port: PQport(connection).map { String(cString: $0) } ?? ""
+        )
+    }
+
+    /// libpq keeps no SQLSTATE of a refused connection, so the few that callers decide by are told from the words that
+    /// accompany `FATAL:`.
+    private static func sqlState(ofFailedConnection message: String) -> String? {
+        let states = [
+            ("the database system is starting up", "57P03"), ("the database system is shutting down", "57P03"),
+            ("the database system is in recovery mode", "57P03"), ("not yet accepting connections", "57P03"),
+            ("too many clients already", "53300"), ("remaining connection slots are reserved", "53300"),
+            ("too many connections for", "53300"), ("password authentication failed", "28P01"),
+            ("no pg_hba.conf entry", "28000"), ("no password supplied", "28P01"),
+        ]
+        if let known = states.first(where: { message.contains($0.0) }) { return known.1 }
+        guard message.contains("does not exist") else { return nil }
+        return message.contains("FATAL:  database") ? "3D000" : message.contains("FATAL:  role") ? "28000" : nil
+    }
+
+    /// Lends a NULL-terminated array of C strings.
+    private static func withCStrings<Result>(
+        _ strings: [String],
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result
+    ) -> Result {
+        let copies = strings.map { strdup($0) }
+        defer { copies.forEach { free($0) } }
+        let pointers = copies.map { UnsafePointer($0) } + [nil]
+        return pointers.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+}

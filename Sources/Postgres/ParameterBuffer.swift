@@ -1,0 +1,133 @@
+/// The parameters of one statement in the form libpq takes them: parallel arrays into one run of bytes.
+///
+/// A connection keeps one and reuses its memory from statement to statement.
+struct ParameterBuffer {
+    private(set) var types: [UInt32] = []
+    private var formats: [Int32] = []
+    private var lengths: [Int32] = []
+    private var offsets: [Int] = []
+    private var bytes: [UInt8] = []
+    private var pointers: [UnsafePointer<CChar>?] = []
+
+    private static let textFormat: Int32 = 0
+    private static let binaryFormat: Int32 = 1
+    private static let null = -1
+
+    /// Replaces the contents by `values`.
+    ///
+    /// - Throws: `.invalidParameter` for what the protocol cannot carry.
+    mutating func encode(_ values: [PostgresValue]) throws(PostgresError) {
+        types.removeAll(keepingCapacity: true)
+        formats.removeAll(keepingCapacity: true)
+        lengths.removeAll(keepingCapacity: true)
+        offsets.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: true)
+        // The protocol counts parameters in 16 bits.
+        guard values.count <= Int(UInt16.max) else {
+            throw PostgresError(
+                .invalidParameter,
+                operation: "encode parameters",
+                message: "\(values.count) parameters; a statement takes at most 65535"
+            )
+        }
+        for (index, value) in values.enumerated() {
+            types.append(value.typeOID)
+            if case .null = value {
+                formats.append(Self.binaryFormat)
+                lengths.append(0)
+                offsets.append(Self.null)
+                continue
+            }
+            let start = bytes.count
+            offsets.append(start)
+            formats.append(try append(value, index: index))
+            guard let length = Int32(exactly: bytes.count - start) else {
+                throw refusal(index, "is larger than 2 GiB")
+            }
+            lengths.append(length)
+            // libpq reads parameters in text format up to a NUL.
+            bytes.append(0)
+        }
+    }
+
+    /// Lends the arrays: count, values, lengths, formats. The pointers are valid inside `body` only.
+    mutating func withPointers<Result>(
+        _ body: (
+            Int32, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?
+        ) -> Result
+    ) -> Result {
+        pointers.removeAll(keepingCapacity: true)
+        let count = Int32(types.count)
+        return bytes.withUnsafeBytes { raw in
+            for offset in offsets {
+                guard offset != Self.null, let base = raw.baseAddress else {
+                    pointers.append(nil)
+                    continue
+                }
+                pointers.append((base + offset).assumingMemoryBound(to: CChar.self))
+            }
+            return pointers.withUnsafeBufferPointer { pointers in
+                lengths.withUnsafeBufferPointer { lengths in
+                    formats.withUnsafeBufferPointer { formats in
+                        body(count, pointers.baseAddress, lengths.baseAddress, formats.baseAddress)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends the value's bytes and returns their format.
+    private mutating func append(_ value: PostgresValue, index: Int) throws(PostgresError) -> Int32 {
+        switch value {
+        case .null: break
+        case .bool(let value): bytes.append(value ? 1 : 0)
+        case .int16(let value): bytes.appendBigEndian(value)
+        case .int32(let value): bytes.appendBigEndian(value)
+        case .int64(let value), .timestamp(let value): bytes.appendBigEndian(value)
+        case .double(let value): bytes.appendBigEndian(value.bitPattern)
+        case .text(let value): bytes.append(contentsOf: value.utf8)
+        case .bytes(let value), .binary(_, let value): bytes.append(contentsOf: value)
+        case .json(let value), .uuid(let value):
+            // In text format a NUL would cut the value short without a word.
+            guard !value.utf8.contains(0) else { throw refusal(index, "contains a NUL character") }
+            bytes.append(contentsOf: value.utf8)
+            return Self.textFormat
+        case .textArray(let values):
+            appendArrayHeader(count: values.count, element: TypeOID.text)
+            for value in values {
+                let utf8 = value.utf8
+                bytes.appendBigEndian(Int32(truncatingIfNeeded: utf8.count))
+                bytes.append(contentsOf: utf8)
+            }
+        case .int64Array(let values):
+            appendArrayHeader(count: values.count, element: TypeOID.int8)
+            for value in values {
+                bytes.appendBigEndian(Int32(8))
+                bytes.appendBigEndian(value)
+            }
+        }
+        return Self.binaryFormat
+    }
+
+    /// The header of a one-dimensional array without NULLs: dimensions, flags, element type, length, lower bound.
+    private mutating func appendArrayHeader(count: Int, element: UInt32) {
+        bytes.appendBigEndian(Int32(count == 0 ? 0 : 1))
+        bytes.appendBigEndian(Int32(0))
+        bytes.appendBigEndian(element)
+        guard count > 0 else { return }
+        bytes.appendBigEndian(Int32(truncatingIfNeeded: count))
+        bytes.appendBigEndian(Int32(1))
+    }
+
+    private func refusal(_ index: Int, _ reason: String) -> PostgresError {
+        PostgresError(.invalidParameter, operation: "encode parameters", message: "parameter $\(index + 1) \(reason)")
+    }
+}
+
+extension [UInt8] {
+    /// Appends an integer in network order.
+    @inline(__always)
+    mutating func appendBigEndian(_ value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+    }
+}

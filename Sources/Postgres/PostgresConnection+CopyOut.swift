@@ -1,0 +1,89 @@
+internal import CPostgres
+
+extension PostgresConnection {
+    /// Begins to stream rows out of the server. Until `nextCopyRow` has returned false, or `cancelCopyOut`, the
+    /// connection is good for nothing else.
+    ///
+    /// - Parameter sql: `COPY (SELECT …) TO STDOUT (FORMAT binary)`. COPY takes no parameters, so values are part of the
+    ///   text: numbers, or `quoteLiteral`.
+    public func beginCopyOut(_ sql: String) throws(PostgresError) {
+        let operation = PostgresError.operation("copy out", sql)
+        let pointer = try beginStatement(operation)
+        guard PQsendQuery(pointer, sql) == 1 else { throw link.failure(operation) }
+        link.flush(pointer)
+        guard let first = link.nextResult(pointer) else { throw link.failure(operation) }
+        defer { PQclear(first) }
+        guard PQresultStatus(first) == PGRES_COPY_OUT, PQbinaryTuples(first) == 1 else {
+            throw link.refuseCopy(first, pointer, operation, expected: "COPY … TO STDOUT (FORMAT binary)")
+        }
+        copy = .out(CopyOutput(operation: operation, fieldCount: Int(PQnfields(first))))
+    }
+
+    /// Lends the next row of the COPY to `body`, waiting for it if need be.
+    ///
+    /// Synchronous, so that a function isolated to the connection reads thousands of rows without suspending. When `body`
+    /// throws, the COPY stays open: `cancelCopyOut` ends it.
+    ///
+    /// - Returns: false when there are no more rows; the COPY is then complete and the connection free again.
+    /// - Throws: the body's error, or `PostgresError`, after which the COPY is over.
+    public func nextCopyRow(_ body: (borrowing CopyRow) throws -> Void) throws -> Bool {
+        guard case .out(let output) = copy else { throw misuse("copy out", "no COPY TO STDOUT is under way") }
+        let pointer = try link.open(output.operation)
+        while true {
+            var buffer: UnsafeMutablePointer<CChar>?
+            var length = PQgetCopyData(pointer, &buffer, 1)
+            while length == 0 {
+                // Reading before waiting saves the poll whenever the server is ahead of us.
+                guard PQconsumeInput(pointer) == 1 else { break }
+                length = PQgetCopyData(pointer, &buffer, 1)
+                if length == 0 { link.waitToRead(pointer, cancellable: true) }
+            }
+            guard length > 0, let buffer else {
+                try finishCopyOut(output)
+                return false
+            }
+            defer { PQfreemem(buffer) }
+            let message = UnsafeRawBufferPointer(start: buffer, count: Int(length))
+            switch output.parse(message) {
+            case .row:
+                try output.row(in: message, body)
+                return true
+            case .nothing:
+                continue
+            case .malformed:
+                let error = PostgresError(
+                    .protocolViolation,
+                    operation: output.operation,
+                    message: "a row of the COPY is malformed; the connection is closed",
+                    address: address
+                )
+                copy = .none
+                link.close(because: error.message)
+                throw error
+            }
+        }
+    }
+
+    /// Ends the COPY before its last row: asks the server to cancel it and discards what was already sent.
+    ///
+    /// Inside a transaction this fails the transaction. Not stopped by the task's cancellation. Does nothing when no COPY
+    /// TO STDOUT is under way.
+    public func cancelCopyOut() throws(PostgresError) {
+        guard case .out(let output) = copy else { return }
+        let pointer = try link.open(output.operation)
+        copy = .none
+        link.canceller.send()
+        link.discardCopyData(pointer)
+        do throws(PostgresError) {
+            _ = try link.finishStatement(output.operation, cancellable: false)
+        } catch  where error.code == .cancelled {
+            return
+        }
+    }
+
+    /// The rows are over, or the server stopped: reads the end of the statement.
+    private func finishCopyOut(_ output: CopyOutput) throws(PostgresError) {
+        copy = .none
+        _ = try link.finishStatement(output.operation)
+    }
+}

@@ -1,0 +1,56 @@
+extension PostgresConnection {
+    /// Runs `body` in a transaction: COMMIT when it returns, ROLLBACK when it throws.
+    ///
+    /// The body gets this connection as its isolation, so it calls the connection's methods without `await`. Neither
+    /// COMMIT nor ROLLBACK is stopped by the task's cancellation. The body must not end the transaction itself.
+    ///
+    /// - Throws: the body's error, `.rolledBack` when the body hid a failed statement, or what COMMIT failed with. After
+    ///   `.connectionLost` in COMMIT nobody knows whether it took effect.
+    public func transaction<Result: Sendable>(
+        _ mode: TransactionMode = .readCommitted,
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        guard transactionStatus != .inTransaction && transactionStatus != .inFailedTransaction else {
+            throw misuse("transaction", "a transaction is open already; use savepoints to nest")
+        }
+        try executeScript(mode.beginStatement)
+        let result: Result
+        do {
+            result = try await body(self)
+            try commit()
+        } catch {
+            rollback()
+            throw error
+        }
+        return result
+    }
+
+    private func commit() throws(PostgresError) {
+        if case .none = copy {
+        } else {
+            throw misuse("COMMIT", "a COPY is still under way at the end of the transaction")
+        }
+        guard transactionStatus != .idle else { throw misuse("COMMIT", "the transaction was ended by its body") }
+        let result = try simple("COMMIT", cancellable: false)
+        // The server answers the COMMIT of a failed transaction with ROLLBACK, and calls it a success.
+        guard result.commandTag == "COMMIT" else {
+            throw PostgresError(
+                .rolledBack,
+                operation: "COMMIT",
+                message: "a statement of the transaction had failed, so the server rolled it back",
+                address: address
+            )
+        }
+    }
+
+    /// Rolls back whatever is open. A connection on which even that fails is closed, which rolls back as well.
+    private func rollback() {
+        do throws(PostgresError) {
+            try endCopyForRollback()
+            guard transactionStatus == .inTransaction || transactionStatus == .inFailedTransaction else { return }
+            try simple("ROLLBACK", cancellable: false)
+        } catch {
+            close()
+        }
+    }
+}

@@ -1,0 +1,115 @@
+/// What went wrong with a connection, a statement or a value, and what the caller may do about it.
+///
+/// The caller decides between three things. `isTransient`: repeat the transaction, on a new connection when
+/// `connectionIsLost`. `isDataError`: the values are to blame, so repeating is useless. Everything else: stop and say so.
+public struct PostgresError: Error, Sendable {
+    /// The kind of failure. More may be added, so a `switch` over codes needs a default.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The name of the code.
+        public let description: String
+
+        /// The connection string or an option cannot be understood; no server was asked.
+        public static let configuration = Code(description: "configuration")
+        /// No connection could be made.
+        public static let connectionFailed = Code(description: "connectionFailed")
+        /// The connection broke or the server ended it. It is dead: connect anew. Whether a COMMIT under way took
+        /// effect is unknown.
+        public static let connectionLost = Code(description: "connectionLost")
+        /// The server refused the statement; `sqlState` says why.
+        public static let server = Code(description: "server")
+        /// The task was cancelled, or `cancel()` was called, and the statement had no effect.
+        public static let cancelled = Code(description: "cancelled")
+        /// COMMIT was asked for, but an earlier statement had failed, so the server rolled back.
+        public static let rolledBack = Code(description: "rolledBack")
+        /// A result's column is absent, NULL, of another type, or malformed.
+        public static let decoding = Code(description: "decoding")
+        /// A parameter cannot be expressed in the protocol, such as a NUL character in text.
+        public static let invalidParameter = Code(description: "invalidParameter")
+        /// The connection was used in a way it does not allow, such as a query in the middle of a COPY.
+        public static let misuse = Code(description: "misuse")
+        /// The server sent something that the protocol does not allow. The connection is closed.
+        public static let protocolViolation = Code(description: "protocolViolation")
+    }
+
+    /// The kind of failure.
+    public var code: Code
+    /// What was being done, with the beginning of the statement. Never contains parameter values.
+    public var operation: String
+    /// The server's primary message, or ours. May quote a value for errors of class 22: see `description`.
+    public var message: String
+    /// The five-character SQLSTATE, when the server or libpq gave one. https://www.postgresql.org/docs/current/errcodes-appendix.html
+    public var sqlState: String?
+    /// The server's DETAIL. Often quotes row values, so it is not part of `description`.
+    public var detail: String?
+    /// The server's HINT.
+    public var hint: String?
+    /// The constraint that was violated.
+    public var constraint: String?
+    /// The table concerned, as `schema.table`, unquoted.
+    public var table: String?
+    /// The server, as host:port or the path of its socket; never a password.
+    public var address: String?
+    /// The connection cannot be used any more.
+    public var connectionIsLost: Bool { code == .connectionLost || code == .protocolViolation }
+    /// The server threw the plan of a prepared statement away; it has been forgotten, so repeating prepares it anew.
+    package var planIsStale = false
+
+    package init(_ code: Code, operation: String, message: String, address: String? = nil) {
+        self.code = code
+        self.operation = operation
+        self.message = message
+        self.address = address
+    }
+}
+
+extension PostgresError {
+    /// Whether the same transaction, repeated from its beginning, may well succeed.
+    ///
+    /// True for a lost or refused connection and for the SQLSTATEs that mean "not now": 40001 serialization_failure,
+    /// 40P01 deadlock_detected, class 08 connection exceptions, class 53 insufficient resources (disk full included),
+    /// 55P03 lock_not_available, 57P01–57P03 (shut down, crash, starting up), and for a prepared statement whose plan
+    /// became invalid. False for a refused password or an absent database (classes 28 and 3D), even when connecting.
+    public var isTransient: Bool {
+        if planIsStale { return true }
+        if let sqlState {
+            if ["40001", "40P01", "55P03", "57P01", "57P02", "57P03"].contains(sqlState) { return true }
+            if sqlState.hasPrefix("08") || sqlState.hasPrefix("53") { return true }
+            return code == .connectionLost
+        }
+        return code == .connectionLost || code == .connectionFailed
+    }
+
+    /// Whether the values are to blame: SQLSTATE class 22 (data exception) or 23 (integrity constraint violation), or a
+    /// parameter that the protocol cannot carry. Repeating is useless; leaving the culprit out may help.
+    public var isDataError: Bool {
+        guard let sqlState else { return code == .invalidParameter }
+        return sqlState.hasPrefix("22") || sqlState.hasPrefix("23")
+    }
+}
+
+extension PostgresError: CustomStringConvertible {
+    /// One line that is safe to log: no password, no parameter, no row value.
+    ///
+    /// DETAIL is left out, and so is the part of a class 22 message that quotes the value (`invalid input syntax for type
+    /// integer: "…"`).
+    public var description: String {
+        var line = "\(operation): \(safeMessage)"
+        if let constraint { line += " (constraint \(constraint))" }
+        if let hint { line += " — \(hint)" }
+        var context: [String] = []
+        if let sqlState { context.append("SQLSTATE \(sqlState)") }
+        if code != .server { context.append(code.description) }
+        if let address { context.append(address) }
+        if !context.isEmpty { line += " [\(context.joined(separator: ", "))]" }
+        return line
+    }
+
+    private var safeMessage: Substring {
+        guard let sqlState, sqlState.hasPrefix("22"), let quote = message.firstIndex(of: "\"") else {
+            return Substring(message)
+        }
+        var head = message[..<quote]
+        while let last = head.last, last == " " || last == ":" { head.removeLast() }
+        return head.isEmpty ? "data exception" : head
+    }
+}
