@@ -1,4 +1,5 @@
 #include "CSimdjson.h"
+#include "hash.hpp"
 #include "scanner.hpp"
 
 #include <simdjson.h>
@@ -17,11 +18,11 @@ constexpr size_t run_capacity = 256 * 1024;
 
 /// A name that cannot be decoded equals none that can be asked for.
 uint64_t hash_of_name(const uint8_t *name, size_t length, bool escaped) {
-    if (!escaped) return refold_hash(name, length);
+    if (!escaped) return refold::hash(name, length);
     std::vector<uint8_t> decoded(length);
     size_t written = 0;
     if (refold_unescape(name, length, decoded.data(), &written) != REFOLD_TEXT_OK) return 0;
-    return refold_hash(decoded.data(), written);
+    return refold::hash(decoded.data(), written);
 }
 
 inline RefoldField make_field(
@@ -44,12 +45,18 @@ inline RefoldField make_field(
 
 struct RefoldIndexer {
     std::unique_ptr<simdjson::internal::dom_parser_implementation> structure;
+    /// The fields found so far are the first `field_count` of these.
     std::vector<RefoldField> fields;
+    size_t field_count = 0;
 
     bool prepare();
     void index_run(const uint8_t *json, RefoldDocument *documents, size_t count);
     bool walk(const uint8_t *json, size_t base, RefoldDocument &document, const uint32_t *&next);
     void scan(const uint8_t *json, RefoldDocument &document);
+    /// Makes room for so many more fields.
+    void reserve(size_t more) {
+        if (fields.size() - field_count < more) fields.resize(field_count + more + fields.size() / 2);
+    }
 };
 
 bool RefoldIndexer::prepare() {
@@ -71,10 +78,11 @@ void RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, si
     // Behind the last structural character, one that is in no document.
     structure->structural_indexes[structure->n_structural_indexes] = uint32_t(length);
     const uint32_t *next = structure->structural_indexes.get();
+    const uint32_t *const structure_end = next + structure->n_structural_indexes;
     for (size_t i = 0; i < count; i++) {
-        size_t before = fields.size();
+        // `walk` writes a field for every four structural characters at most: name, colon, value and what follows.
+        reserve(size_t(structure_end - next) / 4 + 1);
         if (!walk(json, base, documents[i], next)) {
-            fields.resize(before);
             scan(json, documents[i]);
             size_t end = documents[i].offset + documents[i].length - base;
             while (*next < end) next++;
@@ -87,7 +95,8 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
     const uint8_t *text = json + base;
     const uint32_t *at = next;
     const size_t end = document.offset + document.length - base;
-    const size_t first_field = fields.size();
+    RefoldField *const first_field = fields.data() + field_count;
+    RefoldField *field = first_field;
     // Each step stops at the first position that is not within the document.
     if (*at >= end || text[*at] != '{') return false;
     at++;
@@ -129,7 +138,7 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
                 while (is_space(text[value_end - 1])) value_end--;
                 if (value_end <= value) return false;
             }
-            fields.push_back(make_field(json, base + name, base + name_end, base + value, base + value_end, may_escape));
+            *field++ = make_field(json, base + name, base + name_end, base + value, base + value_end, may_escape);
             if (*at >= end) return false;
             uint8_t separator = text[*at];
             at++;
@@ -139,8 +148,9 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
         }
     }
     if (*at < end) return false;
-    document.first_field = uint32_t(first_field);
-    document.field_count = int32_t(fields.size() - first_field);
+    document.first_field = uint32_t(field_count);
+    document.field_count = int32_t(field - first_field);
+    field_count += size_t(field - first_field);
     next = at;
     return true;
 }
@@ -149,7 +159,8 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
 void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
     size_t at = document.offset;
     const size_t end = at + document.length;
-    document.first_field = uint32_t(fields.size());
+    const size_t first_field = field_count;
+    document.first_field = uint32_t(first_field);
     document.field_count = REFOLD_MALFORMED;
     at = skip_space(json, at, end);
     if (at == end) return;
@@ -157,8 +168,7 @@ void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
         document.field_count = REFOLD_NOT_AN_OBJECT;
         return;
     }
-    const size_t first_field = fields.size();
-    auto give_up = [&] { fields.resize(first_field); };
+    auto give_up = [&] { field_count = first_field; };
     at = skip_space(json, at + 1, end);
     if (at < end && json[at] == '}') {
         at++;
@@ -174,10 +184,12 @@ void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
             size_t value = skip_space(json, at + 1, end);
             at = skip_value(json, value, end);
             if (at == failure) return give_up();
-            fields.push_back(make_field(json, name, name_end, value, at, true));
+            reserve(1);
+            RefoldField &field = fields[field_count++];
+            field = make_field(json, name, name_end, value, at, true);
             // simdjson has not judged this text: have it judged where it is read.
             if (json[value] == '"' && !refold_is_plain(json + value + 1, at - value - 2)) {
-                fields.back().value_length |= REFOLD_ESCAPED;
+                field.value_length |= REFOLD_ESCAPED;
             }
             at = skip_space(json, at, end);
             if (at >= end) return give_up();
@@ -189,8 +201,10 @@ void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
         }
     }
     if (skip_space(json, at, end) != end) return give_up();
-    document.field_count = int32_t(fields.size() - first_field);
+    document.field_count = int32_t(field_count - first_field);
 }
+
+extern "C" uint64_t refold_hash(const uint8_t *bytes, size_t count) { return refold::hash(bytes, count); }
 
 extern "C" RefoldIndexer *refold_indexer_create(void) {
     auto *indexer = new (std::nothrow) RefoldIndexer;
@@ -207,7 +221,7 @@ extern "C" bool refold_indexer_index(
     RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count
 ) {
     try {
-        indexer->fields.clear();
+        indexer->field_count = 0;
         size_t first = 0;
         while (first < count) {
             if (documents[first].length > run_capacity) {
@@ -232,4 +246,4 @@ extern "C" bool refold_indexer_index(
 
 extern "C" const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer) { return indexer->fields.data(); }
 
-extern "C" size_t refold_indexer_field_count(const RefoldIndexer *indexer) { return indexer->fields.size(); }
+extern "C" size_t refold_indexer_field_count(const RefoldIndexer *indexer) { return indexer->field_count; }

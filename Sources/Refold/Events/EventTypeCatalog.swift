@@ -1,18 +1,26 @@
 internal import CSimdjson
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// The event types that somebody declared, found by the bytes of their names.
 package struct EventTypeCatalog: Sendable {
     /// The declared types, each once, in the order of their names.
     package let types: [EventType]
 
     private struct Slot {
-        var hash: UInt64
-        var name: Text
-        var type: EventType
+        var hash: UInt64 = 0
+        /// Where in `names` the name stands.
+        var start = 0
+        var count = 0
+        /// The type's id, or -1 in a free place.
+        var id: Int32 = -1
     }
 
     /// Open addressing: a power of two of places, at most half of them taken.
-    private let slots: [Slot?]
+    private let slots: [Slot]
+    private let names: [UInt8]
 
     package init(_ types: some Sequence<EventType>) {
         self.types = Set(types).sorted { $0.name < $1.name }
@@ -20,32 +28,42 @@ package struct EventTypeCatalog: Sendable {
         while places < self.types.count * 2 {
             places *= 2
         }
-        var slots = [Slot?](repeating: nil, count: places)
+        var slots = [Slot](repeating: Slot(), count: places)
+        var names: [UInt8] = []
         for type in self.types {
-            let name = Text(type.name)
-            let slot = Slot(hash: name.stableHash, name: name, type: type)
+            let name = Array(type.name.utf8)
+            let slot = Slot(hash: refold_hash(name, name.count), start: names.count, count: name.count, id: type.id)
+            names += name
             var place = Int(truncatingIfNeeded: slot.hash) & (places - 1)
-            while slots[place] != nil {
+            while slots[place].id >= 0 {
                 place = (place + 1) & (places - 1)
             }
             slots[place] = slot
         }
         self.slots = slots
+        self.names = names
     }
 
     /// The declared type of that name, or nil.
     package subscript(name name: UnsafeRawBufferPointer) -> EventType? {
-        guard let start = name.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+        guard let start = name.baseAddress else {
             return nil
         }
-        let hash = refold_hash(start, name.count)
+        let hash = refold_hash(start.assumingMemoryBound(to: UInt8.self), name.count)
         var place = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-        while let slot = slots[place] {
-            if slot.hash == hash, slot.name.withBytes({ $0.elementsEqual(name) }) {
-                return slot.type
+        while slots[place].id >= 0 {
+            let slot = slots[place]
+            if slot.hash == hash, slot.count == name.count, isName(start, of: slot) {
+                return EventType(id: slot.id)
             }
             place = (place + 1) & (slots.count - 1)
         }
         return nil
+    }
+
+    private func isName(_ start: UnsafeRawPointer, of slot: Slot) -> Bool {
+        names.withUnsafeBytes { names in
+            slot.count == 0 || memcmp(start, names.baseAddress! + slot.start, slot.count) == 0
+        }
     }
 }

@@ -1,32 +1,32 @@
-#include "CSimdjson.h"
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
-namespace {
+namespace refold {
 
-uint64_t load64(const uint8_t *bytes) {
+inline uint64_t load64(const uint8_t *bytes) {
     uint64_t word;
     std::memcpy(&word, bytes, 8);
     return word;
 }
 
-uint64_t load32(const uint8_t *bytes) {
+inline uint64_t load32(const uint8_t *bytes) {
     uint32_t word;
     std::memcpy(&word, bytes, 4);
     return word;
 }
 
 /// The two halves of the 128-bit product, folded together.
-uint64_t mix(uint64_t a, uint64_t b) {
+inline uint64_t mix(uint64_t a, uint64_t b) {
     unsigned __int128 product = (unsigned __int128)a * b;
     return uint64_t(product) ^ uint64_t(product >> 64);
 }
 
-} // namespace
-
 // The construction of wyhash (Wang Yi, https://github.com/wangyi-fudan/wyhash, public domain), shortened: multiply,
 // fold, and take the length in.
-extern "C" uint64_t refold_hash(const uint8_t *bytes, size_t count) {
+inline uint64_t hash(const uint8_t *bytes, size_t count) {
     constexpr uint64_t k0 = 0xa0761d6478bd642f, k1 = 0xe7037ed1a0b428db, k2 = 0x8ebc6af09c88c6e3;
     uint64_t seed = k0, a, b;
     if (count <= 16) {
@@ -55,3 +55,5 @@ extern "C" uint64_t refold_hash(const uint8_t *bytes, size_t count) {
     }
     return mix(k2 ^ count, mix(a ^ k1, b ^ seed));
 }
+
+} // namespace refold

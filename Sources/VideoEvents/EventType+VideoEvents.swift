@@ -1,0 +1,16 @@
+public import Refold
+
+extension EventType {
+    /// A user made an account; see `UserRegistered`.
+    public static let userRegistered: EventType = "user.registered"
+    /// A user chose a plan; see `UserSubscribed`.
+    public static let userSubscribed: EventType = "user.subscribed"
+    /// A user changed what they like; see `PreferencesUpdated`.
+    public static let preferencesUpdated: EventType = "user.preferences_updated"
+    /// A title joined the catalogue; see `ContentAdded`.
+    public static let contentAdded: EventType = "content.added"
+    /// A user watched some of a title; see `ContentWatched`.
+    public static let contentWatched: EventType = "content.watched"
+    /// A user rated a title; see `ContentRated`.
+    public static let contentRated: EventType = "content.rated"
+}

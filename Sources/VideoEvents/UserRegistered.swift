@@ -1,0 +1,40 @@
+public import Refold
+
+/// The payload of `user.registered`: a user made an account.
+///
+/// Each property reads its field when it is asked for, and refuses a missing one or one of another type.
+public struct UserRegistered: Sendable {
+    public let payload: Payload
+
+    public init(_ payload: Payload) {
+        self.payload = payload
+    }
+
+    public var userID: Text {
+        get throws(EventRefusal) { try payload.text(Self.userIDField) }
+    }
+
+    public var email: Text {
+        get throws(EventRefusal) { try payload.text(Self.emailField) }
+    }
+
+    public var name: Text {
+        get throws(EventRefusal) { try payload.text(Self.nameField) }
+    }
+
+    /// The genres the user began with, in their order, repetitions included.
+    public var initialPreferences: [Text] {
+        get throws(EventRefusal) { try payload.texts(Self.initialPreferencesField) }
+    }
+
+    /// The writer's note of the moment; rows take the event's own timestamp.
+    public var registrationTimestamp: Timestamp {
+        get throws(EventRefusal) { try payload.timestamp(Self.registrationTimestampField) }
+    }
+
+    private static let userIDField: FieldName = "user_id"
+    private static let emailField: FieldName = "email"
+    private static let nameField: FieldName = "name"
+    private static let initialPreferencesField: FieldName = "initial_preferences"
+    private static let registrationTimestampField: FieldName = "registration_timestamp"
+}
