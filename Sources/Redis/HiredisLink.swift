@@ -68,19 +68,23 @@ final class HiredisLink {
         try refuseUnaskedReplies()
         defer { forgetOutgoing() }
         var queued = 0
+        var isReadable = false
         while replies.count < commands.count {
-            if sent == outgoing.count {
-                queued = fill(from: commands, at: queued)
-            }
-            if sent < outgoing.count, !send() {
-                // The server hung up. What it said before that is still to be read and may tell why.
-                forgetOutgoing()
-                queued = commands.count
-            }
-            let hasMore = sent < outgoing.count || queued < commands.count
-            if try wait(toSend: hasMore, patience: patience) {
+            if isReadable {
+                // Before sending more: replies that we leave lying pile up in the server's memory.
                 try receive(into: &replies, upTo: commands.count)
+            } else {
+                if sent == outgoing.count {
+                    queued = fill(from: commands, at: queued)
+                }
+                if sent < outgoing.count, !send() {
+                    // The server hung up. What it said before that is still to be read and may tell why.
+                    forgetOutgoing()
+                    queued = commands.count
+                }
             }
+            guard replies.count < commands.count else { break }
+            isReadable = try wait(toSend: sent < outgoing.count || queued < commands.count, patience: patience)
         }
         return replies
     }
@@ -157,10 +161,9 @@ extension HiredisLink {
     /// find that the server has hung up: nothing has been sent yet.
     private func refuseUnaskedReplies() throws(Failure) {
         guard redisBufferRead(context) == REDIS_OK else { throw failure() }
-        if case .error(let error) = try nextReply() {
-            throw .lost("the server hung up, saying: \(error)")
-        }
-        guard context.pointee.reader.pointee.len == context.pointee.reader.pointee.pos else {
+        let unasked = try nextReply()
+        if let error = unasked?.error { throw .lost("the server hung up, saying: \(error)") }
+        guard unasked == nil, context.pointee.reader.pointee.len == context.pointee.reader.pointee.pos else {
             throw .outOfStep("the server sent something that nobody asked for")
         }
     }

@@ -6,7 +6,8 @@ public import Logging
 ///
 /// Everything that breaks the pairing of commands and replies (a lost connection, a timeout, a peer that speaks
 /// something else) closes it; callers then connect anew, since only they know what is safe to repeat.
-/// Commands that change the pairing, such as `SUBSCRIBE`, `MONITOR` and `CLIENT REPLY`, must not be sent.
+/// Commands that change the pairing, such as `SUBSCRIBE`, `MONITOR` and `CLIENT REPLY`, must not be sent. A call does not
+/// notice that its task is cancelled; `RedisTimeouts` bound how long it waits.
 public actor RedisConnection {
     private let executor = BlockingExecutor(label: "refold.redis")
 

@@ -1,7 +1,7 @@
 /// How long a connection waits for the server.
 public struct RedisTimeouts: Sendable, Equatable {
-    /// The longest wait for the TCP or unix connection itself. Looking up a host name is the resolver's and not bounded
-    /// by it.
+    /// The longest wait for the TCP or unix connection itself, for each address that a host name has. Looking the name
+    /// up is the resolver's business and not bounded by it.
     public let connect: Duration
 
     /// The longest wait without a single byte going in either direction. A pipeline that moves may take longer.

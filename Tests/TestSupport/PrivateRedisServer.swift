@@ -1,5 +1,6 @@
 internal import Glibc
 public import Redis
+internal import Synchronization
 
 /// A redis-server of one test, on a unix socket in a folder of its own: to be stopped, killed, flushed and restarted
 /// without anyone else noticing. It keeps nothing on disk.
@@ -16,13 +17,7 @@ public final class PrivateRedisServer: Sendable {
     public let urlText: String
     private let folder: String
     private let arguments: [String]
-    private let process = Process()
-
-    /// The running process; touched by the test that owns the server alone.
-    private actor Process {
-        var id: pid_t?
-        func set(_ id: pid_t?) { self.id = id }
-    }
+    private let process = Mutex<pid_t?>(nil)
 
     private init(folder: String, arguments: [String]) throws {
         self.folder = folder
@@ -47,10 +42,10 @@ public final class PrivateRedisServer: Sendable {
             try await server.start()
             result = try await body(server)
         } catch {
-            await server.end()
+            server.end()
             throw error
         }
-        await server.end()
+        server.end()
         return result
     }
 
@@ -60,29 +55,32 @@ public final class PrivateRedisServer: Sendable {
     }
 
     /// Freezes the server: its socket still takes connections and data, but nobody answers.
-    public func pause() async {
-        if let id = await process.id { Glibc.kill(id, SIGSTOP) }
+    public func pause() {
+        process.withLock { if let id = $0 { Glibc.kill(id, SIGSTOP) } }
     }
 
     /// Lets a frozen server go on.
-    public func resume() async {
-        if let id = await process.id { Glibc.kill(id, SIGCONT) }
+    public func resume() {
+        process.withLock { if let id = $0 { Glibc.kill(id, SIGCONT) } }
     }
 
     /// Ends the process at once, as a crash does, and returns when it is gone.
-    public func kill() async {
-        guard let id = await process.id else { return }
-        Glibc.kill(id, SIGKILL)
-        var status: Int32 = 0
-        while waitpid(id, &status, 0) == -1, errno == EINTR {}
-        await process.set(nil)
+    public func kill() {
+        process.withLock { id in
+            guard let running = id else { return }
+            Glibc.kill(running, SIGKILL)
+            var status: Int32 = 0
+            while waitpid(running, &status, 0) == -1, errno == EINTR {}
+            id = nil
+        }
     }
 
     /// Starts the server again after `kill`, empty, and returns when it answers.
     public func start() async throws {
         // Left behind by a killed server; it would be taken for the new one's.
         unlink("\(folder)/redis.sock")
-        await process.set(try spawn())
+        let id = try spawn()
+        process.withLock { $0 = id }
         let deadline = ContinuousClock.now + .seconds(20)
         while true {
             do {
@@ -92,6 +90,7 @@ public final class PrivateRedisServer: Sendable {
             } catch let error as RedisError {
                 // A server that asks for a password, or refuses us otherwise, is up.
                 guard error.isTransient else { return }
+                guard !hasExited() else { throw Failure(description: "redis-server ended at once\n\(log)") }
                 guard ContinuousClock.now < deadline else {
                     throw Failure(description: "redis-server does not answer: \(error)\n\(log)")
                 }
@@ -121,8 +120,17 @@ public final class PrivateRedisServer: Sendable {
         return id
     }
 
-    private func end() async {
-        await kill()
+    private func hasExited() -> Bool {
+        process.withLock { id in
+            var status: Int32 = 0
+            guard let running = id, waitpid(running, &status, WNOHANG) == running else { return false }
+            id = nil
+            return true
+        }
+    }
+
+    private func end() {
+        kill()
         for file in ["redis.sock", "log"] {
             unlink("\(folder)/\(file)")
         }

@@ -1,0 +1,82 @@
+import Redis
+import TestSupport
+import Testing
+
+@Suite("A Redis script")
+struct RedisScriptTests {
+    private let increase = RedisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    private let refuse = RedisScript("return redis.error_reply('STALE the row is newer')")
+
+    @Test("has the hash that the server gives it, whatever its length")
+    func hashesAsTheServer() async throws {
+        #expect(RedisScript("").hash == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
+        #expect(RedisScript("abc").hash == "a9993e364706816aba3e25717850c26c9cd0d89d")
+        try await PrivateRedisServer.withServer { server in
+            let connection = try await server.connect()
+            // Lengths on both sides of a block's end, where the padding changes.
+            let scripts = (0...130).map { RedisScript("return 1 --é" + String(repeating: "x", count: $0)) }
+            try await connection.ensureLoaded(scripts)
+            #expect(try await connection.evaluate(scripts[77]) == .integer(1))
+        }
+    }
+
+    @Test("runs at first call, and again after the server has forgotten it")
+    func survivesFlush() async throws {
+        try await PrivateRedisServer.withServer { server in
+            let connection = try await server.connect()
+            for expected in 1...3 as ClosedRange<Int64> {
+                #expect(try await connection.evaluate(increase, keys: ["n"], arguments: [1]) == .integer(expected))
+                try await connection.send("SCRIPT", "FLUSH")
+            }
+        }
+    }
+
+    @Test("in a pipeline is loaded once, and each call runs once")
+    func runsInPipelines() async throws {
+        try await PrivateRedisServer.withServer { server in
+            let connection = try await server.connect()
+            try await connection.ensureLoaded([increase])
+            // The first half runs, then the server forgets the script, and the second half is refused.
+            let calls = (0..<1000).map { _ in increase.call(keys: ["n"], arguments: [1]) }
+            let commands = calls + [RedisCommand("SCRIPT", "FLUSH"), RedisCommand("GET", "n")] + calls
+            let replies = try await connection.pipeline(commands, loading: [increase])
+            #expect(replies[..<1000] == (1...1000).map { RedisReply.integer($0) }[...])
+            #expect(replies[1000] == .status("OK") && replies[1001].integerValue == 1000)
+            #expect(replies[1002...] == (1001...2000).map { RedisReply.integer($0) }[...])
+            #expect(try await connection.send("GET", "n").integerValue == 2000)
+        }
+    }
+
+    @Test("that the caller did not offer to load stays refused in its place")
+    func reportsMissing() async throws {
+        try await PrivateRedisServer.withServer { server in
+            let connection = try await server.connect()
+            let replies = try await connection.pipeline([increase.call(keys: ["n"], arguments: [1])])
+            #expect(replies.map { $0.error?.code } == ["NOSCRIPT"])
+            let other = try await connection.pipeline([increase.call(keys: ["n"], arguments: [1])], loading: [refuse])
+            #expect(other.map { $0.error?.code } == ["NOSCRIPT"])
+        }
+    }
+
+    @Test("that refuses is a typed error with the script's own code")
+    func refuses() async throws {
+        try await TestRedis.withPrefix { redis in
+            let connection = try await redis.connect()
+            let error = try await #require(throws: RedisError.self) { try await connection.evaluate(refuse) }
+            #expect(error.code == .reply("STALE"))
+            #expect(error.message == "the row is newer")
+            #expect(await connection.isUsable)
+        }
+    }
+
+    @Test("that does not compile is refused when it is loaded")
+    func refusesNonsense() async throws {
+        try await TestRedis.withPrefix { redis in
+            let connection = try await redis.connect()
+            let error = try await #require(throws: RedisError.self) {
+                try await connection.evaluate(RedisScript("this is no Lua"))
+            }
+            #expect(error.code == .reply("ERR") && error.operation == "SCRIPT LOAD")
+        }
+    }
+}
