@@ -30,6 +30,7 @@ public final class PrivateRedisServer: Sendable {
     ///
     /// - Parameter arguments: further options of redis-server, like `["--requirepass", "secret"]`.
     public static func withServer<R>(
+        isolation: isolated (any Actor)? = #isolation,
         arguments: [String] = [],
         _ body: (PrivateRedisServer) async throws -> R
     ) async throws -> R {

@@ -1,4 +1,3 @@
-internal import Glibc
 public import Redis
 
 /// A place of its own on the shared Redis server of the tests: a prefix that no other test uses.
@@ -13,10 +12,11 @@ public struct TestRedis: Sendable {
     /// Lends a prefix, and removes every key under it afterwards, whether the body returned or threw.
     ///
     /// - Throws: `MissingServer` when no server is configured: such a test fails, it is not skipped.
-    public static func withPrefix<R>(_ body: (TestRedis) async throws -> R) async throws -> R {
-        guard let text = getenv("REFOLD_TEST_REDIS_URL").map({ String(cString: $0) }), !text.isEmpty else {
-            throw MissingServer(variable: "REFOLD_TEST_REDIS_URL")
-        }
+    public static func withPrefix<R>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (TestRedis) async throws -> R
+    ) async throws -> R {
+        let text = try TestServers.redisURL
         let random = String(UInt64.random(in: .min ... .max), radix: 36)
         let redis = TestRedis(url: try RedisURL(text), urlText: text, prefix: "refold-test:\(random):")
         let result: R
@@ -60,21 +60,5 @@ public struct TestRedis: Sendable {
             cursor = next
         } while cursor != "0"
         await connection.close()
-    }
-}
-
-/// No server is configured for a test that needs one.
-public struct MissingServer: Error, CustomStringConvertible {
-    /// The environment variable that would name it.
-    public let variable: String
-
-    /// - Parameter variable: the environment variable that would name the server.
-    public init(variable: String) {
-        self.variable = variable
-    }
-
-    /// What to set.
-    public var description: String {
-        "\(variable) is not set: start the servers with ops/services, or run ops/test"
     }
 }
