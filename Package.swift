@@ -43,6 +43,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
+        .target(name: "SampleLog", dependencies: ["Postgres"], swiftSettings: settings),
 
         // Tests.
         .target(
@@ -55,6 +56,11 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
+        .testTarget(
+            name: "SampleLogTests",
+            dependencies: ["SampleLog", "Postgres", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EventStoreTests",
             dependencies: ["EventStore", "Postgres", "TestSupport"],

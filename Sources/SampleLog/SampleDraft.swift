@@ -1,0 +1,43 @@
+/// An event whose payload is being written.
+struct SampleDraft {
+    let type: SampleEventType
+    let stream: SampleStream
+    let timestamp: Int64
+    var payload: [UInt8] = []
+
+    init(_ type: SampleEventType, _ stream: SampleStream, at timestamp: Int64) {
+        self.type = type
+        self.stream = stream
+        self.timestamp = timestamp
+        payload.reserveCapacity(320)
+    }
+
+    /// Opens the payload with the user's id.
+    mutating func begin(user: Int, of people: SamplePeople) {
+        payload.append("{\"user_id\":")
+        people.append(user: user, to: &payload)
+    }
+
+    mutating func end() {
+        payload.append(0x7D)
+    }
+
+    /// Closes the payload with the event's own time under the given key.
+    mutating func end(stamped key: StaticString) {
+        payload.append(key)
+        payload.append(timestamp: timestamp)
+        payload.append(0x7D)
+    }
+
+    /// Appends the genres whose bits are set as an array.
+    mutating func append(genres bits: UInt16) {
+        payload.append(0x5B)
+        var isFirst = true
+        for (index, genre) in SamplePeople.genres.enumerated() where bits >> index & 1 == 1 {
+            if !isFirst { payload.append(0x2C) }
+            payload.append(json: genre)
+            isFirst = false
+        }
+        payload.append(0x5D)
+    }
+}

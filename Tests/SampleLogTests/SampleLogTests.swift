@@ -1,0 +1,166 @@
+import Foundation
+import SampleLog
+import Testing
+
+@Suite("A sample log") struct SampleLogTests {
+    private let log = SampleLog(events: 20_000, seed: 7)
+
+    private func fields(of event: SampleEvent) throws -> [String: Any] {
+        try #require(JSONSerialization.jsonObject(with: Data(event.payload)) as? [String: Any])
+    }
+
+    @Test("is the same for the same seed, and another for another seed or origin") func isDeterministic() {
+        func text(_ events: SampleEvents) -> [String] {
+            events.prefix(500).map {
+                "\($0.id) \($0.stream) \($0.timestamp) \(String(decoding: $0.payload, as: UTF8.self))"
+            }
+        }
+        let first = text(log.makeEvents())
+        #expect(first == text(log.makeEvents()))
+        #expect(first != text(SampleLog(events: 20_000, seed: 8).makeEvents()))
+        let continued = text(log.makeEvents(after: SampleOrigin(position: 20_000, timestamp: 0)))
+        #expect(Set(first).isDisjoint(with: continued))
+    }
+
+    @Test("does not change from release to release") func hasAKnownBeginning() throws {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for event in SampleLog(events: 3_000).makeEvents() {
+            for byte in event.id.bytes + event.payload + event.metadata {
+                hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+            }
+        }
+        #expect(hash == 10_230_378_577_171_382_121)
+    }
+
+    @Test("has exactly as many events as asked for, each with an id of its own") func hasItsCount() {
+        for count in [0, 1, 10, 1_000] {
+            let ids = SampleLog(events: count).makeEvents().map(\.id)
+            #expect(ids.count == count)
+            #expect(Set(ids).count == count)
+        }
+    }
+
+    @Test("has the shares of the event types that it promises") func hasItsShares() {
+        var counts: [SampleEventType: Int] = [:]
+        for event in log.makeEvents() { counts[event.type, default: 0] += 1 }
+        func percent(_ type: SampleEventType) -> Double { Double(counts[type, default: 0]) / 200 }
+        #expect(abs(percent(.contentWatched) - 80) < 1)
+        #expect(abs(percent(.contentRated) - 12) < 1)
+        #expect(abs(percent(.userPreferencesUpdated) - 4) < 0.5)
+        #expect(abs(percent(.userSubscribed) - 2) < 0.5)
+        #expect(abs(percent(.userRegistered) - 2) < 0.5)
+        #expect(percent(.contentAdded) > 0.1 && percent(.contentAdded) < 0.6)
+        #expect(counts[.sessionStarted] == 2)
+    }
+
+    @Test("has ids that are UUIDs of version 4") func hasVersion4Ids() throws {
+        let pattern = try Regex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+        for event in log.makeEvents().prefix(200) {
+            #expect(event.id.description.wholeMatch(of: pattern) != nil)
+            #expect(UUID(uuidString: event.id.description)?.uuidString.lowercased() == event.id.description)
+        }
+    }
+
+    @Test("advances over about 90 days and sometimes steps back") func hasATimeline() throws {
+        let times = log.makeEvents().map(\.timestamp)
+        let day: Int64 = 86_400_000_000
+        let origin = SampleOrigin.empty.timestamp
+        #expect(times.first.map { abs($0 - origin) < day } == true)
+        let usual = times.sorted().dropFirst(10).dropLast(10)
+        #expect(try abs(#require(usual.last) - #require(usual.first) - 90 * day) < 5 * day)
+        let steps = zip(times, times.dropFirst()).count { $0 > $1 }
+        #expect(steps > 50 && steps < 400)
+    }
+
+    @Test("has payloads that every projection accepts") func hasValidPayloads() throws {
+        for event in log.makeEvents() where event.type != .sessionStarted {
+            let payload = try fields(of: event)
+            switch event.type {
+            case .contentWatched:
+                #expect(payload["user_id"] is String && payload["content_id"] is String)
+                let seconds = try #require(payload["watch_duration_seconds"] as? Double)
+                #expect(seconds >= 0 && seconds <= 1e9 && seconds == seconds.rounded())
+                let completion = try #require(payload["completion_percentage"] as? Double)
+                #expect(completion >= 0 && completion <= 100)
+            case .contentRated:
+                let rating = try #require(payload["rating"] as? Double)
+                #expect(rating >= 1 && rating <= 5)
+            case .contentAdded:
+                #expect(payload["title"] is String && payload["genre"] is String)
+            case .userRegistered:
+                #expect(payload["email"] is String && payload["name"] is String)
+                #expect(payload["initial_preferences"] is [String])
+            case .userPreferencesUpdated:
+                #expect(payload["new_preferences"] is [String])
+            case .userSubscribed:
+                #expect(payload["plan"] is String && payload["payment_method"] is String)
+            case .sessionStarted:
+                break
+            }
+            #expect(try JSONSerialization.jsonObject(with: Data(event.metadata)) is [String: String])
+        }
+    }
+
+    @Test("has timestamps in payloads that say what the event's own timestamp says") func writesTimestamps() throws {
+        let formatter = ISO8601DateFormatter()
+        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+        let days = (-40...40).map { Int64($0) * 367 * 86_400_000_000 + 3_723_004_000 }
+        for time in days {
+            let log = SampleLog(events: 1_000_000, users: 10, contents: 10).makeEvents(
+                after: SampleOrigin(position: 1, timestamp: time)
+            )
+            let event = try #require(log.first { $0.type == .userSubscribed })
+            let text = try #require(try fields(of: event)["subscription_timestamp"] as? String)
+            let parsed = try #require(formatter.date(from: text))
+            #expect(abs(parsed.timeIntervalSince1970 - 946_684_800 - Double(event.timestamp) / 1e6) < 0.002)
+        }
+    }
+
+    @Test("has every edge, in a small log too", arguments: [SampleLog.edges + 200, 20_000]) func hasEveryEdge(
+        events: Int
+    ) throws {
+        var registered: Set<String> = []
+        var watched: Set<String> = []
+        var contents: Set<String> = []
+        var seen: Set<String> = []
+        for event in SampleLog(events: events).makeEvents() where event.type != .sessionStarted {
+            let payload = try fields(of: event)
+            if let content = payload["content_id"] as? String { contents.insert(content) }
+            switch event.type {
+            case .userRegistered:
+                let user = try #require(payload["user_id"] as? String)
+                if !registered.insert(user).inserted { seen.insert("registered again") }
+                if (payload["name"] as? String)?.utf8.contains(where: { $0 > 127 }) == true { seen.insert("name") }
+            case .contentWatched:
+                let content = try #require(payload["content_id"] as? String)
+                watched.insert(content)
+                if !registered.contains(payload["user_id"] as? String ?? "") { seen.insert("unregistered viewer") }
+                for key in ["genre", "title"] {
+                    if payload[key] == nil { seen.insert("no \(key)") }
+                    if payload[key] is NSNull { seen.insert("null \(key)") }
+                    if payload[key] as? String == "" { seen.insert("empty \(key)") }
+                }
+                if (payload["title"] as? String)?.utf8.contains(where: { $0 > 127 }) == true { seen.insert("title") }
+            case .contentRated:
+                let content = try #require(payload["content_id"] as? String)
+                if !watched.contains(content) { seen.insert("rated before the first view") }
+            default: break
+            }
+        }
+        #expect(
+            seen.isSuperset(of: [
+                "registered again", "name", "unregistered viewer", "no genre", "no title", "null genre", "null title",
+                "empty genre", "empty title", "title", "rated before the first view",
+            ])
+        )
+        #expect(contents.isSuperset(of: ["top", "genre:drama", "", #"it's "quoted""#, #"back\slash"#, "live"]))
+    }
+
+    @Test("has popular contents and users, and a long tail") func isSkewed() throws {
+        var views: [SampleStream: Int] = [:]
+        for event in log.makeEvents() where event.type == .contentRated { views[event.stream, default: 0] += 1 }
+        let sorted = views.values.sorted(by: >)
+        #expect(sorted[0] > 5 * sorted[sorted.count / 2])
+        #expect(sorted.count > 90)
+    }
+}
