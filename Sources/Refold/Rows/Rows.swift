@@ -187,3 +187,14 @@ package struct EncodedKey: Hashable, Sendable {
 
     package init(bytes: [UInt8]) { self.bytes = bytes }
 }
+
+extension Rows {
+    /// An estimate of what loading the missing rows takes, from the average row of each table.
+    package var missingBytes: Int {
+        zip(memories, missingKeys).reduce(0) { sum, table in
+            let (memory, keys) = table
+            let average = memory.recordCount > 0 ? memory.bytes / memory.recordCount : 512
+            return sum + average * keys.count
+        }
+    }
+}

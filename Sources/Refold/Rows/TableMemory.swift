@@ -46,7 +46,7 @@ package final class TableMemory {
     }
 
     /// The number of records, known-absent rows included.
-    var recordCount: Int { index.count }
+    package var recordCount: Int { index.count }
 
     // MARK: Records
 

@@ -1,0 +1,162 @@
+internal import EventStore
+internal import Postgres
+internal import Refold
+
+/// Writes the windows of one generation and reads its rows back, over a session that owns the generation.
+///
+/// After an error its state is unknown: whoever gets one drops the writer and the rows in memory and starts from the
+/// committed checkpoint.
+struct GenerationWriter: Sendable {
+    let connection: PostgresConnection
+    let generation: Generation
+    let tables: [GenerationTable]
+    let claim: Claim
+    let store: EventStoreSettings
+
+    // MARK: Windows
+
+    /// Commits a window.
+    ///
+    /// - Throws: ``EngineError/Code/fenced`` when another process has taken the generation or the pointer has moved.
+    func commit(_ window: CommitWindow) async throws {
+        switch window.rows {
+        case .replacements:
+            let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
+            try await refusingFenced { try await connection.pipelineTransaction(statements) }
+        case .versions, .whole:
+            try await refusingFenced {
+                try await connection.transaction { connection in try write(window, on: connection) }
+            }
+        }
+    }
+
+    /// Writes a window as part of a transaction that the caller holds on the writer's connection.
+    func write(_ window: CommitWindow, on connection: isolated PostgresConnection) throws {
+        // The checkpoint goes first: a stale owner is refused before it has written anything.
+        _ = try connection.pipeline(statements(of: window))
+        switch window.rows {
+        case .replacements:
+            break
+        case .versions(let copies):
+            for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
+                try connection.copyIn(table.copyVersionsInSQL, chunks.asBinaryCopy)
+            }
+        case .whole(let copies):
+            for (table, chunks) in zip(tables, copies) {
+                try connection.executeScript(table.createSQL)
+                if !chunks.isEmpty { try connection.copyIn(table.copyInSQL, chunks.asBinaryCopy) }
+                try connection.executeScript(table.addKeySQL)
+                try connection.executeScript(table.analyzeSQL)
+                try connection.executeScript(table.dropVersionsSQL)
+            }
+            try connection.setPhase(.settled, of: generation.number)
+        }
+    }
+
+    private func statements(of window: CommitWindow) -> [PostgresStatement] {
+        var statements = [
+            PostgresStatement(
+                "SELECT refold.advance($1, $2, $3, $4, $5, $6)",
+                [
+                    .int64(generation.number), .int64(window.from.rawValue), .int64(window.to.rawValue),
+                    .int64(claim.epoch), .int64(Int64(window.events)), window.rate.map { .double($0) } ?? .null,
+                ]
+            )
+        ]
+        if case .replacements(let replacements) = window.rows { statements += replacements }
+        for letter in window.deadLetters { statements.append(insertion(of: letter)) }
+        return statements
+    }
+
+    private func insertion(of letter: DeadLetter) -> PostgresStatement {
+        // The event's id is read where it stands: the engine does not carry ids along.
+        PostgresStatement(
+            """
+            INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
+            VALUES ($1, $2, $3, (SELECT event_id FROM \(store.quotedEvents) WHERE global_position = $3), $4, $5)
+            """,
+            [
+                .text(generation.projection.rawValue), .int64(generation.number), .int64(letter.position.rawValue),
+                .text(letter.type), .text(letter.error),
+            ]
+        )
+    }
+
+    /// A refused compare-and-set is not an error of the database.
+    private func refusingFenced(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as PostgresError where error.sqlState == "RF001" {
+            throw EngineError.fenced(generation)
+        }
+    }
+
+    // MARK: Settling in the database
+
+    /// Settles versions that do not fit in memory: newest versions into keyed tables, in one transaction.
+    func settleVersions() async throws {
+        try await connection.transaction { connection in
+            for table in tables {
+                try connection.executeScript(table.createSQL)
+                if try connection.tableExists(table.quotedVersions) { try connection.execute(table.settleVersionsSQL) }
+                try connection.executeScript(table.addKeySQL)
+                try connection.executeScript(table.analyzeSQL)
+                try connection.executeScript(table.dropVersionsSQL)
+            }
+            try connection.setPhase(.settled, of: generation.number)
+        }
+    }
+
+    /// Makes the tables that versions are appended to; nothing happens when they are there.
+    func createVersions() async throws {
+        try await connection.transaction { connection in
+            for table in tables where try !connection.tableExists(table.quotedVersions) {
+                try connection.executeScript(table.createVersionsSQL)
+            }
+        }
+    }
+
+    // MARK: Reading rows back
+
+    /// Loads rows by key; those that do not exist are remembered as absent.
+    func load(_ keys: [[EncodedKey]]) async throws -> [PostgresResult?] {
+        let statements = zip(tables, keys).map { table, keys in
+            keys.isEmpty
+                ? nil
+                : PostgresStatement(table.loadSQL, RowEncoder(definition: table.definition).keys(keys))
+        }
+        var results = try await connection.pipeline(statements.compactMap { $0 }).makeIterator()
+        return statements.map { $0 == nil ? nil : results.next() }
+    }
+}
+
+extension PostgresConnection {
+    /// A transaction in one round trip; what is left open by a failure is rolled back.
+    func pipelineTransaction(_ statements: [PostgresStatement]) throws {
+        do {
+            _ = try pipeline(statements)
+        } catch {
+            if isUsable && transactionStatus != .idle { try executeScript("ROLLBACK") }
+            throw error
+        }
+    }
+
+    func tableExists(_ quotedName: String) throws -> Bool {
+        try query("SELECT to_regclass($1) IS NOT NULL", [.text(quotedName)]).bool(0, 0)
+    }
+
+    fileprivate func setPhase(_ phase: Generation.Phase, of generation: Int64) throws {
+        try execute(
+            "UPDATE refold.generations SET phase = $2 WHERE generation = $1",
+            [.int64(generation), .text(phase.rawValue)]
+        )
+    }
+}
+
+extension [[UInt8]] {
+    /// The pieces with the header and trailer that a binary COPY has.
+    fileprivate var asBinaryCopy: [[UInt8]] {
+        var copy = BinaryCopy()
+        return [copy.take()] + self + [copy.finish()]
+    }
+}

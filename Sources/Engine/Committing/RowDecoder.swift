@@ -1,0 +1,105 @@
+internal import Postgres
+internal import Refold
+
+/// Puts rows that were read from the database into memory: key, columns, `_position`, in binary, collections of texts as
+/// `text[]`.
+struct RowDecoder {
+    let definition: TableDefinition
+    private var keyBytes: [UInt8] = []
+
+    init(definition: TableDefinition) {
+        self.definition = definition
+    }
+
+    /// Keeps all rows of a result, and remembers the keys that it does not have as absent.
+    mutating func keep(_ result: PostgresResult, wanted: [EncodedKey], in memory: TableMemory) throws {
+        for row in 0..<result.count {
+            try keep(in: memory) { column, body in
+                try result.isNull(row, column) ? nil : result.withBytes(row, column) { try body($0) }
+            }
+        }
+        for key in wanted where !memory.isKnown(key) { memory.loadAbsent(key) }
+    }
+
+    /// Keeps one row of a COPY.
+    mutating func keep(_ row: borrowing CopyRow, in memory: TableMemory) throws {
+        try keep(in: memory) { column, body in
+            row.isNull(column) ? nil : try body(row.bytes(column))
+        }
+    }
+
+    /// - Parameter field: lends the bytes of a field to a closure and gives its result, nil for null.
+    private mutating func keep(
+        in memory: TableMemory,
+        _ field: (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void?
+    ) throws {
+        keyBytes.removeAll(keepingCapacity: true)
+        for (index, column) in definition.key.enumerated() {
+            try field(index) { bytes in
+                switch column.type {
+                case .integer: appendLittleEndian(bytes)
+                default:
+                    if index < definition.key.count - 1 {
+                        withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { keyBytes.append(contentsOf: $0) }
+                    }
+                    keyBytes.append(contentsOf: bytes)
+                }
+            }
+        }
+        var position: Int64 = 0
+        try field(definition.key.count + definition.columns.count) { position = Self.int64($0) }
+        try keyBytes.withUnsafeBytes { key in
+            try memory.load(key: key, position: position) { record in
+                for (index, column) in definition.columns.enumerated() {
+                    let found: Void? = try field(definition.key.count + index) { bytes in
+                        try Self.set(index, column.type, bytes, record)
+                    }
+                    if found == nil { record.setNull(index) }
+                }
+            }
+        }
+    }
+
+    private mutating func appendLittleEndian(_ bytes: UnsafeRawBufferPointer) {
+        withUnsafeBytes(of: Self.int64(bytes).littleEndian) { keyBytes.append(contentsOf: $0) }
+    }
+
+    private static func set(
+        _ index: Int,
+        _ type: ColumnType,
+        _ bytes: UnsafeRawBufferPointer,
+        _ record: LoadingRecord
+    ) throws {
+        switch type {
+        case .integer, .double, .timestamp: record.setWord(index, UInt64(bitPattern: int64(bytes)))
+        case .boolean: record.setWord(index, bytes.first == 1 ? 1 : 0)
+        case .text, .numberSet: record.setBytes(index, bytes)
+        case .textList, .textSet: record.setTexts(index, try BinaryArray.texts(bytes))
+        }
+    }
+
+    private static func int64(_ bytes: UnsafeRawBufferPointer) -> Int64 {
+        Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+    }
+}
+
+/// PostgreSQL's binary arrays.
+enum BinaryArray {
+    /// The elements of a `text[]` of one dimension without nulls, in order.
+    static func texts(_ bytes: UnsafeRawBufferPointer) throws -> [Text] {
+        func int32(_ offset: Int) -> Int {
+            Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)))
+        }
+        // Dimensions, whether it has nulls, element type; then for the dimension its length and lower bound.
+        guard int32(0) == 1 else { return [] }
+        var texts: [Text] = []
+        var offset = 20
+        for _ in 0..<int32(12) {
+            let length = max(0, int32(offset))
+            offset += 4
+            texts.append(Text(copying: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])))
+            offset += length
+        }
+        return texts
+    }
+}

@@ -1,0 +1,103 @@
+internal import Postgres
+internal import Refold
+
+/// Turns changed rows into what COPY or an upsert takes.
+struct RowEncoder {
+    let definition: TableDefinition
+
+    /// Rows for COPY, sorted by key so that the key's index is built from neighbours; without header and trailer.
+    ///
+    /// - Parameter withDeletions: adds the column `_deleted` of a table of versions.
+    func copyRows(_ rows: [ChangedRecord], withDeletions: Bool) -> [[UInt8]] {
+        let rows = sorted(rows)
+        let fields = Int16(definition.key.count + definition.columns.count + (withDeletions ? 2 : 1))
+        var chunks: [[UInt8]] = []
+        var chunk: [UInt8] = []
+        chunk.reserveCapacity(Self.chunkBytes + 4096)
+        for row in rows {
+            chunk.append(bigEndian: fields)
+            let key = row.key
+            for index in definition.key.indices { chunk.appendKey(index, of: definition.key, in: key) }
+            for (index, column) in definition.columns.enumerated() { chunk.appendColumn(index, of: column, in: row) }
+            chunk.appendField(row.position)
+            if withDeletions {
+                chunk.append(bigEndian: Int32(1))
+                chunk.append(row.isPresent ? 0 : 1)
+            }
+            if chunk.count >= Self.chunkBytes {
+                chunks.append(chunk)
+                chunk.removeAll(keepingCapacity: true)
+            }
+        }
+        if !chunk.isEmpty { chunks.append(chunk) }
+        return chunks
+    }
+
+    /// Parameters of upserts, one array a column, at most ``rowsPerStatement`` rows each.
+    func upserts(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
+        slices(of: sorted(rows)).map { rows in
+            keyArrays(rows)
+                + definition.columns.enumerated().map { index, column in
+                    array(of: column.type, rows, hasNulls: column.isNullable) {
+                        $0.appendColumn(index, of: column, in: $1)
+                    }
+                } + [array(of: .integer, rows, hasNulls: false) { $0.appendField($1.position) }]
+        }
+    }
+
+    /// Parameters of deletions, one array a key column.
+    func deletions(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
+        slices(of: sorted(rows)).map { keyArrays($0) }
+    }
+
+    /// Parameters of a look-up by keys, one array a key column.
+    func keys(_ keys: [EncodedKey]) -> [PostgresValue] {
+        definition.key.indices.map { index in
+            array(of: definition.key[index].type, keys, hasNulls: false) { bytes, key in
+                key.bytes.withUnsafeBytes { bytes.appendKey(index, of: definition.key, in: $0) }
+            }
+        }
+    }
+
+    /// COPY sends pieces of about this length.
+    private static let chunkBytes = 256 * 1024
+    private static let rowsPerStatement = 10_000
+
+    private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {
+        rows.sorted { left, right in
+            let (left, right) = (left.key, right.key)
+            return left.lexicographicallyPrecedes(right)
+        }
+    }
+
+    private func slices(of rows: [ChangedRecord]) -> [ArraySlice<ChangedRecord>] {
+        stride(from: 0, to: rows.count, by: Self.rowsPerStatement).map {
+            rows[$0..<min($0 + Self.rowsPerStatement, rows.count)]
+        }
+    }
+
+    private func keyArrays(_ rows: ArraySlice<ChangedRecord>) -> [PostgresValue] {
+        definition.key.indices.map { index in
+            array(of: definition.key[index].type, rows, hasNulls: false) {
+                $0.appendKey(index, of: definition.key, in: $1.key)
+            }
+        }
+    }
+
+    /// An array of one dimension: dimensions, whether it has nulls, the element type, length, lower bound, elements.
+    private func array<Elements: Collection>(
+        of type: ColumnType,
+        _ elements: Elements,
+        hasNulls: Bool,
+        _ append: (inout [UInt8], Elements.Element) -> Void
+    ) -> PostgresValue {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: Int32(1))
+        bytes.append(bigEndian: Int32(hasNulls ? 1 : 0))
+        bytes.append(bigEndian: type.objectIDs.element)
+        bytes.append(bigEndian: Int32(elements.count))
+        bytes.append(bigEndian: Int32(1))
+        for element in elements { append(&bytes, element) }
+        return .binary(type: type.objectIDs.array, bytes: bytes)
+    }
+}

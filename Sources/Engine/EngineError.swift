@@ -1,0 +1,58 @@
+public import Refold
+
+/// What can keep the engine from doing its work.
+public struct EngineError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is; more may come.
+    public struct Code: Sendable, Hashable {
+        let name: String
+
+        /// A live process owns the generation; try again later.
+        public static let owned = Code(name: "owned")
+        /// The pointer moved while a rebuild was folding; the generation is kept as `ready`.
+        public static let pointerMoved = Code(name: "pointerMoved")
+        /// A commit was refused: someone else owns the generation now.
+        public static let fenced = Code(name: "fenced")
+        /// The projection refused an event and its policy is `stop`.
+        public static let stopped = Code(name: "stopped")
+        /// The live generation was folded by another version or other settings.
+        public static let identityDiffers = Code(name: "identityDiffers")
+        /// `refold migrate` has not run.
+        public static let notMigrated = Code(name: "notMigrated")
+        /// No projection has this name.
+        public static let unknownProjection = Code(name: "unknownProjection")
+        /// Objects of others stand in the way.
+        public static let blocked = Code(name: "blocked")
+        /// A setting cannot be used.
+        public static let setting = Code(name: "setting")
+        /// Late events, or a comparison that found differences.
+        public static let differs = Code(name: "differs")
+    }
+
+    /// What kind of failure it is.
+    public let code: Code
+    /// The projection, where one is concerned.
+    public let projection: ProjectionName?
+    /// The position, where one is concerned.
+    public let position: GlobalPosition?
+    /// What happened.
+    public let message: String
+    /// What can be done.
+    public let remedy: String
+
+    init(
+        _ code: Code,
+        projection: ProjectionName? = nil,
+        position: GlobalPosition? = nil,
+        _ message: String,
+        remedy: String
+    ) {
+        self.code = code
+        self.projection = projection
+        self.position = position
+        self.message = message
+        self.remedy = remedy
+    }
+
+    /// The message, then the remedy.
+    public var description: String { "\(message) — \(remedy)" }
+}

@@ -1,0 +1,307 @@
+internal import Logging
+internal import Metrics
+internal import Postgres
+internal import Refold
+
+/// Folds events into the rows of one generation and commits them window by window.
+///
+/// The same runner tails and rebuilds; only the commit window differs. After any error it is spent: its rows are dropped
+/// with it, and a new runner starts from the committed checkpoint.
+actor ProjectionRunner {
+    /// When a window is closed.
+    struct WindowLimits: Sendable {
+        /// Time since the window before, while more events are waiting. At the head a window is closed at once.
+        var time: Duration = .seconds(2)
+        /// Events.
+        var events = 1_000_000
+    }
+
+    nonisolated let projection: any Projection
+    nonisolated let generation: Generation
+    private let writer: GenerationWriter
+    private let policy: RefusalPolicy
+    private let limits: WindowLimits
+    private let budget: MemoryBudget
+    private let cache: (any CacheFollower)?
+    private let logger: Logger
+    private let types: Set<EventType>
+
+    private let rows: Rows
+    private var phase: Generation.Phase
+    private var hasVersionTables = false
+    /// Everything up to here is in the rows.
+    private(set) var position: GlobalPosition
+    /// Everything up to here is in a window that was handed over for committing.
+    private var windowStart: GlobalPosition
+    private var windowOpened = ContinuousClock.now
+    private var windowEvents = 0
+    private var deadLetters: [DeadLetter] = []
+    /// The window being committed while the next one is folded; awaited before another is handed over.
+    private var committing: Task<Void, any Error>?
+
+    /// - Parameter rows: the rows as of the claim's position.
+    init(
+        projection: any Projection,
+        writer: GenerationWriter,
+        rows: sending Rows,
+        hasVersionTables: Bool,
+        policy: RefusalPolicy,
+        limits: WindowLimits,
+        budget: MemoryBudget,
+        cache: (any CacheFollower)?,
+        logger: Logger
+    ) {
+        self.projection = projection
+        self.writer = writer
+        self.rows = rows
+        self.hasVersionTables = hasVersionTables
+        self.policy = policy
+        self.limits = limits
+        self.budget = budget
+        self.cache = cache
+        self.logger = logger
+        generation = writer.generation
+        phase = writer.generation.phase
+        types = Set(projection.eventTypes)
+        position = writer.claim.position
+        windowStart = writer.claim.position
+    }
+
+    deinit { budget.leave(generation.number) }
+
+    // MARK: Taking events
+
+    /// Folds a block; closes the window when it is due.
+    ///
+    /// - Parameter moreIsWaiting: another block follows at once.
+    /// - Throws: ``EngineError/Code/stopped`` when the projection refuses an event under the policy `stop`; everything
+    ///   before that event is committed then.
+    func take(_ block: FeedBlock, moreIsWaiting: Bool) async throws {
+        for batch in block.batches {
+            let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
+            try await fold(batch, first..<batch.endIndex)
+            if isWindowDue { try await closeWindow() }
+        }
+        position = max(position, block.through)
+        if block.isAtHead && !moreIsWaiting { try await closeWindow() }
+    }
+
+    /// Takes everything that waits in an inbox until it is finished, then commits.
+    func takeAll(from inbox: Inbox) async throws {
+        do {
+            while let block = await inbox.next() { try await take(block, moreIsWaiting: !inbox.isEmpty) }
+            try await flush()
+        } catch {
+            inbox.abandon()
+            throw error
+        }
+    }
+
+    /// Commits everything folded so far.
+    func flush() async throws {
+        try await closeWindow()
+        try await awaitCommit()
+    }
+
+    // MARK: Folding
+
+    /// Folds a part of a batch: passes until none misses a row. A pass that misses is undone and its rows are loaded.
+    private func fold(_ batch: EventBatch, _ range: Range<Int>) async throws {
+        var letters: [DeadLetter] = []
+        while !range.isEmpty {
+            letters.removeAll()
+            rows.beginPass()
+            let refusal = applyAll(batch, range, &letters)
+            if !rows.hasMissingKeys {
+                rows.acceptPass()
+                deadLetters += letters
+                if let refusal { try await stop(at: refusal.event, because: refusal.error) }
+                position = batch[range.upperBound - 1].position
+                return try await makeRoom(for: 0)
+            }
+            rows.undoPass()
+            let room = try await makeRoom(for: rows.missingBytes)
+            if !room && range.count > 1 {
+                let middle = range.lowerBound + range.count / 2
+                try await fold(batch, range.lowerBound..<middle)
+                return try await fold(batch, middle..<range.upperBound)
+            }
+            try await loadMissingRows()
+        }
+    }
+
+    private func applyAll(
+        _ batch: EventBatch,
+        _ range: Range<Int>,
+        _ letters: inout [DeadLetter]
+    ) -> (event: Event, error: any Error)? {
+        var applied = 0
+        for index in range {
+            let event = batch[index]
+            guard let type = event.type, types.contains(type) else { continue }
+            applied += 1
+            switch rows.apply(event, with: projection) {
+            case .applied:
+                break
+            case .missed:
+                break
+            case .refused(let error):
+                // What is read beside a missing row says nothing about the event.
+                if rows.hasMissingKeys { continue }
+                if policy == .stop { return (event, error) }
+                letters.append(DeadLetter(position: event.position, type: type.name, error: String(describing: error)))
+            }
+        }
+        if !rows.hasMissingKeys { windowEvents += applied }
+        return nil
+    }
+
+    private func loadMissingRows() async throws {
+        let missing = rows.missingKeys.map { Array($0) }
+        let loaded = try await writer.load(missing)
+        for (index, result) in loaded.enumerated() {
+            guard let result else { continue }
+            let memory = rows.memories[index]
+            var decoder = RowDecoder(definition: memory.definition)
+            try decoder.keep(result, wanted: missing[index], in: memory)
+        }
+    }
+
+    /// Commits what came before a refused event and stops there.
+    private func stop(at event: Event, because error: any Error) async throws {
+        position = GlobalPosition(event.position.rawValue - 1)
+        try await flush()
+        throw EngineError(
+            .stopped,
+            projection: projection.name,
+            position: event.position,
+            "\(projection.name) refused the event at position \(event.position) (\(event.typeName)): \(error)",
+            remedy: "correct the projection and rebuild it, or set its policy to skip"
+        )
+    }
+
+    // MARK: Memory
+
+    /// Keeps the rows within the budget: what is dirty is committed, then the least recently used are evicted.
+    ///
+    /// - Returns: whether `bytes` more fit.
+    @discardableResult
+    private func makeRoom(for bytes: Int) async throws -> Bool {
+        let allowance = budget.allowance(for: generation.number, using: rows.bytes)
+        guard rows.bytes + bytes > allowance else { return true }
+        if phase == .memory { try await settle() } else { try await closeWindow() }
+        // Only what is committed may leave memory: a row loaded again must not be older than the one evicted.
+        try await awaitCommit()
+        rows.evict(downTo: max(0, allowance * 7 / 8 - bytes))
+        return rows.bytes + bytes <= allowance
+    }
+
+    // MARK: Windows
+
+    private var isWindowDue: Bool {
+        windowEvents >= limits.events
+            || (ContinuousClock.now - windowOpened >= limits.time && windowEvents > 0)
+    }
+
+    /// Hands the window over for committing; folding may go on.
+    private func closeWindow() async throws {
+        guard position > windowStart else { return }
+        try await awaitCommit()
+        if phase == .memory && !hasVersionTables {
+            try await writer.createVersions()
+            hasVersionTables = true
+        }
+        let window = takeWindow(encodeChanges())
+        let (writer, cache) = (writer, cache)
+        // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
+        // the next window, before anything is evicted, and at the end.
+        committing = Task {
+            try await writer.commit(window)
+            cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
+        }
+    }
+
+    /// Waits until the window handed over is committed.
+    private func awaitCommit() async throws {
+        guard let task = committing else { return }
+        committing = nil
+        try await task.value
+    }
+
+    private func encodeChanges() -> CommitWindow.Rows {
+        let changes = rows.memories.map { ($0.definition, $0.takeChanges()) }
+        if phase == .memory {
+            return .versions(changes.map { RowEncoder(definition: $0).copyRows($1, withDeletions: true) })
+        }
+        var statements: [PostgresStatement] = []
+        for ((definition, changed), table) in zip(changes, writer.tables) where !changed.isEmpty {
+            let encoder = RowEncoder(definition: definition)
+            let (present, gone) = (changed.filter(\.isPresent), changed.filter { !$0.isPresent })
+            statements += encoder.upserts(present).map { PostgresStatement(table.upsertSQL, $0) }
+            statements += encoder.deletions(gone).map { PostgresStatement(table.deleteSQL, $0) }
+        }
+        return .replacements(statements)
+    }
+
+    private func takeWindow(_ encoded: CommitWindow.Rows) -> CommitWindow {
+        let now = ContinuousClock.now
+        let seconds = (now - windowOpened) / .seconds(1)
+        defer {
+            windowStart = position
+            windowOpened = now
+            windowEvents = 0
+            deadLetters.removeAll()
+        }
+        return CommitWindow(
+            from: windowStart,
+            to: position,
+            events: windowEvents,
+            rate: seconds > 0 ? Double(windowEvents) / seconds : nil,
+            rows: encoded,
+            deadLetters: deadLetters,
+            hotRows: []
+        )
+    }
+
+    // MARK: The end of a rebuild
+
+    /// Writes everything into keyed tables; from then on rows are replaced in them and may leave memory.
+    func settle() async throws {
+        guard phase == .memory else { return try await flush() }
+        try await awaitCommit()
+        for memory in rows.memories { _ = memory.takeChanges() }
+        let encoded = rows.memories.map {
+            RowEncoder(definition: $0.definition).copyRows($0.allRows(), withDeletions: false)
+        }
+        try await writer.commit(takeWindow(.whole(encoded)))
+        phase = .settled
+    }
+
+    /// Folds the last blocks and writes them as part of a transaction that the caller holds on the writer's connection,
+    /// as the pointing transaction does.
+    func finalWindow(_ blocks: [FeedBlock]) async throws -> CommitWindow {
+        precondition(phase == .settled, "only a settled generation is pointed at")
+        for block in blocks {
+            for batch in block.batches {
+                let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
+                try await fold(batch, first..<batch.endIndex)
+            }
+            position = max(position, block.through)
+        }
+        return takeWindow(encodeChanges())
+    }
+}
+
+/// What happens when a projection refuses an event.
+public enum RefusalPolicy: String, Sendable {
+    /// The projection halts at the event; others go on.
+    case stop
+    /// The event goes to `refold.dead_letters`, in the transaction of its window.
+    case skip
+}
+
+/// Follows commits with the cache. Never waits: what it cannot take at once it catches up with later.
+protocol CacheFollower: Sendable {
+    /// Rows of a generation were committed.
+    func committed(_ rows: [HotRow], of generation: Int64, through position: GlobalPosition)
+}

@@ -1,0 +1,148 @@
+internal import Postgres
+internal import Refold
+
+/// The names and statements of one table of one generation.
+///
+/// Readers see the view; it reads the partitioned parent; each generation is a partition. While a generation is built in
+/// memory its rows lie in a table of versions, without key, from which an interrupted rebuild goes on.
+struct GenerationTable: Sendable {
+    let definition: TableDefinition
+    let parent: String
+    let name: String
+    let generation: Int64
+
+    init(_ definition: TableDefinition, generation: Int64) {
+        self.definition = definition
+        self.generation = generation
+        parent = definition.parentName
+        name = "\(definition.name)_g\(generation)"
+    }
+
+    var quotedName: String { quoteIdentifier("refold_data", name) }
+    var quotedParent: String { quoteIdentifier("refold_data", parent) }
+    var quotedVersions: String { quoteIdentifier("refold_data", name + "_versions") }
+
+    private var keyList: String { definition.key.map { quoteIdentifier($0.name) }.joined(separator: ", ") }
+
+    /// Key, columns, `_position`: what every statement here reads and writes, in this order.
+    var columnNames: [String] {
+        definition.key.map { quoteIdentifier($0.name) } + definition.columns.map { quoteIdentifier($0.name) }
+            + ["_position"]
+    }
+
+    var columnList: String { columnNames.joined(separator: ", ") }
+
+    private var columnTypes: [String] {
+        definition.key.map(\.type.sqlName) + definition.columns.map(\.type.sqlName) + ["bigint"]
+    }
+
+    // MARK: Definition
+
+    /// A stand-alone table that can be attached without a scan: its CHECK says what the partition's bound demands.
+    var createSQL: String {
+        """
+        CREATE TABLE \(quotedName) (
+            LIKE \(quotedParent),
+            CONSTRAINT generation CHECK (generation = \(generation))
+        );
+        ALTER TABLE \(quotedName) ALTER COLUMN generation SET DEFAULT \(generation);
+        """
+    }
+
+    var addKeySQL: String { "ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))" }
+
+    var analyzeSQL: String { "ANALYZE \(quotedName)" }
+
+    var attachSQL: String {
+        "ALTER TABLE \(quotedParent) ATTACH PARTITION \(quotedName) FOR VALUES IN (\(generation))"
+    }
+
+    var createVersionsSQL: String {
+        """
+        CREATE TABLE \(quotedVersions) (LIKE \(quotedParent));
+        ALTER TABLE \(quotedVersions) ALTER COLUMN generation SET DEFAULT \(generation),
+            ADD COLUMN _deleted boolean NOT NULL;
+        """
+    }
+
+    var dropVersionsSQL: String { "DROP TABLE IF EXISTS \(quotedVersions)" }
+
+    // MARK: Rows
+
+    var copyInSQL: String { "COPY \(quotedName) (\(columnList)) FROM STDIN (FORMAT binary)" }
+
+    var copyVersionsInSQL: String {
+        "COPY \(quotedVersions) (\(columnList), _deleted) FROM STDIN (FORMAT binary)"
+    }
+
+    /// Rows come as one array a column. Sorted by the caller, so that neighbours fall on the same index pages.
+    var upsertSQL: String {
+        let arrays = columnTypes.enumerated().map { "$\($0 + 1)::\($1)[]" }.joined(separator: ", ")
+        let updates = columnNames.dropFirst(definition.key.count).map { "\($0) = excluded.\($0)" }
+        return """
+            INSERT INTO \(quotedName) (\(columnList)) SELECT * FROM unnest(\(arrays)) \
+            ON CONFLICT (\(keyList)) DO UPDATE SET \(updates.joined(separator: ", "))
+            """
+    }
+
+    var deleteSQL: String {
+        let match = definition.key.enumerated().map { "t.\(quoteIdentifier($1.name)) = k.k\($0)" }
+        return "DELETE FROM \(quotedName) t USING \(keyArrays) WHERE \(match.joined(separator: " AND "))"
+    }
+
+    /// The rows of given keys, the keys as one array a column.
+    var loadSQL: String {
+        let match = definition.key.enumerated().map { "t.\(quoteIdentifier($1.name)) = k.k\($0)" }
+        return "SELECT \(readList) FROM \(keyArrays) JOIN \(quotedName) t ON \(match.joined(separator: " AND "))"
+    }
+
+    /// The newest version of each row of an interrupted rebuild.
+    var copyNewestOutSQL: String {
+        """
+        COPY (SELECT \(readList) FROM (SELECT DISTINCT ON (\(keyList)) * FROM \(quotedVersions) \
+        ORDER BY \(keyList), _position DESC) t WHERE NOT _deleted) TO STDOUT (FORMAT binary)
+        """
+    }
+
+    /// Settles in the database what does not fit in memory.
+    var settleVersionsSQL: String {
+        """
+        INSERT INTO \(quotedName) (\(columnList)) SELECT \(columnList) FROM (SELECT DISTINCT ON (\(keyList)) * \
+        FROM \(quotedVersions) ORDER BY \(keyList), _position DESC) t WHERE NOT _deleted
+        """
+    }
+
+    private var keyArrays: String {
+        let arrays = definition.key.enumerated().map { "$\($0 + 1)::\($1.type.sqlName)[]" }
+        let names = definition.key.indices.map { "k\($0)" }
+        return "unnest(\(arrays.joined(separator: ", "))) AS k (\(names.joined(separator: ", ")))"
+    }
+
+    /// Key, columns, `_position`, with collections of texts as `text[]`, whose binary form needs no JSON parser.
+    private var readList: String {
+        let columns = definition.columns.map { column in
+            let name = "t." + quoteIdentifier(column.name)
+            return switch column.type {
+            case .textList, .textSet: "ARRAY(SELECT jsonb_array_elements_text(\(name)))"
+            default: name
+            }
+        }
+        return (definition.key.map { "t." + quoteIdentifier($0.name) } + columns + ["t._position"])
+            .joined(separator: ", ")
+    }
+}
+
+extension ColumnType {
+    /// The PostgreSQL type that holds it.
+    var sqlName: String {
+        switch self {
+        case .integer: "bigint"
+        case .double: "double precision"
+        case .boolean: "boolean"
+        case .text: "text"
+        case .timestamp: "timestamptz"
+        case .textList, .textSet: "jsonb"
+        case .numberSet: "bytea"
+        }
+    }
+}

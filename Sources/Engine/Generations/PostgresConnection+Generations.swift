@@ -1,0 +1,251 @@
+internal import Postgres
+internal import Refold
+
+/// Reading and moving Refold's own bookkeeping. Lock order everywhere: pointer, checkpoints by generation, data.
+extension PostgresConnection {
+    // MARK: The pointer
+
+    /// The pointer of a projection.
+    ///
+    /// - Parameter lock: takes the row until the end of the transaction.
+    func pointer(of name: ProjectionName, lock: Bool = false) throws -> Pointer {
+        let sql = "SELECT live, kept, revision FROM refold.projections WHERE name = $1"
+        let result = try query(lock ? sql + " FOR UPDATE" : sql, [.text(name.rawValue)])
+        guard let row = result.rows.first else { throw EngineError.notMigrated(name) }
+        return Pointer(
+            live: try row.optionalInt64("live"),
+            kept: try row.optionalInt64("kept"),
+            revision: try row.int64("revision")
+        )
+    }
+
+    /// Makes a generation the live one, from the revision that was read: false when someone moved the pointer
+    /// meanwhile. Part of a transaction that holds the pointer's row.
+    ///
+    /// The epochs of both generations rise: a daemon that feeds the old one finds its next commit refused.
+    func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws -> Bool {
+        let moved = try execute(
+            """
+            UPDATE refold.projections SET live = $2, kept = $3, revision = revision + 1, pointed_at = clock_timestamp()
+             WHERE name = $1 AND revision = $4
+            """,
+            [.text(name.rawValue), .optional(generation), .optional(kept), .int64(pointer.revision)]
+        )
+        guard moved == 1 else { return false }
+        let touched = [pointer.live, generation].compactMap { $0 }
+        try execute(
+            "UPDATE refold.checkpoints SET epoch = epoch + 1 WHERE generation = ANY ($1)",
+            [.int64Array(touched)]
+        )
+        try execute(
+            """
+            UPDATE refold.generations SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL
+             WHERE generation = $1
+            """,
+            [.optional(generation)]
+        )
+        try execute(
+            "UPDATE refold.generations SET left_at = clock_timestamp() WHERE generation = $1",
+            [.optional(pointer.live)]
+        )
+        // What was kept for rollback before has done its duty.
+        try execute(
+            """
+            UPDATE refold.generations SET state = 'retired'
+             WHERE projection = $1 AND state = 'pointed' AND generation <> ALL ($2)
+            """,
+            [.text(name.rawValue), .int64Array([generation, kept].compactMap { $0 })]
+        )
+        return true
+    }
+
+    // MARK: Generations
+
+    /// A generation by number.
+    func generation(_ number: Int64) throws -> Generation? {
+        let columns = "generation, projection, version, identity, state, phase"
+        return try query("SELECT \(columns) FROM refold.generations WHERE generation = $1", [.int64(number)])
+            .rows.first.map { try Generation($0) }
+    }
+
+    /// The half-built or ready generation of a projection, the newest if there are several.
+    func unfinishedGeneration(of name: ProjectionName) throws -> Generation? {
+        try query(
+            """
+            SELECT generation, projection, version, identity, state, phase FROM refold.generations
+             WHERE projection = $1 AND state IN ('building', 'ready') ORDER BY generation DESC LIMIT 1
+            """,
+            [.text(name.rawValue)]
+        ).rows.first.map { try Generation($0) }
+    }
+
+    /// Records a new generation at position 0. Its tables are the caller's.
+    func addGeneration(
+        of projection: any Projection,
+        identity: String,
+        phase: Generation.Phase,
+        target: GlobalPosition?
+    ) throws -> Generation {
+        let number = try query("SELECT nextval('refold.generation_numbers')").int64(0, 0)
+        try execute(
+            """
+            INSERT INTO refold.generations (generation, projection, version, identity, state, phase, target)
+            VALUES ($1, $2, $3, $4, 'building', $5, $6)
+            """,
+            [
+                .int64(number), .text(projection.name.rawValue), .int32(Int32(projection.version)), .text(identity),
+                .text(phase.rawValue), .optional(target?.rawValue),
+            ]
+        )
+        try execute("INSERT INTO refold.checkpoints (generation) VALUES ($1)", [.int64(number)])
+        return Generation(
+            number: number,
+            projection: projection.name,
+            version: projection.version,
+            identity: identity,
+            state: .building,
+            phase: phase
+        )
+    }
+
+    /// Changes a generation's state.
+    func setState(_ state: Generation.State, of generation: Int64) throws {
+        try execute(
+            "UPDATE refold.generations SET state = $2 WHERE generation = $1",
+            [.int64(generation), .text(state.rawValue)]
+        )
+    }
+
+    /// Records why a generation stands still, or, with nil, that it goes on.
+    func setCause(_ cause: String?, at position: GlobalPosition?, of generation: Int64) throws {
+        try execute(
+            """
+            UPDATE refold.generations
+               SET cause = $2, stopped_at = $3, last_error = coalesce($2, last_error),
+                   last_error_at = CASE WHEN $2 IS NULL THEN last_error_at ELSE clock_timestamp() END
+             WHERE generation = $1
+            """,
+            [.int64(generation), .optional(cause), .optional(position?.rawValue)]
+        )
+    }
+
+    // MARK: Ownership
+
+    /// Takes a generation for this session: the session's advisory lock keeps others out while it lives, the epoch
+    /// refuses those who believed that they still owned it.
+    ///
+    /// - Throws: ``EngineError/Code/owned`` when a live session holds it.
+    func claim(_ generation: Generation, as owner: Owner) throws -> Claim {
+        let key = PostgresValue.int64(Self.lockKey(of: generation.number))
+        guard try query("SELECT pg_try_advisory_lock($1)", [key]).bool(0, 0) else {
+            throw EngineError.owned(generation, by: try self.owner(of: generation.number))
+        }
+        let row = try query(
+            """
+            UPDATE refold.checkpoints
+               SET epoch = epoch + 1, owner_host = $2, owner_pid = $3, owner_since = clock_timestamp(),
+                   heartbeat_at = clock_timestamp()
+             WHERE generation = $1 RETURNING position, epoch
+            """,
+            [.int64(generation.number), .text(owner.host), .int32(owner.pid)]
+        ).rows.first
+        guard let row else { throw EngineError.fenced(generation) }
+        return Claim(epoch: try row.int64("epoch"), position: GlobalPosition(try row.int64("position")))
+    }
+
+    /// Gives a generation back, for the next owner to take at once.
+    func release(_ generation: Int64) throws {
+        try execute(
+            """
+            UPDATE refold.checkpoints SET owner_host = NULL, owner_pid = NULL, owner_since = NULL
+             WHERE generation = $1
+            """,
+            [.int64(generation)]
+        )
+        _ = try query("SELECT pg_advisory_unlock($1)", [.int64(Self.lockKey(of: generation))])
+    }
+
+    /// Who took the generation last and did not give it back.
+    func owner(of generation: Int64) throws -> Owner? {
+        let row = try query(
+            "SELECT owner_host, owner_pid, owner_since FROM refold.checkpoints WHERE generation = $1",
+            [.int64(generation)]
+        ).rows.first
+        guard let row, let host = try row.optionalText("owner_host"), let pid = try row.optionalInt32("owner_pid")
+        else { return nil }
+        return Owner(
+            host: host,
+            pid: pid,
+            since: try row.optionalTimestamp("owner_since").map(Timestamp.init(rawValue:))
+        )
+    }
+
+    /// The last position whose effects a generation has.
+    ///
+    /// - Parameter lock: takes the row until the end of the transaction, so that its owner's next commit waits.
+    func checkpoint(of generation: Int64, lock: Bool = false) throws -> GlobalPosition {
+        let sql = "SELECT position FROM refold.checkpoints WHERE generation = $1"
+        let result = try query(lock ? sql + " FOR UPDATE" : sql, [.int64(generation)])
+        return GlobalPosition(result.isEmpty ? 0 : try result.int64(0, 0))
+    }
+
+    /// Advisory locks share one space in a database: "Refold" in the upper bytes keeps ours apart.
+    static func lockKey(of generation: Int64) -> Int64 { 0x5265_666f_0000_0000 + generation }
+}
+
+extension Generation {
+    init(_ row: PostgresRow) throws {
+        let (state, phase) = (try row.text("state"), try row.text("phase"))
+        guard let state = State(rawValue: state), let phase = Phase(rawValue: phase) else {
+            throw EngineError(
+                .notMigrated,
+                "refold.generations has the unknown state \(state), phase \(phase)",
+                remedy: "run the version of refold that wrote it"
+            )
+        }
+        self.init(
+            number: try row.int64("generation"),
+            projection: try ProjectionName(row.text("projection")),
+            version: Int(try row.int32("version")),
+            identity: try row.text("identity"),
+            state: state,
+            phase: phase
+        )
+    }
+}
+
+extension EngineError {
+    static func notMigrated(_ name: ProjectionName) -> EngineError {
+        EngineError(
+            .notMigrated,
+            projection: name,
+            "projection \(name) is not in this database yet",
+            remedy: "run refold migrate"
+        )
+    }
+
+    static func owned(_ generation: Generation, by owner: Owner?) -> EngineError {
+        let who =
+            owner.map { "\($0.host), pid \($0.pid)\($0.since.map { ", since \($0)" } ?? "")" } ?? "another session"
+        return EngineError(
+            .owned,
+            projection: generation.projection,
+            "\(generation.projection) generation \(generation.number) is owned by \(who)",
+            remedy: "stop that process or try again later"
+        )
+    }
+
+    static func fenced(_ generation: Generation) -> EngineError {
+        EngineError(
+            .fenced,
+            projection: generation.projection,
+            "\(generation.projection) generation \(generation.number) was taken over or left by the pointer",
+            remedy: "nothing to do: the daemon goes on with the live generation, a rebuild can be run again"
+        )
+    }
+}
+
+extension PostgresValue {
+    static func optional(_ number: Int64?) -> PostgresValue { number.map { .int64($0) } ?? .null }
+    static func optional(_ text: String?) -> PostgresValue { text.map { .text($0) } ?? .null }
+}

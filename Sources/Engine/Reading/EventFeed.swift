@@ -1,0 +1,128 @@
+internal import EventStore
+internal import Logging
+internal import Refold
+
+/// One read of the event store that feeds every projection standing at about the same position.
+///
+/// A projection joins with the position it has; from the next cycle on it gets every block, and passes over events that
+/// it has already. One that stands far behind reads on its own until it has caught up.
+actor EventFeed {
+    /// How far a projection may be behind to join; the others wait while it is read forward.
+    static let joiningDistance: Int64 = 10_000
+    /// One cycle reads at most this many positions, so that those who want to join wait no longer.
+    private static let cyclePositions: Int64 = 1_000_000
+    /// How long a full inbox may hold up the others before its projection has to read on its own.
+    private static let patience: Duration = .seconds(1)
+
+    private let source: any EventSource
+    private let logger: Logger
+    private let detachesSlow: Bool
+    private var members: [Inbox] = []
+    private var joining: [(inbox: Inbox, position: GlobalPosition)] = []
+    /// Everything up to here has been delivered; nil before anybody has joined.
+    private(set) var position: GlobalPosition?
+    private var isStopping = false
+
+    /// - Parameter detachesSlow: a projection that keeps the others waiting is made to read on its own.
+    init(source: any EventSource, detachesSlow: Bool, logger: Logger) {
+        self.source = source
+        self.detachesSlow = detachesSlow
+        self.logger = logger
+    }
+
+    /// Adds a projection that has everything up to `position`; nil when it has to catch up first.
+    func join(at position: GlobalPosition) -> Inbox? {
+        if let current = self.position, current.rawValue - position.rawValue > Self.joiningDistance { return nil }
+        let inbox = Inbox()
+        if isStopping { inbox.finish() } else { joining.append((inbox, position)) }
+        return inbox
+    }
+
+    /// Ends all inboxes after the block in hand; ``run(until:)`` returns.
+    func stop() {
+        isStopping = true
+    }
+
+    /// Reads until everything up to the goal has been delivered, or until ``stop()``.
+    ///
+    /// - Parameter goal: a position, or nil to follow the log for ever.
+    func run(until goal: GlobalPosition?) async throws {
+        defer { finish() }
+        while !isStopping {
+            let start = admitJoining()
+            let mark = try await source.mark(after: start ?? GlobalPosition(Int64.max))
+            guard let start else { continue }
+            let limit = min(mark.rawValue, start.rawValue + Self.cyclePositions, goal?.rawValue ?? .max)
+            if limit > start.rawValue {
+                try await deliver(after: start, through: GlobalPosition(limit), mark: mark)
+            } else if position == nil {
+                position = start
+            }
+            if let goal, limit >= goal.rawValue { return }
+        }
+    }
+
+    private func admitJoining() -> GlobalPosition? {
+        let start = (joining.map(\.position) + [position].compactMap { $0 }).min()
+        members += joining.map(\.inbox)
+        joining.removeAll()
+        return start
+    }
+
+    private func deliver(after start: GlobalPosition, through end: GlobalPosition, mark: GlobalPosition) async throws {
+        position = max(position ?? start, start)
+        do {
+            try await source.read(after: start, through: end) { batches in
+                guard let last = batches.last else { return }
+                try await self.broadcast(FeedBlock(batches: batches, through: last.lastPosition, isAtHead: false))
+            }
+        } catch is FeedStopped {
+            return
+        }
+        try await broadcast(FeedBlock(batches: [], through: end, isAtHead: end >= mark))
+    }
+
+    private func broadcast(_ block: FeedBlock) async throws {
+        if isStopping { throw FeedStopped() }
+        for inbox in members {
+            if detachesSlow && members.count > 1 && inbox.isFull && !(await hasRoom(inbox)) {
+                logger.warning("a projection keeps the others waiting and reads on its own from here")
+                inbox.finish()
+            }
+            if !(await inbox.send(block)) { members.removeAll { $0 === inbox } }
+        }
+        position = max(position ?? block.through, block.through)
+    }
+
+    /// Whether a full inbox gets room within ``patience``.
+    private func hasRoom(_ inbox: Inbox) async -> Bool {
+        let deadline = ContinuousClock.now + Self.patience
+        while inbox.isFull {
+            if ContinuousClock.now > deadline || isStopping { return false }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return true
+    }
+
+    private func finish() {
+        for inbox in members + joining.map(\.inbox) { inbox.finish() }
+        members.removeAll()
+        joining.removeAll()
+    }
+}
+
+/// Ends a read in the middle because the feed is stopping.
+private struct FeedStopped: Error {}
+
+/// Where a feed gets its events from.
+protocol EventSource: Sendable {
+    /// The high-water mark; when it is not above `position`, waits the idle interval for it to rise.
+    func mark(after position: GlobalPosition) async throws -> GlobalPosition
+
+    /// Reads all events after one position up to another, at or below the mark, in order.
+    func read(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        deliver: @escaping @Sendable ([EventBatch]) async throws -> Void
+    ) async throws
+}
