@@ -11,7 +11,12 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "refold",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2")
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
         // The C libraries.
@@ -44,6 +49,44 @@ let package = Package(
         ),
         .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
         .target(name: "SampleLog", dependencies: ["Postgres"], swiftSettings: settings),
+
+        .target(
+            name: "Engine",
+            dependencies: [
+                "EventStore", "Postgres", "Redis", "Refold",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            resources: [.embedInCode("Schema")],
+            swiftSettings: settings
+        ),
+
+        // The projections.
+        .target(
+            name: "UserProfiles",
+            dependencies: ["Refold", "VideoEvents"],
+            path: "Projections/UserProfiles",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ContentPopularity",
+            dependencies: ["Refold", "VideoEvents"],
+            path: "Projections/ContentPopularity",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TrendingScore",
+            dependencies: ["Refold", "VideoEvents"],
+            path: "Projections/TrendingScore",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AllProjections",
+            dependencies: ["Refold", "UserProfiles", "ContentPopularity", "TrendingScore"],
+            path: "Projections/AllProjections",
+            swiftSettings: settings
+        ),
 
         // Tests.
         .target(

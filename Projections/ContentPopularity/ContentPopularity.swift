@@ -1,5 +1,5 @@
 public import Refold
-import VideoEvents
+public import VideoEvents
 
 /// How often, how long and by how many each content is watched, and how it is rated.
 ///

@@ -1,5 +1,5 @@
 public import Refold
-import VideoEvents
+public import VideoEvents
 
 /// Which content is being watched now: views that fade with time.
 ///

@@ -5,7 +5,7 @@ internal import Refold
 extension [UInt8] {
     @inline(__always)
     mutating func append<Number: FixedWidthInteger>(bigEndian number: Number) {
-        withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+        Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
     }
 
     /// A field of bytes.

@@ -1,4 +1,3 @@
-internal import EventStore
 internal import Postgres
 internal import Refold
 
@@ -11,7 +10,8 @@ struct GenerationWriter: Sendable {
     let generation: Generation
     let tables: [GenerationTable]
     let claim: Claim
-    let store: EventStoreSettings
+    /// The quoted name of the events table, for the ids of dead letters.
+    let events: String
 
     // MARK: Windows
 
@@ -73,7 +73,7 @@ struct GenerationWriter: Sendable {
         PostgresStatement(
             """
             INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
-            VALUES ($1, $2, $3, (SELECT event_id FROM \(store.quotedEvents) WHERE global_position = $3), $4, $5)
+            VALUES ($1, $2, $3, (SELECT event_id FROM \(events) WHERE global_position = $3), $4, $5)
             """,
             [
                 .text(generation.projection.rawValue), .int64(generation.number), .int64(letter.position.rawValue),

@@ -15,7 +15,9 @@ struct RowDecoder {
     mutating func keep(_ result: PostgresResult, wanted: [EncodedKey], in memory: TableMemory) throws {
         for row in 0..<result.count {
             try keep(in: memory) { column, body in
-                try result.isNull(row, column) ? nil : result.withBytes(row, column) { try body($0) }
+                if try result.isNull(row, column) { return false }
+                try result.bytes(row, column).withUnsafeBytes { try body($0) }
+                return true
             }
         }
         for key in wanted where !memory.isKnown(key) { memory.loadAbsent(key) }
@@ -23,45 +25,48 @@ struct RowDecoder {
 
     /// Keeps one row of a COPY.
     mutating func keep(_ row: borrowing CopyRow, in memory: TableMemory) throws {
-        try keep(in: memory) { column, body in
-            row.isNull(column) ? nil : try body(row.bytes(column))
+        keyBytes.removeAll(keepingCapacity: true)
+        for (index, column) in definition.key.enumerated() { appendKeyPart(index, column.type, try row.bytes(index)) }
+        let position = Self.int64(try row.bytes(definition.key.count + definition.columns.count))
+        let firstColumn = definition.key.count
+        let record = keyBytes.withUnsafeBytes { memory.load(key: $0, position: position) }
+        for (index, column) in definition.columns.enumerated() {
+            if row.isNull(firstColumn + index) {
+                record.setNull(index)
+            } else {
+                try Self.set(index, column.type, try row.bytes(firstColumn + index), record)
+            }
         }
     }
 
-    /// - Parameter field: lends the bytes of a field to a closure and gives its result, nil for null.
+    /// - Parameter field: lends the bytes of a field to a closure; false for null.
     private mutating func keep(
         in memory: TableMemory,
-        _ field: (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void?
+        _ field: (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Bool
     ) throws {
         keyBytes.removeAll(keepingCapacity: true)
         for (index, column) in definition.key.enumerated() {
-            try field(index) { bytes in
-                switch column.type {
-                case .integer: appendLittleEndian(bytes)
-                default:
-                    if index < definition.key.count - 1 {
-                        withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { keyBytes.append(contentsOf: $0) }
-                    }
-                    keyBytes.append(contentsOf: bytes)
-                }
-            }
+            _ = try field(index) { appendKeyPart(index, column.type, $0) }
         }
         var position: Int64 = 0
-        try field(definition.key.count + definition.columns.count) { position = Self.int64($0) }
-        try keyBytes.withUnsafeBytes { key in
-            try memory.load(key: key, position: position) { record in
-                for (index, column) in definition.columns.enumerated() {
-                    let found: Void? = try field(definition.key.count + index) { bytes in
-                        try Self.set(index, column.type, bytes, record)
-                    }
-                    if found == nil { record.setNull(index) }
-                }
-            }
+        _ = try field(definition.key.count + definition.columns.count) { position = Self.int64($0) }
+        let record = keyBytes.withUnsafeBytes { memory.load(key: $0, position: position) }
+        for (index, column) in definition.columns.enumerated() {
+            let isThere = try field(definition.key.count + index) { try Self.set(index, column.type, $0, record) }
+            if !isThere { record.setNull(index) }
         }
     }
 
-    private mutating func appendLittleEndian(_ bytes: UnsafeRawBufferPointer) {
-        withUnsafeBytes(of: Self.int64(bytes).littleEndian) { keyBytes.append(contentsOf: $0) }
+    private mutating func appendKeyPart(_ index: Int, _ type: ColumnType, _ bytes: UnsafeRawBufferPointer) {
+        switch type {
+        case .integer:
+            withUnsafeBytes(of: Self.int64(bytes).littleEndian) { keyBytes.append(contentsOf: $0) }
+        default:
+            if index < definition.key.count - 1 {
+                withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { keyBytes.append(contentsOf: $0) }
+            }
+            keyBytes.append(contentsOf: bytes)
+        }
     }
 
     private static func set(

@@ -117,7 +117,8 @@ actor ProjectionRunner {
                 deadLetters += letters
                 if let refusal { try await stop(at: refusal.event, because: refusal.error) }
                 position = batch[range.upperBound - 1].position
-                return try await makeRoom(for: 0)
+                try await makeRoom(for: 0)
+                return
             }
             rows.undoPass()
             let room = try await makeRoom(for: rows.missingBytes)

@@ -1,4 +1,4 @@
-internal import Refold
+public import Refold
 
 /// One complete copy of a projection's read model, as `refold.generations` has it.
 struct Generation: Sendable {

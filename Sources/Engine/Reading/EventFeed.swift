@@ -85,7 +85,8 @@ actor EventFeed {
     private func broadcast(_ block: FeedBlock) async throws {
         if isStopping { throw FeedStopped() }
         for inbox in members {
-            if detachesSlow && members.count > 1 && inbox.isFull && !(await hasRoom(inbox)) {
+            let mayDetach = detachesSlow && members.count > 1
+            if mayDetach, await !hasRoom(inbox) {
                 logger.warning("a projection keeps the others waiting and reads on its own from here")
                 inbox.finish()
             }

@@ -5,13 +5,13 @@ extension TableMemory {
     /// - Parameters:
     ///   - key: the row's ``EncodedKey`` bytes; the row must not be in memory.
     ///   - position: its `_position`.
-    ///   - fill: sets the columns that are not null or empty.
-    package func load(key: UnsafeRawBufferPointer, position: Int64, _ fill: (LoadingRecord) throws -> Void) rethrows {
+    /// - Returns: the record, every column 0 or empty, for the caller to fill.
+    package func load(key: UnsafeRawBufferPointer, position: Int64) -> LoadingRecord {
         let record = makeRecord(key, hash: keyHash(key))
         record.position = position
         record.flags = [.present, .stored]
         record.nulls = 0
-        try fill(LoadingRecord(record: record, memory: self))
+        return LoadingRecord(record: record, memory: self)
     }
 
     /// Whether anything is known of a key.
