@@ -106,7 +106,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EventStoreTests",
-            dependencies: ["EventStore", "Postgres", "TestSupport"],
+            dependencies: ["EventStore", "Postgres", "Refold", "TestSupport"],
             swiftSettings: settings
         ),
     ],

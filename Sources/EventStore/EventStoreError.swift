@@ -1,0 +1,130 @@
+internal import Postgres
+public import Refold
+
+/// What went wrong with the event store, and what to do about it.
+///
+/// The code is for programs; `message` names the thing and its value, `remedy` says what an operator can do. A database
+/// error underneath is kept in `cause` with its SQLSTATE, detail and constraint.
+public struct EventStoreError: Error, CustomStringConvertible {
+    /// The kind of an error. New kinds may be added: compare with `==`, and keep a default.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The kind's name, as logs and JSON output show it.
+        public let description: String
+
+        package init(_ name: String) {
+            description = name
+        }
+
+        // Settings, and a store that cannot be adopted as it is. Nothing was changed; trying again does not help.
+
+        /// A name in the settings is not one PostgreSQL could have.
+        public static let invalidSettings = Code("invalid_settings")
+        /// The server is older than the oldest one supported.
+        public static let unsupportedServer = Code("unsupported_server")
+        /// There is no such events table, or it is not a table.
+        public static let eventsTableMissing = Code("events_table_missing")
+        /// A column that is read is missing.
+        public static let columnMissing = Code("column_missing")
+        /// A column has a type that cannot be read.
+        public static let columnType = Code("column_type")
+        /// SELECT on the table, or on one of the columns that are read, is not granted.
+        public static let eventsNotReadable = Code("events_not_readable")
+        /// Row-level security hides rows of the table from this role.
+        public static let rowsHidden = Code("rows_hidden")
+        /// Positions cannot be looked up: no index begins with the position.
+        public static let positionNotIndexed = Code("position_not_indexed")
+        /// The position's default is not plainly nextval of exactly one sequence, and it is no identity column.
+        public static let positionNotFromSequence = Code("position_not_from_sequence")
+        /// The sequence hands out numbers in advance (CACHE above 1).
+        public static let sequenceCached = Code("sequence_cached")
+        /// The sequence counts down.
+        public static let sequenceDescends = Code("sequence_descends")
+        /// The sequence starts again at its end (CYCLE).
+        public static let sequenceCycles = Code("sequence_cycles")
+        /// SELECT on the sequence is not granted.
+        public static let sequenceNotReadable = Code("sequence_not_readable")
+        /// The table holds, or its sequence can give, positions below 1.
+        public static let positionBelowOne = Code("position_below_one")
+        /// Two events have the same position.
+        public static let positionNotUnique = Code("position_not_unique")
+        /// A subscription writes the table: positions come from another server.
+        public static let replicationTarget = Code("replication_target")
+
+        /// The server is a standby: locks of the primary's transactions cannot be seen on it.
+        public static let inRecovery = Code("in_recovery")
+
+        // The log is not the one that was folded.
+
+        /// The newest position is below one that was already passed.
+        public static let logShrank = Code("log_shrank")
+        /// The log is on another server, or on another line of its history, than the one that was folded.
+        public static let otherLog = Code("other_log")
+        /// An event appeared at a position that had been passed.
+        public static let lateEvent = Code("late_event")
+
+        // Appending.
+
+        /// The stream is not at the version that the writer expected.
+        public static let wrongExpectedVersion = Code("wrong_expected_version")
+        /// An event that is to be appended cannot be stored as it is.
+        public static let invalidEvent = Code("invalid_event")
+
+        /// The database refused or failed; see `cause`.
+        public static let database = Code("database")
+    }
+
+    /// The kind of error.
+    public var code: Code
+    /// What was found, in one sentence without its full stop.
+    public var message: String
+    /// What an operator can do, in one sentence; nil where the message says it all.
+    public var remedy: String?
+    /// The position the error is about, where there is one.
+    public var position: GlobalPosition?
+    /// The error underneath, of the database client.
+    public var cause: (any Error)?
+
+    package init(
+        _ code: Code,
+        _ message: String,
+        remedy: String? = nil,
+        position: GlobalPosition? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.position = position
+        self.cause = cause
+    }
+
+    /// The message and the remedy. It holds no password and no payload.
+    public var description: String {
+        guard let remedy else { return message }
+        return "\(message); \(remedy)"
+    }
+}
+
+extension EventStoreError {
+    /// The sequence stands below positions that were passed: the events there, old or new, cannot be told apart.
+    package static func logShrank(lastValue: GlobalPosition, passed: GlobalPosition) -> EventStoreError {
+        EventStoreError(
+            .logShrank,
+            "the log shrank: its newest position is \(lastValue), but positions up to \(passed) were read before",
+            remedy: "find out whether a backup was restored or the sequence was set back; then rebuild all projections",
+            position: lastValue
+        )
+    }
+}
+
+extension EventStoreError {
+    /// What the database refused, with what was being done.
+    static func database(_ operation: String, _ cause: PostgresError) -> EventStoreError {
+        EventStoreError(.database, "\(operation) failed: \(cause)", cause: cause)
+    }
+
+    /// Whether the same, repeated, may well succeed; on a new connection when the cause says that this one is lost.
+    public var isTransient: Bool {
+        (cause as? PostgresError)?.isTransient ?? false
+    }
+}

@@ -1,0 +1,158 @@
+public import Postgres
+public import Refold
+internal import Synchronization
+
+/// Samples the sequence and its lock holders on a connection to the primary, one round trip each time.
+///
+/// A probe lives as long as its connection: make another one, from the stored mark, after reconnecting.
+public final class HighWaterMarkProbe: Sendable {
+    /// The connection it asks on. It may be used for other things between two ticks.
+    public let connection: PostgresConnection
+    /// The store it watches.
+    public let store: InspectedStore
+
+    private let state: Mutex<HighWaterMark>
+    private let lastValueStatement: PostgresStatement
+    private let holdersStatement: PostgresStatement
+    private let contiguousSQL: String
+
+    /// - Parameters:
+    ///   - connection: a connection on which `store` was inspected.
+    ///   - stored: the mark that was stored last; `.zero` when there is none.
+    public init(_ connection: PostgresConnection, _ store: InspectedStore, from stored: GlobalPosition = .zero) {
+        self.connection = connection
+        self.store = store
+        state = Mutex(HighWaterMark(from: stored))
+        // What is called before the first nextval, or after setval(…, false), is the next value and not the last one.
+        lastValueStatement = PostgresStatement(
+            """
+            SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END, pg_postmaster_start_time()
+            FROM \(quoteIdentifier(store.sequence.schema, store.sequence.name))
+            """
+        )
+        // pg_locks is read whole, whatever is asked; it takes no snapshot, so its place in the order is what counts.
+        holdersStatement = PostgresStatement(
+            """
+            SELECT virtualtransaction, pid FROM pg_locks
+            WHERE locktype = 'relation' AND granted
+              AND database = $1::bigint::oid AND relation = $2::bigint::oid
+              AND mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                           'ExclusiveLock', 'AccessExclusiveLock')
+            """,
+            [.int64(Int64(store.identity.database)), .int64(Int64(store.sequence.oid))]
+        )
+        contiguousSQL = """
+            SELECT e.global_position::bigint FROM \(store.settings.events) e
+            WHERE e.global_position > $1 ORDER BY e.global_position LIMIT \(Self.contiguousLimit)
+            """
+    }
+
+    /// How many positions one tick follows from the mark on; enough for the writers of some milliseconds.
+    private static let contiguousLimit = 256
+
+    /// Takes a sample and returns the mark.
+    ///
+    /// Events at or below the mark are to be read by a statement that starts after this returns.
+    ///
+    /// - Throws: `logShrank` when the sequence was set back, `database` for what the server refuses.
+    public func tick() async throws(EventStoreError) -> Tick {
+        try await sample(on: connection)
+    }
+
+    /// Says that a transaction begun after `position` became the mark has committed; see `HighWaterMark.store`.
+    public func store(_ position: GlobalPosition) {
+        state.withLock { $0.store(position) }
+    }
+
+    /// Synchronous on the connection's executor, so that samples are taken in as they were taken, whoever else ticks.
+    private func sample(on connection: isolated PostgresConnection) throws(EventStoreError) -> Tick {
+        let before = state.withLock { $0 }
+        // Separate statements, in this order: a number at or below the last value was drawn under a lock that was taken
+        // before, so its owner is among the holders or has ended. The other way round a writer could come in between.
+        var statements = [lastValueStatement, holdersStatement]
+        if before.hold != nil {
+            statements.append(PostgresStatement(contiguousSQL, [.int64(before.mark.rawValue)]))
+        }
+        let newest: GlobalPosition
+        let run: ServerRun
+        var holders: Set<Holder> = []
+        var contiguous = before.mark
+        do {
+            let results = try connection.pipeline(statements)
+            newest = GlobalPosition(max(0, try results[0].int64(0, 0)))
+            run = ServerRun(startedAt: try results[0].timestamp(0, 1))
+            for row in 0..<results[1].count {
+                holders.insert(
+                    Holder(
+                        virtualTransaction: try results[1].text(row, 0),
+                        processID: try results[1].isNull(row, 1) ? nil : results[1].int32(row, 1)
+                    )
+                )
+            }
+            if results.count > 2 {
+                for row in 0..<results[2].count {
+                    let position = GlobalPosition(try results[2].int64(row, 0))
+                    guard position.rawValue == contiguous.rawValue + 1 else { break }
+                    contiguous = position
+                }
+            }
+        } catch {
+            throw .database("reading the high-water mark", error)
+        }
+        let now = ContinuousClock.now
+        return try state.withLock { (state: inout HighWaterMark) throws(EventStoreError) -> Tick in
+            try state.observe(lastValue: newest, holders: holders, serverRun: run, at: now)
+            state.advance(throughContiguous: contiguous, at: now)
+            return Tick(mark: state.mark, lastValue: state.lastValue, hold: state.hold, moved: state.mark > before.mark)
+        }
+    }
+}
+
+// MARK: Who holds
+
+extension HighWaterMarkProbe {
+    /// Asks the server who a holder is: worth a query when a hold lasts, not at every tick.
+    ///
+    /// - Returns: nil when the holder has ended meanwhile.
+    public func details(of hold: Hold) async throws(EventStoreError) -> HolderDetails? {
+        try await details(of: hold, on: connection)
+    }
+
+    private static let sessionSQL = """
+        SELECT nullif(a.application_name, '') AS application,
+               (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint AS age
+        FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.virtualtransaction = $1 AND l.pid = $2 LIMIT 1
+        """
+
+    /// A prepared transaction has no process; its id is that of the transaction whose lock on itself it holds.
+    private static let preparedSQL = """
+        SELECT p.gid, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::bigint AS age
+        FROM pg_locks l JOIN pg_prepared_xacts p ON p.transaction = l.transactionid
+        WHERE l.virtualtransaction = $1 AND l.locktype = 'transactionid' LIMIT 1
+        """
+
+    private func details(
+        of hold: Hold,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) -> HolderDetails? {
+        let name = PostgresValue.text(hold.holder.virtualTransaction)
+        do {
+            var details = HolderDetails(position: hold.position, processID: hold.holder.processID)
+            let row: PostgresResult
+            if let pid = hold.holder.processID {
+                row = try connection.query(Self.sessionSQL, [name, .int32(pid)])
+                guard !row.isEmpty else { return nil }
+                details.application = try row.isNull(0, "application") ? nil : row.text(0, "application")
+            } else {
+                row = try connection.query(Self.preparedSQL, [name])
+                guard !row.isEmpty else { return nil }
+                details.preparedID = try row.text(0, "gid")
+            }
+            details.age = try row.isNull(0, "age") ? nil : .milliseconds(try row.int64(0, "age"))
+            return details
+        } catch {
+            throw .database("asking who holds position \(hold.position)", error)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+public import Refold
+
+/// Batches that were read together, and the range of positions they cover.
+public struct EventBlock: Sendable {
+    /// The batches, in order of position. None is empty; all but the last of a whole read are full, unless their
+    /// payloads are huge. There is no batch when the range holds no event.
+    public let batches: [EventBatch]
+    /// The position after which this block begins: where the block before it ended.
+    public let after: GlobalPosition
+    /// The last position that was looked at. In the last block of a read it is the position asked for, even when the
+    /// last positions hold no event.
+    public let through: GlobalPosition
+    /// The positions in between that hold no event.
+    public let holes: PassedHoles
+    /// Whether the read ends with this block.
+    public let isLast: Bool
+
+    /// The number of events.
+    public var count: Int { batches.reduce(0) { $0 + $1.count } }
+}

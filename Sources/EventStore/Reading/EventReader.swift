@@ -1,0 +1,108 @@
+public import Postgres
+public import Refold
+internal import Synchronization
+
+/// Reads events in the order of their positions, by COPY, over a connection of its own.
+///
+/// One read at a time. It never looks above the position it is given, so who reads up to the high-water mark misses
+/// nothing. No snapshot is held for longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs,
+/// each beginning after the last event of the one before.
+public final class EventReader: Sendable {
+    /// The store it reads.
+    public let store: InspectedStore
+    /// How it reads.
+    public let options: ReadingOptions
+    /// Its connection. Nobody else may use it during a read.
+    public let connection: PostgresConnection
+
+    private let cursor: Mutex<ReadCursor>
+
+    /// - Parameters:
+    ///   - connection: a connection on which `store` was inspected; its planner settings are changed.
+    ///   - types: the event types that somebody takes. Events of other types are delivered without their payload.
+    public init(
+        _ connection: PostgresConnection,
+        _ store: InspectedStore,
+        types: [EventType],
+        options: ReadingOptions = ReadingOptions()
+    ) {
+        self.connection = connection
+        self.store = store
+        self.options = options
+        cursor = Mutex(ReadCursor(store, types: types, options))
+    }
+
+    /// Reads the events after one position, through another, and delivers them block by block.
+    ///
+    /// The next block is read and parsed while one is being delivered; there are never more than these two. When nothing
+    /// is in the range, one block without batches says so.
+    ///
+    /// - Parameters:
+    ///   - after: the position before the first event wanted.
+    ///   - through: the last position wanted, at most the high-water mark. At or below `after` nothing is delivered.
+    ///   - deliver: called in order, on the caller's own isolation. What it throws ends the read.
+    /// - Throws: `EventStoreError`, or what `deliver` throws. The reader can be used again unless the connection is lost.
+    public nonisolated(nonsending) func read(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        deliver: (EventBlock) async throws -> Void
+    ) async throws {
+        guard through > after else { return }
+        do {
+            try await begin(after: after, through: through, on: connection)
+            var current = try await nextBlock(on: connection)
+            while !current.isLast {
+                // When `deliver` throws, both are cancelled and awaited on the way out.
+                async let next = nextBlock(on: connection)
+                async let _ = endOldCopies()
+                try await deliver(current)
+                current = try await next
+            }
+            try await deliver(current)
+        } catch {
+            await abandon(on: connection)
+            throw error
+        }
+    }
+
+    // MARK: On the connection's executor
+
+    private func begin(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) {
+        try cursor.withLock { (cursor: inout ReadCursor) throws(EventStoreError) in
+            try cursor.begin(after: after, through: through, on: connection)
+        }
+    }
+
+    private func nextBlock(on connection: isolated PostgresConnection) throws(EventStoreError) -> EventBlock {
+        try cursor.withLock { (cursor: inout ReadCursor) throws(EventStoreError) in
+            try cursor.nextBlock(on: connection)
+        }
+    }
+
+    /// Ends COPYs that have been open for too long because a block takes long to deliver, until it is cancelled.
+    private func endOldCopies() async {
+        var wait = options.copyLifetime
+        // A sleep that was cut short means that the block has been delivered.
+        while (try? await Task.sleep(for: wait)) != nil {
+            wait = await endOldCopy(on: connection)
+        }
+    }
+
+    /// - Returns: when to look again.
+    private func endOldCopy(on connection: isolated PostgresConnection) -> Duration {
+        cursor.withLock { cursor in
+            // A failure shows again at the next block.
+            _ = try? cursor.endCopy(ifOpenFor: options.copyLifetime, on: connection)
+            return cursor.copyAge.map { max(options.copyLifetime - $0, .milliseconds(10)) } ?? options.copyLifetime
+        }
+    }
+
+    private func abandon(on connection: isolated PostgresConnection) {
+        // The read has failed already; a connection that cannot be brought back to order says so at its next use.
+        cursor.withLock { cursor in _ = try? cursor.endCopy(ifOpenFor: .zero, on: connection) }
+    }
+}

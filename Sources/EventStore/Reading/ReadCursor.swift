@@ -1,0 +1,150 @@
+internal import Postgres
+internal import Refold
+
+/// Where a read stands: the COPY that is open, and what has been parsed but not delivered.
+///
+/// Used by one reader, under its lock and on its connection's executor.
+struct ReadCursor: ~Copyable {
+    private let store: InspectedStore
+    private let options: ReadingOptions
+    private let sql: ReadStatement
+    private var builder: EventBatchBuilder
+    private var isSessionPrepared = false
+
+    private var blockAfter = GlobalPosition.zero
+    private var end = GlobalPosition.zero
+    private var holes = PassedHoles(after: .zero)
+    /// The events the open COPY has given so far; nil when none is open.
+    private var copied: Int?
+    private var openedAt = ContinuousClock.now
+
+    init(_ store: InspectedStore, types: [EventType], _ options: ReadingOptions) {
+        self.store = store
+        self.options = options
+        sql = ReadStatement(store, options.columns)
+        builder = EventBatchBuilder(types: EventTypeCatalog(types), reads: options.columns)
+    }
+
+    /// How long the COPY has been open; nil when none is.
+    var copyAge: Duration? {
+        copied == nil ? nil : ContinuousClock.now - openedAt
+    }
+
+    mutating func begin(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) {
+        precondition(copied == nil, "an EventReader serves one read at a time")
+        if builder.count > 0 { _ = builder.finish() }
+        do {
+            if !isSessionPrepared {
+                try connection.executeScript(ReadStatement.sessionSettings)
+                isSessionPrepared = true
+            }
+        } catch {
+            throw .database("reading events", error)
+        }
+        blockAfter = after
+        end = through
+        holes = PassedHoles(after: after)
+    }
+
+    /// Reads until the block is full or the range is done.
+    mutating func nextBlock(on connection: isolated PostgresConnection) throws(EventStoreError) -> EventBlock {
+        var batches: [EventBatch] = []
+        var bytes = 0
+        do {
+            try endCopy(ifOpenFor: options.copyLifetime, on: connection)
+            while batches.count < options.batchesPerBlock, bytes + builder.byteCount < options.bytesPerBlock {
+                if copied == nil {
+                    try connection.beginCopyOut(
+                        sql.copy(after: holes.through, through: end, limit: options.eventsPerCopy)
+                    )
+                    copied = 0
+                    openedAt = .now
+                }
+                if try connection.nextCopyRow({ row in try append(row) }) {
+                    copied? += 1
+                    guard builder.count == options.batchSize.count else { continue }
+                    bytes += builder.byteCount
+                    batches.append(builder.finish())
+                } else {
+                    let isRangeDone = copied != options.eventsPerCopy || holes.through == end
+                    copied = nil
+                    if isRangeDone { return lastBlock(batches) }
+                }
+            }
+            // An unfinished batch waits for the next block, unless it alone fills this one.
+            if batches.isEmpty { batches.append(builder.finish()) }
+            return block(batches, isLast: false)
+        } catch {
+            let failure = error as? EventStoreError ?? (error as? PostgresError).map { .database("reading events", $0) }
+            throw failure ?? EventStoreError(.database, "reading events failed: \(error)", cause: error)
+        }
+    }
+
+    /// Ends the COPY when it has been open for that long. The next block begins another one, after the last event read.
+    mutating func endCopy(ifOpenFor age: Duration, on connection: isolated PostgresConnection) throws(PostgresError) {
+        guard let copyAge, copyAge >= age else { return }
+        copied = nil
+        try connection.cancelCopyOut()
+    }
+
+    private mutating func append(_ row: borrowing CopyRow) throws {
+        let position = GlobalPosition(try row.int64(ReadStatement.position))
+        guard position > holes.through else {
+            throw EventStoreError(
+                .positionNotUnique,
+                "position \(position) occurs twice in \(store.settings.schema).\(store.settings.eventsTable)",
+                position: position
+            )
+        }
+        holes.pass(position)
+        builder.append(
+            position: position.rawValue,
+            type: try row.isNull(ReadStatement.type) ? Self.nothing : row.bytes(ReadStatement.type),
+            timestamp: try row.isNull(ReadStatement.timestamp) ? nil : row.int64(ReadStatement.timestamp),
+            payload: try json(row, ReadStatement.payload, store.payloadFormat),
+            metadata: try sql.metadata.flatMap { field in try json(row, field, store.metadataFormat) },
+            streamID: try sql.streamID.flatMap { field in try row.isNull(field) ? nil : row.bytes(field) }
+        )
+    }
+
+    private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
+    /// The JSON text of a field. The binary form of jsonb is a version byte and then its text.
+    private func json(
+        _ row: borrowing CopyRow,
+        _ field: Int,
+        _ format: InspectedStore.PayloadFormat?
+    ) throws -> UnsafeRawBufferPointer? {
+        guard !row.isNull(field) else { return nil }
+        let bytes = try row.bytes(field)
+        guard format == .jsonb else { return bytes }
+        guard bytes.first == 1 else {
+            throw EventStoreError(.columnType, "a jsonb value has binary version \(bytes.first ?? 0), and 1 is known")
+        }
+        return UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+    }
+
+    private mutating func lastBlock(_ batches: [EventBatch]) -> EventBlock {
+        var batches = batches
+        if builder.count > 0 { batches.append(builder.finish()) }
+        holes.pass(emptyThrough: end)
+        return block(batches, isLast: true)
+    }
+
+    private mutating func block(_ batches: [EventBatch], isLast: Bool) -> EventBlock {
+        // Events of an unfinished batch have passed the cursor but belong to the next block.
+        let through = isLast ? end : batches.last.map(\.lastPosition) ?? blockAfter
+        defer { blockAfter = through }
+        return EventBlock(
+            batches: batches,
+            after: blockAfter,
+            through: through,
+            holes: holes.take(through: through),
+            isLast: isLast
+        )
+    }
+}

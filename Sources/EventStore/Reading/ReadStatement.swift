@@ -1,0 +1,52 @@
+internal import Postgres
+internal import Refold
+
+/// The COPY that reads a range of events, and where its columns stand.
+struct ReadStatement: Sendable {
+    static let position = 0
+    static let type = 1
+    static let payload = 2
+    static let timestamp = 3
+
+    /// The column of the metadata; nil when it is not fetched.
+    let metadata: Int?
+    /// The column of the stream's id; nil when it is not fetched.
+    let streamID: Int?
+
+    private let columns: String
+    private let table: String
+
+    init(_ store: InspectedStore, _ wanted: EventColumns) {
+        var columns = ["e.global_position::bigint", "e.event_type", "e.event_data", "e.\"timestamp\""]
+        if wanted.contains(.metadata), store.metadataFormat != nil {
+            metadata = columns.count
+            columns.append("e.metadata")
+        } else {
+            metadata = nil
+        }
+        if wanted.contains(.streamID), store.hasStreamID {
+            streamID = columns.count
+            columns.append("e.stream_id::text")
+        } else {
+            streamID = nil
+        }
+        self.columns = columns.joined(separator: ", ")
+        table = store.settings.events
+    }
+
+    /// COPY takes no parameters; positions are integers, so nothing needs quoting. A negative one needs parentheses.
+    func copy(after: GlobalPosition, through: GlobalPosition, limit: Int) -> String {
+        """
+        COPY (SELECT \(columns) FROM \(table) e \
+        WHERE e.global_position > (\(after)) AND e.global_position <= (\(through)) \
+        ORDER BY e.global_position LIMIT \(limit)) TO STDOUT (FORMAT binary)
+        """
+    }
+
+    /// The index on the position gives the order, and a LIMIT then costs nothing. Without statistics the planner may
+    /// prefer to sort all that is left, for each range again. A policy that hides rows is to be an error, not a gap.
+    static let sessionSettings = """
+        SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+        SET max_parallel_workers_per_gather = 0; SET jit = off; SET row_security = off
+        """
+}

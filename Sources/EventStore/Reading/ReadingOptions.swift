@@ -1,0 +1,35 @@
+public import Refold
+
+/// How an `EventReader` reads.
+public struct ReadingOptions: Sendable, Hashable {
+    /// How many events make a batch.
+    public var batchSize: BatchSize
+    /// What is fetched beyond position, type, payload and timestamp.
+    public var columns: EventColumns
+    /// How many batches are delivered together when plenty are there. Default 32.
+    public var batchesPerBlock: Int
+    /// A block is delivered early when its payloads reach this many bytes. Default 8 MiB. Two blocks are in memory at a
+    /// time, and one event more, however large.
+    public var bytesPerBlock: Int
+    /// How many events one COPY reads at most. Default 100,000.
+    public var eventsPerCopy: Int
+    /// How long a COPY, and with it a snapshot, stays open at most, even while a block is being delivered. Default 3 s.
+    public var copyLifetime: Duration
+
+    /// Options; every default is the one of a full rebuild and of tailing alike.
+    public init(
+        batchSize: BatchSize = .default,
+        columns: EventColumns = [],
+        batchesPerBlock: Int = 32,
+        bytesPerBlock: Int = 8 << 20,
+        eventsPerCopy: Int = 100_000,
+        copyLifetime: Duration = .seconds(3)
+    ) {
+        self.batchSize = batchSize
+        self.columns = columns
+        self.batchesPerBlock = max(1, batchesPerBlock)
+        self.bytesPerBlock = max(1, bytesPerBlock)
+        self.eventsPerCopy = max(1, eventsPerCopy)
+        self.copyLifetime = copyLifetime
+    }
+}

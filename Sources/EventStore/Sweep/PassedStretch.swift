@@ -1,0 +1,103 @@
+public import Refold
+
+/// A run of positions that was passed, and how many events it held then. A hole is a stretch without events.
+public struct PassedStretch: Sendable, Hashable {
+    /// The position before the stretch.
+    public var after: GlobalPosition
+    /// The last position of the stretch.
+    public var through: GlobalPosition
+    /// The number of events found in it, from 0 to less than its length.
+    public var events: Int64
+
+    /// A stretch from its bounds, the lower one exclusive.
+    public init(after: GlobalPosition, through: GlobalPosition, events: Int64 = 0) {
+        self.after = after
+        self.through = through
+        self.events = events
+    }
+}
+
+/// The holes among positions that are passed in order, kept within a bound.
+///
+/// Holes are ranges: `setval` can leave one of 10⁹ positions. When there are too many of them, neighbours are joined into
+/// stretches that hold a known number of events, because all positions between two neighbouring holes are taken. A late
+/// event is then still seen by counting, only its exact place is not known beforehand.
+public struct PassedHoles: Sendable {
+    /// How many stretches are kept at most.
+    public let limit: Int
+    /// The stretches, in order.
+    public private(set) var stretches: [PassedStretch] = []
+    /// The last position passed.
+    public private(set) var through: GlobalPosition
+
+    /// - Parameters:
+    ///   - after: the position before the first one to be passed.
+    ///   - limit: how many stretches to keep, at least 2.
+    public init(after: GlobalPosition, limit: Int = 64) {
+        through = after
+        self.limit = max(2, limit)
+    }
+
+    /// Passes everything up to an event, and the event.
+    @inline(__always)
+    public mutating func pass(_ position: GlobalPosition) {
+        if position.rawValue != through.rawValue + 1 {
+            append(PassedStretch(after: through, through: GlobalPosition(position.rawValue - 1)))
+        }
+        through = position
+    }
+
+    /// Passes everything up to `position`, where no event was found.
+    public mutating func pass(emptyThrough position: GlobalPosition) {
+        guard position > through else { return }
+        append(PassedStretch(after: through, through: position))
+        through = position
+    }
+
+    /// Takes in what a later reader passed, which must begin where this one ends.
+    public mutating func pass(_ later: PassedHoles) {
+        precondition(later.stretches.allSatisfy { $0.after >= through }, "stretches are passed in order")
+        for stretch in later.stretches { append(stretch) }
+        through = max(through, later.through)
+    }
+
+    /// Hands over the holes up to a position, which is an event's or the last one passed, and keeps those behind it.
+    public mutating func take(through position: GlobalPosition) -> PassedHoles {
+        var taken = PassedHoles(after: position, limit: limit)
+        let count = stretches.firstIndex { $0.after >= position } ?? stretches.count
+        taken.stretches = Array(stretches[..<count])
+        stretches.removeSubrange(..<count)
+        return taken
+    }
+
+    /// Hands over the stretches and goes on from the same place.
+    public mutating func take() -> [PassedStretch] {
+        defer { stretches = [] }
+        return stretches
+    }
+
+    private mutating func append(_ stretch: PassedStretch) {
+        if let last = stretches.last, last.through == stretch.after, last.events == 0, stretch.events == 0 {
+            stretches[stretches.count - 1].through = stretch.through
+            return
+        }
+        stretches.append(stretch)
+        if stretches.count > limit { joinNeighbours() }
+    }
+
+    /// Joins every two neighbours, so that half as many are left. All joins are equal: which holes a late event prefers
+    /// is not known.
+    private mutating func joinNeighbours() {
+        stretches = stride(from: 0, to: stretches.count, by: 2).map { index in
+            let first = stretches[index]
+            guard index + 1 < stretches.count else { return first }
+            let second = stretches[index + 1]
+            let between = second.after.rawValue - first.through.rawValue
+            return PassedStretch(
+                after: first.after,
+                through: second.through,
+                events: first.events + between + second.events
+            )
+        }
+    }
+}

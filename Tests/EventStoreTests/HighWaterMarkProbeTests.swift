@@ -1,0 +1,77 @@
+import EventStore
+import Postgres
+import Refold
+import TestSupport
+import Testing
+
+@Suite("The mark on a server")
+struct HighWaterMarkProbeTests {
+    @Test("An empty store has mark 0, and each commit moves it")
+    func moves() async throws {
+        try await TestStore.with { store in
+            let probe = try await store.probe()
+            #expect(try await probe.tick().mark == 0)
+            try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 10)")
+            let tick = try await probe.tick()
+            #expect(tick.mark == 10)
+            #expect(tick.lastValue == 10)
+            #expect(tick.moved)
+            #expect(try await !probe.tick().moved)
+        }
+    }
+
+    @Test("An open transaction holds the mark below what it drew, whatever others commit meanwhile")
+    func holds() async throws {
+        try await TestStore.with { store in
+            let writer = try await store.connect()
+            let probe = try await store.probe()
+            try await store.connection.executeScript(store.insert)
+            #expect(try await probe.tick().mark == 1)
+            try await writer.executeScript("BEGIN; \(store.insert)")
+            try await store.connection.executeScript(store.insert)
+            let held = try await probe.tick()
+            #expect(held.mark == 1)
+            #expect(held.lastValue == 3)
+            #expect(held.hold?.position == 2)
+            #expect(held.hold?.holder.processID == writer.backendPID)
+            try await writer.executeScript("COMMIT")
+            #expect(try await probe.tick().mark == 3)
+        }
+    }
+
+    @Test("Every way to draw a position holds the mark until the transaction ends", arguments: WayToDraw.allCases)
+    func ways(way: WayToDraw) async throws {
+        try await TestStore.with { store in
+            let writer = try await store.connect()
+            let probe = try await store.probe()
+            try await writer.executeScript(way.script(store))
+            for _ in 0..<3 { try await store.connection.executeScript(store.insert) }
+            let tick = try await probe.tick()
+            #expect(tick.mark == 0)
+            #expect(tick.hold?.position == 1)
+            try await writer.executeScript("ROLLBACK")
+            let after = try await probe.tick()
+            #expect(after.mark == after.lastValue)
+        }
+    }
+}
+
+/// A way to draw position 1 in a transaction that stays open.
+enum WayToDraw: String, CaseIterable {
+    case nextvalEarly, insert, severalRows, releasedSavepoint, savepointRolledBack, exceptionBlock
+
+    func script(_ store: TestStore) -> String {
+        switch self {
+        case .nextvalEarly: "BEGIN; SELECT nextval('\(store.sequence)')"
+        case .insert: "BEGIN; \(store.insert)"
+        case .severalRows: "BEGIN; \(store.insert) FROM generate_series(1, 3)"
+        case .releasedSavepoint: "BEGIN; SAVEPOINT s; \(store.insert); RELEASE s"
+        case .savepointRolledBack: "BEGIN; SAVEPOINT s; \(store.insert); ROLLBACK TO s"
+        case .exceptionBlock:
+            """
+            BEGIN;
+            DO $$ BEGIN \(store.insert); RAISE division_by_zero; EXCEPTION WHEN OTHERS THEN NULL; END $$
+            """
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import EventStore
+import Refold
+import Testing
+
+@Suite("Holes that were passed")
+struct PassedHolesTests {
+    @Test("Holes are ranges, also one of a billion positions")
+    func ranges() {
+        var holes = PassedHoles(after: 10)
+        for position: GlobalPosition in [11, 12, 15, 1_000_000_016] { holes.pass(position) }
+        holes.pass(emptyThrough: 1_000_000_020)
+        #expect(
+            holes.stretches == [
+                PassedStretch(after: 12, through: 14),
+                PassedStretch(after: 15, through: 1_000_000_015),
+                PassedStretch(after: 1_000_000_016, through: 1_000_000_020),
+            ]
+        )
+    }
+
+    @Test("Empty positions passed in two steps are one hole")
+    func empty() {
+        var holes = PassedHoles(after: 0)
+        holes.pass(emptyThrough: 5)
+        holes.pass(emptyThrough: 5)
+        holes.pass(emptyThrough: 9)
+        #expect(holes.take() == [PassedStretch(after: 0, through: 9)])
+        holes.pass(10)
+        #expect(holes.stretches.isEmpty)
+    }
+
+    @Test("Too many holes become stretches whose events are counted", arguments: [2, 3, 7, 64])
+    func bounded(limit: Int) {
+        var holes = PassedHoles(after: 0, limit: limit)
+        var present: Set<Int64> = []
+        var position: Int64 = 0
+        for step in 0..<5_000 {
+            position += 1 + Int64(step % 3)
+            present.insert(position)
+            holes.pass(GlobalPosition(position))
+        }
+        #expect(holes.stretches.count <= limit)
+        var missing = Set(1...position).subtracting(present)
+        for stretch in holes.stretches {
+            let range = (stretch.after.rawValue + 1)...stretch.through.rawValue
+            #expect(Int64(range.filter(present.contains).count) == stretch.events)
+            missing.subtract(range)
+        }
+        #expect(missing.isEmpty, "every hole is in a stretch")
+    }
+
+    @Test("What later readers passed is taken in")
+    func joined() {
+        var all = PassedHoles(after: 0)
+        var later = PassedHoles(after: 0)
+        later.pass(2)
+        all.pass(later)
+        var next = PassedHoles(after: 2)
+        next.pass(5)
+        all.pass(next)
+        #expect(all.stretches == [PassedStretch(after: 0, through: 1), PassedStretch(after: 2, through: 4)])
+        #expect(all.through == 5)
+    }
+}
+
+@Suite("The log that was read before")
+struct LogContinuityTests {
+    private let identity = LogIdentity(systemIdentifier: 7, timeline: 1, database: 5, eventsTable: 9)
+
+    @Test("The same log, grown, is accepted, even with its table rewritten")
+    func same() throws {
+        var found = identity
+        try LogRecord(mark: 10, identity: identity).check(found, lastValue: 10)
+        found = LogIdentity(systemIdentifier: nil, timeline: 1, database: 5, eventsTable: 10)
+        try LogRecord(mark: 10, identity: identity).check(found, lastValue: 11)
+    }
+
+    @Test("A shorter log, another server, timeline or database is refused with a remedy")
+    func refused() {
+        let record = LogRecord(mark: 10, identity: identity)
+        let others: [(LogIdentity, GlobalPosition, EventStoreError.Code)] = [
+            (identity, 9, .logShrank),
+            (LogIdentity(systemIdentifier: 8, timeline: 1, database: 5, eventsTable: 9), 20, .otherLog),
+            (LogIdentity(systemIdentifier: 7, timeline: 2, database: 5, eventsTable: 9), 20, .otherLog),
+            (LogIdentity(systemIdentifier: 7, timeline: 1, database: 6, eventsTable: 9), 20, .otherLog),
+        ]
+        for (found, lastValue, code) in others {
+            let error = #expect(throws: EventStoreError.self) { try record.check(found, lastValue: lastValue) }
+            #expect(error?.code == code)
+            #expect(error?.remedy != nil)
+        }
+    }
+}
