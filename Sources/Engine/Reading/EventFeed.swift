@@ -72,14 +72,12 @@ actor EventFeed {
     private func deliver(after start: GlobalPosition, through end: GlobalPosition, mark: GlobalPosition) async throws {
         position = max(position ?? start, start)
         do {
-            try await source.read(after: start, through: end) { batches in
-                guard let last = batches.last else { return }
-                try await self.broadcast(FeedBlock(batches: batches, through: last.lastPosition, isAtHead: false))
+            try await source.read(after: start, through: end) { block in
+                try await self.broadcast(FeedBlock(block, mark: mark))
             }
         } catch is FeedStopped {
             return
         }
-        try await broadcast(FeedBlock(batches: [], through: end, isAtHead: end >= mark))
     }
 
     private func broadcast(_ block: FeedBlock) async throws {
@@ -124,6 +122,6 @@ protocol EventSource: Sendable {
     func read(
         after: GlobalPosition,
         through: GlobalPosition,
-        deliver: @escaping @Sendable ([EventBatch]) async throws -> Void
+        deliver: (EventBlock) async throws -> Void
     ) async throws
 }

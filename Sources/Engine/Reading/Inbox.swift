@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import EventStore
 internal import Refold
 internal import Synchronization
 
@@ -9,6 +10,12 @@ struct FeedBlock: Sendable {
     let through: GlobalPosition
     /// Nothing more is known to follow: commit rather than wait.
     let isAtHead: Bool
+
+    init(_ block: EventBlock, mark: GlobalPosition) {
+        batches = block.batches
+        through = block.through
+        isAtHead = block.through >= mark
+    }
 }
 
 /// A bounded queue between the one reader and one projection.

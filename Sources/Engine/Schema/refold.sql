@@ -71,9 +71,12 @@ CREATE TABLE IF NOT EXISTS refold.dead_letters (
 -- The store that the checkpoints count in: one row.
 CREATE TABLE IF NOT EXISTS refold.store (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    system_identifier text NOT NULL,
-    timeline integer NOT NULL,
-    events_table text NOT NULL,
+    -- Null where the role may not ask for it.
+    system_identifier bigint,
+    timeline bigint NOT NULL,
+    database_oid bigint NOT NULL,
+    events_oid bigint NOT NULL,
+    -- Nothing can appear any more at or below it.
     high_water_mark bigint NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

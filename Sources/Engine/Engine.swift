@@ -1,0 +1,101 @@
+internal import EventStore
+internal import Glibc
+public import Logging
+internal import Postgres
+public import Refold
+
+/// Everything an operator can ask for: the command line and tests call these, and present what they return.
+public struct Engine: Sendable {
+    /// What the engine was told.
+    public let settings: EngineSettings
+    /// The projections it runs.
+    public let projections: [any Projection]
+    let logger: Logger
+
+    /// - Parameter projections: all of the installation's, whichever of them a call is about.
+    public init(_ settings: EngineSettings, projections: [any Projection], logger: Logger) {
+        self.settings = settings
+        self.projections = projections
+        self.logger = logger
+    }
+
+    /// The projections of given names, all for none.
+    ///
+    /// - Throws: ``EngineError/Code/unknownProjection`` with the nearest name.
+    public func projections(named names: [String]) throws -> [any Projection] {
+        guard !names.isEmpty else { return projections }
+        return try names.map { name in
+            guard let found = projections.first(where: { $0.name.rawValue == name }) else { throw unknown(name) }
+            return found
+        }
+    }
+
+    private func unknown(_ name: String) -> EngineError {
+        let known = projections.map(\.name.rawValue)
+        let nearest = known.min { EditDistance.between($0, name) < EditDistance.between($1, name) }
+        return EngineError(
+            .unknownProjection,
+            "there is no projection \"\(name)\"",
+            remedy: "did you mean \(nearest ?? "")? The projections are \(known.joined(separator: ", "))"
+        )
+    }
+
+    /// A new session.
+    ///
+    /// - Parameter purpose: shown in `pg_stat_activity.application_name` behind `refold`.
+    func connect(for purpose: String, _ more: [String: String] = [:]) async throws -> PostgresConnection {
+        var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
+        options.connectTimeout = settings.connectTimeout
+        options.preparesStatements = settings.preparesStatements
+        options.settings.merge(more) { $1 }
+        return try await PostgresConnection.connect(to: settings.databaseURL, options)
+    }
+
+    /// Lends a session and closes it.
+    func withConnection<R: Sendable>(
+        for purpose: String,
+        _ body: (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        let connection = try await connect(for: purpose)
+        do {
+            let result = try await body(connection)
+            await connection.close()
+            return result
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    func policy(of projection: any Projection) -> RefusalPolicy { settings.policies[projection.name] ?? .stop }
+
+    /// The hash that a generation of the projection must have to be gone on with.
+    func identity(of projection: any Projection) -> String {
+        let store = "\(settings.store.schema).\(settings.store.eventsTable)"
+        return projection.identity(store: "\(store) \(policy(of: projection))")
+    }
+
+    /// This process.
+    static let owner: Owner = {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return Owner(host: host, pid: getpid(), since: nil)
+    }()
+}
+
+/// Levenshtein's distance, for suggestions.
+enum EditDistance {
+    static func between(_ left: String, _ right: String) -> Int {
+        var previous = Array(0...right.count)
+        for (row, character) in left.enumerated() {
+            var current = [row + 1]
+            for (column, other) in right.enumerated() {
+                let substituted = previous[column] + (character == other ? 0 : 1)
+                current.append(min(substituted, previous[column + 1] + 1, current[column] + 1))
+            }
+            previous = current
+        }
+        return previous[right.count]
+    }
+}

@@ -1,0 +1,35 @@
+public import EventStore
+public import Refold
+
+/// Everything the engine can be told. `Config/refold.yaml` documents each value with default, unit and effect.
+public struct EngineSettings: Sendable {
+    /// Any libpq URL or keyword/value string.
+    public var databaseURL = "postgresql:///refold"
+    /// False behind a pooler that shares sessions.
+    public var preparesStatements = true
+    /// How long one attempt to connect may take.
+    public var connectTimeout: Duration = .seconds(10)
+    /// How long a rebuild goes on trying while the database fails.
+    public var retryLimit: Duration = .seconds(60)
+
+    /// Where the events are.
+    public var store = EventStoreSettings()
+    /// How long a daemon waits before it looks again for events when nothing is going on.
+    public var idleInterval: Duration = .milliseconds(10)
+    /// When holes that were passed are looked at once more.
+    public var sweepDelays: [Duration] = [.seconds(60), .seconds(3600)]
+
+    /// Events that are read, dispatched and, in case of an error, set apart together.
+    public var batchSize = BatchSize.default
+    /// Bytes that the rows of all projections may take in memory.
+    public var memoryBudget = 512 << 20
+    /// Time after which a commit window is closed while more events are waiting.
+    public var windowTime: Duration = .seconds(3)
+    /// Events after which a commit window is closed.
+    public var windowEvents = 1_000_000
+    /// What happens when a projection refuses an event; `stop` where nothing is said.
+    public var policies: [ProjectionName: RefusalPolicy] = [:]
+
+    /// The defaults.
+    public init() {}
+}
