@@ -118,6 +118,24 @@ struct GenerationWriter: Sendable {
 
     // MARK: Reading rows back
 
+    /// Whether versions were appended before, so that their tables are there.
+    func hasVersions() async throws -> Bool {
+        try await connection.tableExists(tables[0].quotedVersions)
+    }
+
+    /// The newest version of each row of one table, in pieces.
+    func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool) async throws {
+        try await connection.transaction { connection in
+            try connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
+            var isWanted = true
+            while isWanted {
+                let rows = try connection.query("FETCH 10000 FROM newest")
+                if rows.isEmpty { return }
+                isWanted = try await body(rows)
+            }
+        }
+    }
+
     /// Loads rows by key; those that do not exist are remembered as absent.
     func load(_ keys: [[EncodedKey]]) async throws -> [PostgresResult?] {
         let statements = zip(tables, keys).map { table, keys in

@@ -11,49 +11,28 @@ struct RowDecoder {
         self.definition = definition
     }
 
-    /// Keeps all rows of a result, and remembers the keys that it does not have as absent.
-    mutating func keep(_ result: PostgresResult, wanted: [EncodedKey], in memory: TableMemory) throws {
-        for row in 0..<result.count {
-            try keep(in: memory) { column, body in
-                if try result.isNull(row, column) { return false }
-                try result.bytes(row, column).withUnsafeBytes { try body($0) }
-                return true
-            }
-        }
+    /// Keeps all rows of a result, and remembers the wanted keys that it does not have as absent.
+    mutating func keep(_ result: PostgresResult, wanted: [EncodedKey] = [], in memory: TableMemory) throws {
+        for row in 0..<result.count { try keep(row, of: result, in: memory) }
         for key in wanted where !memory.isKnown(key) { memory.loadAbsent(key) }
     }
 
-    /// Keeps one row of a COPY.
-    mutating func keep(_ row: borrowing CopyRow, in memory: TableMemory) throws {
-        keyBytes.removeAll(keepingCapacity: true)
-        for (index, column) in definition.key.enumerated() { appendKeyPart(index, column.type, try row.bytes(index)) }
-        let position = Self.int64(try row.bytes(definition.key.count + definition.columns.count))
-        let firstColumn = definition.key.count
-        let record = keyBytes.withUnsafeBytes { memory.load(key: $0, position: position) }
-        for (index, column) in definition.columns.enumerated() {
-            if row.isNull(firstColumn + index) {
-                record.setNull(index)
-            } else {
-                try Self.set(index, column.type, try row.bytes(firstColumn + index), record)
-            }
-        }
-    }
-
-    /// - Parameter field: lends the bytes of a field to a closure; false for null.
-    private mutating func keep(
-        in memory: TableMemory,
-        _ field: (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Bool
-    ) throws {
+    private mutating func keep(_ row: Int, of result: PostgresResult, in memory: TableMemory) throws {
         keyBytes.removeAll(keepingCapacity: true)
         for (index, column) in definition.key.enumerated() {
-            _ = try field(index) { appendKeyPart(index, column.type, $0) }
+            try result.bytes(row, index).withUnsafeBytes { appendKeyPart(index, column.type, $0) }
         }
-        var position: Int64 = 0
-        _ = try field(definition.key.count + definition.columns.count) { position = Self.int64($0) }
+        let firstColumn = definition.key.count
+        let position = try result.int64(row, firstColumn + definition.columns.count)
         let record = keyBytes.withUnsafeBytes { memory.load(key: $0, position: position) }
         for (index, column) in definition.columns.enumerated() {
-            let isThere = try field(definition.key.count + index) { try Self.set(index, column.type, $0, record) }
-            if !isThere { record.setNull(index) }
+            if try result.isNull(row, firstColumn + index) {
+                record.setNull(index)
+            } else {
+                try result.bytes(row, firstColumn + index).withUnsafeBytes {
+                    try Self.set(index, column.type, $0, record)
+                }
+            }
         }
     }
 

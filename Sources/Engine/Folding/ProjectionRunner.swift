@@ -26,7 +26,7 @@ actor ProjectionRunner {
     private let logger: Logger
     private let types: Set<EventType>
 
-    private let rows: Rows
+    private var rows: Rows
     private var phase: Generation.Phase
     private var hasVersionTables = false
     /// Everything up to here is in the rows.
@@ -39,27 +39,22 @@ actor ProjectionRunner {
     /// The window being committed while the next one is folded; awaited before another is handed over.
     private var committing: Task<Void, any Error>?
 
-    /// - Parameter rows: the rows as of the claim's position.
     init(
         projection: any Projection,
         writer: GenerationWriter,
-        rows: sending Rows,
-        hasVersionTables: Bool,
         policy: RefusalPolicy,
-        limits: WindowLimits,
-        budget: MemoryBudget,
-        cache: (any CacheFollower)?,
+        options: Engine.RunnerOptions,
         logger: Logger
     ) {
         self.projection = projection
         self.writer = writer
-        self.rows = rows
-        self.hasVersionTables = hasVersionTables
         self.policy = policy
-        self.limits = limits
-        self.budget = budget
-        self.cache = cache
         self.logger = logger
+        limits = options.limits
+        budget = options.budget
+        cache = options.cache
+        // At position 0 no row exists.
+        rows = Rows(projection.model, isComplete: writer.claim.position == .zero)
         generation = writer.generation
         phase = writer.generation.phase
         types = Set(projection.eventTypes)
@@ -68,6 +63,30 @@ actor ProjectionRunner {
     }
 
     deinit { budget.leave(generation.number) }
+
+    /// Puts what must be in memory there: a generation that is built in memory has all its rows there. When they do not
+    /// fit the budget, they are settled and loaded as they are needed.
+    func loadRows() async throws {
+        guard phase == .memory else { return }
+        hasVersionTables = try await writer.hasVersions()
+        guard position > .zero else { return }
+        for (table, index) in zip(writer.tables, rows.memories.indices) {
+            try await writer.newestVersions(of: table) { result in try await self.keep(result, inTable: index) }
+        }
+        if rows.bytes > budget.allowance(for: generation.number, using: rows.bytes) {
+            rows = Rows(projection.model, isComplete: false)
+            try await writer.settleVersions()
+            phase = .settled
+        } else {
+            for memory in rows.memories { memory.markComplete() }
+        }
+    }
+
+    private func keep(_ result: PostgresResult, inTable index: Int) throws -> Bool {
+        var decoder = RowDecoder(definition: rows.memories[index].definition)
+        try decoder.keep(result, in: rows.memories[index])
+        return rows.bytes <= budget.allowance(for: generation.number, using: rows.bytes)
+    }
 
     // MARK: Taking events
 

@@ -97,10 +97,10 @@ struct GenerationTable: Sendable {
     }
 
     /// The newest version of each row of an interrupted rebuild.
-    var copyNewestOutSQL: String {
+    var selectNewestSQL: String {
         """
-        COPY (SELECT \(readList) FROM (SELECT DISTINCT ON (\(keyList)) * FROM \(quotedVersions) \
-        ORDER BY \(keyList), _position DESC) t WHERE NOT _deleted) TO STDOUT (FORMAT binary)
+        SELECT \(readList) FROM (SELECT DISTINCT ON (\(keyList)) * FROM \(quotedVersions) \
+        ORDER BY \(keyList), _position DESC) t WHERE NOT _deleted
         """
     }
 

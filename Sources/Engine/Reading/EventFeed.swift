@@ -119,7 +119,7 @@ protocol EventSource: Sendable {
     func mark(after position: GlobalPosition) async throws -> GlobalPosition
 
     /// Reads all events after one position up to another, at or below the mark, in order.
-    func read(
+    nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
