@@ -137,6 +137,7 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
                 value_end = *at;
                 while (is_space(text[value_end - 1])) value_end--;
                 if (value_end <= value) return false;
+                if (c == '"' && (value_end - value < 2 || text[value_end - 1] != '"')) return false;
             }
             *field++ = make_field(json, base + name, base + name_end, base + value, base + value_end, may_escape);
             if (*at >= end) return false;

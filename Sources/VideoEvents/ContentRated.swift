@@ -8,16 +8,20 @@ public struct ContentRated: Sendable {
     /// The ratings one can give, whole or fractional.
     public static let ratings: ClosedRange<Double> = 1...5
 
+    /// Where the properties read.
     public let payload: Payload
 
+    /// Reads nothing yet.
     public init(_ payload: Payload) {
         self.payload = payload
     }
 
+    /// The user.
     public var userID: Text {
         get throws(EventRefusal) { try payload.text(Self.userIDField) }
     }
 
+    /// The title, by its id.
     public var contentID: Text {
         get throws(EventRefusal) { try payload.text(Self.contentIDField) }
     }

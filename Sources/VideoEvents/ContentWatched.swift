@@ -12,16 +12,20 @@ public struct ContentWatched: Sendable {
     /// The share of a title that one watch can complete, in percent.
     public static let completionPercentages: ClosedRange<Double> = 0...100
 
+    /// Where the properties read.
     public let payload: Payload
 
+    /// Reads nothing yet.
     public init(_ payload: Payload) {
         self.payload = payload
     }
 
+    /// The user.
     public var userID: Text {
         get throws(EventRefusal) { try payload.text(Self.userIDField) }
     }
 
+    /// The title, by its id.
     public var contentID: Text {
         get throws(EventRefusal) { try payload.text(Self.contentIDField) }
     }

@@ -4,16 +4,20 @@ public import Refold
 ///
 /// Each property reads its field when it is asked for, and refuses a missing one or one of another type.
 public struct PreferencesUpdated: Sendable {
+    /// Where the properties read.
     public let payload: Payload
 
+    /// Reads nothing yet.
     public init(_ payload: Payload) {
         self.payload = payload
     }
 
+    /// The user.
     public var userID: Text {
         get throws(EventRefusal) { try payload.text(Self.userIDField) }
     }
 
+    /// The genres the user liked before.
     public var oldPreferences: [Text] {
         get throws(EventRefusal) { try payload.texts(Self.oldPreferencesField) }
     }

@@ -4,20 +4,25 @@ public import Refold
 ///
 /// Each property reads its field when it is asked for, and refuses a missing one or one of another type.
 public struct UserRegistered: Sendable {
+    /// Where the properties read.
     public let payload: Payload
 
+    /// Reads nothing yet.
     public init(_ payload: Payload) {
         self.payload = payload
     }
 
+    /// The user.
     public var userID: Text {
         get throws(EventRefusal) { try payload.text(Self.userIDField) }
     }
 
+    /// The address as the user gave it.
     public var email: Text {
         get throws(EventRefusal) { try payload.text(Self.emailField) }
     }
 
+    /// The name as the user gave it.
     public var name: Text {
         get throws(EventRefusal) { try payload.text(Self.nameField) }
     }

@@ -7,20 +7,25 @@ public struct UserSubscribed: Sendable {
     /// The plan of those who pay nothing, and of everyone who has just registered.
     public static let freePlan: Text = "free"
 
+    /// Where the properties read.
     public let payload: Payload
 
+    /// Reads nothing yet.
     public init(_ payload: Payload) {
         self.payload = payload
     }
 
+    /// The user.
     public var userID: Text {
         get throws(EventRefusal) { try payload.text(Self.userIDField) }
     }
 
+    /// The plan chosen; `freePlan` or one that is paid for.
     public var plan: Text {
         get throws(EventRefusal) { try payload.text(Self.planField) }
     }
 
+    /// How the plan is paid for.
     public var paymentMethod: Text {
         get throws(EventRefusal) { try payload.text(Self.paymentMethodField) }
     }

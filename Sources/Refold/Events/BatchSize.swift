@@ -3,8 +3,10 @@ public struct BatchSize: Hashable, Comparable, Sendable, CustomStringConvertible
     /// The sizes there are.
     public static let range = 1...10_000
 
+    /// 100 events.
     public static let `default` = BatchSize(unchecked: 100)
 
+    /// The number of events.
     public let count: Int
 
     /// - Throws: `InvalidValue` when the count is not within `range`.
@@ -19,10 +21,12 @@ public struct BatchSize: Hashable, Comparable, Sendable, CustomStringConvertible
         self.count = count
     }
 
+    /// Whether it is the smaller one.
     public static func < (lhs: BatchSize, rhs: BatchSize) -> Bool {
         lhs.count < rhs.count
     }
 
+    /// The number of events.
     public var description: String {
         String(count)
     }

@@ -3,18 +3,19 @@ public struct Event: Sendable {
     let storage: Bytes
     let index: Int32
 
-    private var record: UnsafePointer<EventRecord> {
-        storage.layout.pointee.events + Int(index)
+    private var record: EventRecord {
+        defer { extendLifetime(storage) }
+        return storage.layout.pointee.events[Int(index)]
     }
 
     /// The event's place in the event store.
     public var position: GlobalPosition {
-        GlobalPosition(record.pointee.position)
+        GlobalPosition(record.position)
     }
 
     /// What kind of event it is; nil when it is of a type that nobody declared.
     public var type: EventType? {
-        let id = record.pointee.type
+        let id = record.type
         return id == EventRecord.none ? nil : EventType(id: id)
     }
 
@@ -24,7 +25,7 @@ public struct Event: Sendable {
             return Text(type.name)
         }
         let layout = storage.layout
-        let record = record.pointee
+        let record = record
         return Text(
             borrowing: layout.pointee.names + Int(record.typeNameOffset),
             count: Int(record.typeNameLength),
@@ -37,7 +38,7 @@ public struct Event: Sendable {
     /// - Throws: `EventRefusal` when the store has an infinite timestamp there, or none.
     public var timestamp: Timestamp {
         get throws(EventRefusal) {
-            let timestamp = record.pointee.timestamp
+            let timestamp = record.timestamp
             // The two infinities and `noTimestamp` are the three values that are no moment.
             if timestamp <= EventRecord.noTimestamp || timestamp == .max {
                 throw EventRefusal(
@@ -52,24 +53,24 @@ public struct Event: Sendable {
 
     /// The timestamp for those who watch rather than fold: nil when it is infinite or NULL.
     package var finiteTimestamp: Timestamp? {
-        let timestamp = Timestamp(microseconds: record.pointee.timestamp)
+        let timestamp = Timestamp(microseconds: record.timestamp)
         return timestamp.isFinite && timestamp.rawValue != EventRecord.noTimestamp ? timestamp : nil
     }
 
     /// What the event says. That of an undeclared type refuses every field.
     public var payload: Payload {
-        Payload(storage: storage, document: record.pointee.payload)
+        Payload(storage: storage, document: record.payload)
     }
 
     /// What was recorded about the event; nil when the store has none or the reader was not asked for it.
     public var metadata: Payload? {
-        let document = record.pointee.metadata
+        let document = record.metadata
         return document == EventRecord.none ? nil : Payload(storage: storage, document: document)
     }
 
     /// The event's stream; nil when the reader was not asked for it.
     public var streamID: Text? {
-        let record = record.pointee
+        let record = record
         guard record.streamIDLength >= 0 else {
             return nil
         }

@@ -4,6 +4,7 @@
 /// it. At most `BatchSize` events; never empty when it comes from a reader.
 public struct EventBatch: Sendable, RandomAccessCollection {
     let storage: Bytes
+    /// The number of events.
     public let count: Int
 
     init(storage: Bytes) {
@@ -11,14 +12,17 @@ public struct EventBatch: Sendable, RandomAccessCollection {
         count = storage.layout.pointee.eventCount
     }
 
+    /// 0.
     public var startIndex: Int {
         0
     }
 
+    /// The number of events.
     public var endIndex: Int {
         count
     }
 
+    /// The event at that place, the first being at 0.
     public subscript(index: Int) -> Event {
         precondition(index >= 0 && index < count, "an event's place in its batch is from 0 to \(count - 1)")
         return Event(storage: storage, index: Int32(truncatingIfNeeded: index))

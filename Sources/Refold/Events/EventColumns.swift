@@ -1,7 +1,9 @@
 /// What a reader fetches beyond position, type, timestamp and payload.
 public struct EventColumns: OptionSet, Hashable, Sendable {
+    /// One bit for each column.
     public let rawValue: UInt8
 
+    /// The columns of those bits.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }

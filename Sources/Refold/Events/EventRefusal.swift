@@ -6,6 +6,7 @@
 public struct EventRefusal: Error, Hashable, Sendable {
     /// What kind of refusal it is; more may come.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The word that stands for it in tables and logs.
         public let description: String
 
         /// A field that is needed is absent or null.
@@ -22,13 +23,20 @@ public struct EventRefusal: Error, Hashable, Sendable {
         public static let rejected = Code(description: "rejected")
     }
 
+    /// What kind of refusal it is.
     public let code: Code
     /// The field that was read, where there is one.
     public let field: String?
     /// One clause for people: `expected an integer, found text`.
     public let reason: String
 
-    public init(_ code: Code = .rejected, field: String? = nil, _ reason: String) {
+    /// The refusal of a projection by a rule of its own, with code `rejected`.
+    public init(_ reason: String) {
+        self.init(.rejected, reason)
+    }
+
+    /// A refusal of the given kind.
+    public init(_ code: Code, field: String? = nil, _ reason: String) {
         self.code = code
         self.field = field
         self.reason = reason
@@ -36,6 +44,7 @@ public struct EventRefusal: Error, Hashable, Sendable {
 }
 
 extension EventRefusal: CustomStringConvertible {
+    /// The reason, with the field before it.
     public var description: String {
         field.map { "\($0): \(reason)" } ?? reason
     }

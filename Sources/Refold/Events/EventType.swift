@@ -11,6 +11,7 @@ public struct EventType: Hashable, Sendable {
         self.id = id
     }
 
+    /// The type of that name.
     public init(_ name: String) {
         id = EventTypeTable.shared.id(of: name)
     }
@@ -20,6 +21,7 @@ public struct EventType: Hashable, Sendable {
         EventTypeTable.shared.name(of: id)
     }
 
+    /// Whether the names are the same.
     @inlinable
     public static func == (lhs: EventType, rhs: EventType) -> Bool {
         lhs.id == rhs.id
@@ -27,12 +29,14 @@ public struct EventType: Hashable, Sendable {
 }
 
 extension EventType: ExpressibleByStringLiteral {
+    /// The type of the name written in code.
     public init(stringLiteral value: String) {
         self.init(value)
     }
 }
 
 extension EventType: CustomStringConvertible {
+    /// The name as the store has it.
     public var description: String {
         name
     }

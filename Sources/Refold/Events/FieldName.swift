@@ -11,6 +11,7 @@ public struct FieldName: ExpressibleByStringLiteral, CustomStringConvertible, @u
     let count: Int
     let hash: UInt64
 
+    /// The name written in code.
     public init(stringLiteral value: StaticString) {
         precondition(value.hasPointerRepresentation, "a field's name is a string literal")
         start = value.utf8Start
@@ -18,6 +19,7 @@ public struct FieldName: ExpressibleByStringLiteral, CustomStringConvertible, @u
         hash = refold_hash(start, count)
     }
 
+    /// The name as the payload has it.
     public var description: String {
         String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
     }

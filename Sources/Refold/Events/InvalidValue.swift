@@ -7,12 +7,14 @@ public struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is allowed.
     public let expectation: String
 
+    /// Says that `value` is not what `subject` names, and what would be.
     public init(_ subject: String, _ value: String, expected expectation: String) {
         self.subject = subject
         self.value = value
         self.expectation = expectation
     }
 
+    /// One sentence for people.
     public var description: String {
         "'\(value)' is not a \(subject): expected \(expectation)"
     }

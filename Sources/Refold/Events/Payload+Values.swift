@@ -51,11 +51,13 @@ extension Payload {
 
     // MARK: Optional fields: nil when absent or null, refused when of another type
 
+    /// The text of a field, or nil.
     public func optionalText(_ field: FieldName) throws(EventRefusal) -> Text? {
         guard let value = try find(field) else { return nil }
         return try text(of: value, field)
     }
 
+    /// The integer of a field, or nil.
     public func optionalInteger(
         _ field: FieldName,
         in range: ClosedRange<Int64> = Payload.integers
@@ -64,6 +66,7 @@ extension Payload {
         return try integer(of: value, field, range)
     }
 
+    /// The number of a field, or nil.
     public func optionalNumber(
         _ field: FieldName,
         in range: ClosedRange<Double>? = nil
@@ -72,21 +75,25 @@ extension Payload {
         return try number(of: value, field, range)
     }
 
+    /// The boolean of a field, or nil.
     public func optionalBoolean(_ field: FieldName) throws(EventRefusal) -> Bool? {
         guard let value = try find(field) else { return nil }
         return try boolean(of: value, field)
     }
 
+    /// The texts of an array, or nil.
     public func optionalTexts(_ field: FieldName) throws(EventRefusal) -> [Text]? {
         guard let value = try find(field) else { return nil }
         return try texts(of: value, field)
     }
 
+    /// The moment that a field's text names, or nil.
     public func optionalTimestamp(_ field: FieldName) throws(EventRefusal) -> Timestamp? {
         guard let value = try find(field) else { return nil }
         return try timestamp(of: value, field)
     }
 
+    /// The object of a field, or nil.
     public func optionalObject(_ field: FieldName) throws(EventRefusal) -> Payload? {
         guard let value = try find(field) else { return nil }
         return try object(of: value, field)
@@ -95,6 +102,7 @@ extension Payload {
 
 // MARK: - Reading one value
 
+// A value is a pointer into the payload's memory: each function holds on to that until it is done.
 extension Payload {
     private func needed(_ field: FieldName, _ expectation: StaticString) throws(EventRefusal) -> JSONValue {
         if let value = try find(field) {
@@ -104,6 +112,7 @@ extension Payload {
     }
 
     private func text(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Text {
+        defer { extendLifetime(storage) }
         guard value.kind == .text else {
             throw Self.mismatch(field, "text", value)
         }
@@ -115,6 +124,7 @@ extension Payload {
 
     @inline(never)
     private func unescapedText(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Text {
+        defer { extendLifetime(storage) }
         let source = value.start + 1
         let length = value.length - 2
         let decoded = Bytes(count: length)
@@ -141,6 +151,7 @@ extension Payload {
         _ field: FieldName,
         _ range: ClosedRange<Int64>
     ) throws(EventRefusal) -> Int64 {
+        defer { extendLifetime(storage) }
         var integer: Int64 = 0
         let status = refold_integer(value.start, value.length, &integer)
         if status == REFOLD_NUMBER_OK, range.contains(integer) {
@@ -157,6 +168,7 @@ extension Payload {
         _ field: FieldName,
         _ range: ClosedRange<Double>?
     ) throws(EventRefusal) -> Double {
+        defer { extendLifetime(storage) }
         var number = 0.0
         let status = refold_double(value.start, value.length, &number)
         if status == REFOLD_NUMBER_OK, range?.contains(number) ?? true {
@@ -186,6 +198,7 @@ extension Payload {
     }
 
     private func boolean(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Bool {
+        defer { extendLifetime(storage) }
         switch value.start.pointee {
         case UInt8(ascii: "t"): return true
         case UInt8(ascii: "f"): return false
@@ -194,6 +207,7 @@ extension Payload {
     }
 
     private func texts(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> [Text] {
+        defer { extendLifetime(storage) }
         guard value.kind == .array else {
             throw Self.mismatch(field, "an array of texts", value)
         }
@@ -227,6 +241,7 @@ extension Payload {
     }
 
     private func timestamp(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Timestamp {
+        defer { extendLifetime(storage) }
         guard value.kind == .text else {
             throw Self.mismatch(field, "a time in ISO 8601", value)
         }
@@ -242,6 +257,7 @@ extension Payload {
     }
 
     private func object(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Payload {
+        defer { extendLifetime(storage) }
         guard value.kind == .object else {
             throw Self.mismatch(field, "an object", value)
         }

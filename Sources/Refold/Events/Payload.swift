@@ -50,8 +50,11 @@ struct JSONValue {
 }
 
 extension Payload {
-    /// The last field of that name that is not null.
+    /// The last field of that name; nil when there is none or it is null.
+    ///
+    /// The value is good for as long as `storage` is held.
     func find(_ name: FieldName) throws(EventRefusal) -> JSONValue? {
+        defer { extendLifetime(storage) }
         guard document >= 0 else {
             throw EventRefusal(.wrongType, field: name.description, "the event has no payload that was read")
         }

@@ -3,6 +3,7 @@
 /// It names tables, cache keys and settings, so it is 1 to 40 lower-case letters, digits and underscores, and begins
 /// with a letter.
 public struct ProjectionName: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The name as text.
     public let rawValue: String
 
     /// - Throws: `InvalidValue` when the name is not of the form above.
@@ -17,10 +18,12 @@ public struct ProjectionName: Hashable, Comparable, Sendable, CustomStringConver
         self.rawValue = rawValue
     }
 
+    /// Whether it comes first in the order of code points.
     public static func < (lhs: ProjectionName, rhs: ProjectionName) -> Bool {
         lhs.rawValue < rhs.rawValue
     }
 
+    /// The name as text.
     public var description: String {
         rawValue
     }

@@ -38,13 +38,16 @@ public struct Text: @unchecked Sendable {
         )
     }
 
+    /// A copy of the string's UTF-8. PostgreSQL cannot store a text with a NUL.
     public init(_ string: String) {
         var string = string
         self = string.withUTF8 { Text(copying: UnsafeRawBufferPointer($0)) }
     }
 
+    /// The text without bytes.
     public static let empty: Text = ""
 
+    /// Whether it has no bytes.
     @inlinable
     public var isEmpty: Bool {
         count == 0
@@ -72,6 +75,7 @@ public struct Text: @unchecked Sendable {
 }
 
 extension Text: Hashable, Comparable {
+    /// Whether the bytes are the same.
     public static func == (lhs: Text, rhs: Text) -> Bool {
         guard lhs.count == rhs.count else {
             return false
@@ -90,6 +94,7 @@ extension Text: Hashable, Comparable {
         return order < 0 || (order == 0 && lhs.count < rhs.count)
     }
 
+    /// Feeds a hash of the bytes.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(stableHash)
     }
@@ -107,12 +112,14 @@ extension Text: ExpressibleByStringLiteral {
 }
 
 extension Text: CustomStringConvertible {
+    /// The text as a string.
     public var description: String {
         String(self)
     }
 }
 
 extension String {
+    /// The text as a string.
     public init(_ text: Text) {
         self = text.withBytes { String(decoding: $0, as: UTF8.self) }
     }

@@ -5,11 +5,13 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
     /// Microseconds since 2000-01-01T00:00:00Z.
     public let rawValue: Int64
 
+    /// The moment so many microseconds after 2000-01-01T00:00:00Z.
     @inlinable
     public init(rawValue: Int64) {
         self.rawValue = rawValue
     }
 
+    /// The moment so many microseconds after 2000-01-01T00:00:00Z.
     @inlinable
     public init(microseconds: Int64) {
         rawValue = microseconds
@@ -22,11 +24,13 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
     /// PostgreSQL's `-infinity`.
     public static let negativeInfinity = Timestamp(microseconds: .min)
 
+    /// Whether it is a moment, and not one of the two infinities.
     @inlinable
     public var isFinite: Bool {
         rawValue != .max && rawValue != .min
     }
 
+    /// Whether it is the earlier one.
     @inlinable
     public static func < (lhs: Timestamp, rhs: Timestamp) -> Bool {
         lhs.rawValue < rhs.rawValue
