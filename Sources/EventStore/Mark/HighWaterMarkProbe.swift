@@ -23,13 +23,7 @@ public final class HighWaterMarkProbe: Sendable {
         self.connection = connection
         self.store = store
         state = Mutex(HighWaterMark(from: stored))
-        // What is called before the first nextval, or after setval(…, false), is the next value and not the last one.
-        lastValueStatement = PostgresStatement(
-            """
-            SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END, pg_postmaster_start_time()
-            FROM \(quoteIdentifier(store.sequence.schema, store.sequence.name))
-            """
-        )
+        lastValueStatement = PostgresStatement(store.sequence.lastValueSQL)
         // pg_locks is read whole, whatever is asked; it takes no snapshot, so its place in the order is what counts.
         holdersStatement = PostgresStatement(
             """

@@ -41,7 +41,7 @@ public final class EventReader: Sendable {
     ///   - after: the position before the first event wanted.
     ///   - through: the last position wanted, at most the high-water mark. At or below `after` nothing is delivered.
     ///   - deliver: called in order, on the caller's own isolation. What it throws ends the read.
-    /// - Throws: `EventStoreError`, or what `deliver` throws. The reader can be used again unless the connection is lost.
+    /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless the connection is lost.
     public nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
@@ -56,6 +56,8 @@ public final class EventReader: Sendable {
                 async let next = nextBlock(on: connection)
                 async let _ = endOldCopies()
                 try await deliver(current)
+                // What has been sent already is read without waiting, so nothing else would notice.
+                try Task.checkCancellation()
                 current = try await next
             }
             try await deliver(current)

@@ -1,0 +1,271 @@
+public import Postgres
+public import Refold
+internal import Synchronization
+
+/// An event that appeared at a position which had been passed.
+public struct LateEvent: Sendable, Hashable {
+    /// Where it appeared.
+    public let position: GlobalPosition
+    /// When it was found, by the server's clock.
+    public let foundAt: Timestamp
+
+    /// `late event at P`, as the error and `status` say it.
+    public var description: String { "late event at \(position)" }
+
+    /// The same as an error.
+    public var error: EventStoreError {
+        EventStoreError(
+            .lateEvent,
+            description,
+            remedy: "some writer inserts positions that it drew in an earlier transaction; stop that, then rebuild",
+            position: position
+        )
+    }
+}
+
+/// When holes are looked at again after they were passed.
+public struct SweepSchedule: Sendable, Hashable {
+    /// The times since the hole was passed, ascending. Default one minute and one hour.
+    public let delays: [Duration]
+
+    /// - Parameter delays: in any order; negative ones count as none.
+    public init(delays: [Duration] = [.seconds(60), .seconds(3_600)]) {
+        self.delays = delays.map { max($0, .zero) }.sorted()
+    }
+
+    /// For SQL: microseconds.
+    var microseconds: [Int64] {
+        delays.map { $0.components.seconds * 1_000_000 + $0.components.attoseconds / 1_000_000_000_000 }
+    }
+}
+
+/// Looks once more at holes that were passed as dead: a writer that draws a position in one transaction and inserts it
+/// in a later one leaves no lock in between, and nothing else can find its event.
+///
+/// Works on a connection of its own. Holes wait in `refold.holes`, so a restart does not forget them.
+public final class LateEventSweep: Sendable {
+    private let connection: PostgresConnection
+    private let store: InspectedStore
+    private let schedule: SweepSchedule
+    private let pending = Mutex<[PassedHoles]>([])
+
+    /// - Parameters:
+    ///   - connection: a connection that nobody else uses; it needs no planner settings.
+    ///   - store: the store, as inspected.
+    public init(_ connection: PostgresConnection, _ store: InspectedStore, schedule: SweepSchedule = SweepSchedule()) {
+        self.connection = connection
+        self.store = store
+        self.schedule = schedule
+    }
+
+    /// Takes note of holes once the checkpoint behind them has committed. They are written down by the next `step`; it
+    /// does not wait unless many readers pass holes here and there.
+    public func passed(_ holes: PassedHoles) async throws(EventStoreError) {
+        guard !holes.stretches.isEmpty else { return }
+        let isFull = pending.withLock { pending in
+            if let last = pending.last, holes.stretches.allSatisfy({ $0.after >= last.through }) {
+                pending[pending.count - 1].pass(holes)
+            } else {
+                pending.append(holes)
+            }
+            return pending.count > 64
+        }
+        if isFull { try await write(on: connection) }
+    }
+
+    /// Takes note of the holes in a stretch behind the mark, for those whose passing nobody wrote down. Once at a start.
+    public func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
+        let holes = try await holes(
+            after: GlobalPosition(max(0, mark.rawValue - positions)),
+            through: mark,
+            on: connection
+        )
+        try await passed(holes)
+    }
+
+    /// Writes down what was passed and looks at the holes that are due.
+    ///
+    /// - Returns: events found at passed positions, which are also kept in `refold.late_events`.
+    public func step() async throws(EventStoreError) -> [LateEvent] {
+        try await write(on: connection)
+        do {
+            return try await connection.transaction { [self] connection in try look(connection) }
+        } catch let error as PostgresError {
+            throw .database("looking at passed holes", error)
+        } catch {
+            throw EventStoreError(.database, "looking at passed holes failed: \(error)", cause: error)
+        }
+    }
+
+    // MARK: Late events that were found
+
+    /// The late events found since the last rebuild, the oldest position first; at most 1,000.
+    public static func found(
+        _ connection: isolated PostgresConnection,
+        _ settings: EventStoreSettings
+    ) throws(EventStoreError) -> [LateEvent] {
+        do {
+            let rows = try connection.query(
+                "SELECT position, found_at FROM refold.late_events WHERE log = $1 ORDER BY position LIMIT 1000",
+                [.text(settings.log)]
+            )
+            var events: [LateEvent] = []
+            for row in 0..<rows.count {
+                events.append(
+                    LateEvent(
+                        position: GlobalPosition(try rows.int64(row, 0)),
+                        foundAt: Timestamp(microseconds: try rows.timestamp(row, 1))
+                    )
+                )
+            }
+            return events
+        } catch {
+            throw .database("reading late events", error)
+        }
+    }
+
+    /// The statement that forgets late events, for the transaction that points at a rebuilt generation.
+    public static func forgetting(_ settings: EventStoreSettings) -> PostgresStatement {
+        PostgresStatement("DELETE FROM refold.late_events WHERE log = $1", [.text(settings.log)])
+    }
+
+    // MARK: On the connection's executor
+
+    private func write(on connection: isolated PostgresConnection) throws(EventStoreError) {
+        guard let first = schedule.microseconds.first else { return }
+        let holes = pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+        let stretches = holes.flatMap(\.stretches)
+        guard !stretches.isEmpty else { return }
+        do {
+            try connection.execute(
+                """
+                INSERT INTO refold.holes (log, after, through, events, due_at)
+                SELECT $1, s.after, s.through, s.events, now() + $5 * interval '1 microsecond'
+                FROM unnest($2, $3, $4) s (after, through, events)
+                ON CONFLICT DO NOTHING
+                """,
+                [
+                    .text(store.settings.log), .int64Array(stretches.map(\.after.rawValue)),
+                    .int64Array(stretches.map(\.through.rawValue)), .int64Array(stretches.map(\.events)),
+                    .int64(first),
+                ]
+            )
+        } catch {
+            // Kept for the next step; what was passed meanwhile comes after it.
+            pending.withLock { pending in pending = holes + pending }
+            throw .database("writing passed holes down", error)
+        }
+    }
+
+    private func holes(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) -> PassedHoles {
+        do {
+            let rows = try connection.query(
+                """
+                SELECT e.global_position::bigint FROM \(store.settings.events) e
+                WHERE e.global_position > $1 AND e.global_position <= $2 ORDER BY e.global_position
+                """,
+                [.int64(after.rawValue), .int64(through.rawValue)]
+            )
+            var holes = PassedHoles(after: after)
+            for row in 0..<rows.count { holes.pass(GlobalPosition(try rows.int64(row, 0))) }
+            holes.pass(emptyThrough: through)
+            return holes
+        } catch {
+            throw .database("reading the stretch behind the mark", error)
+        }
+    }
+
+    /// Counts the events of the holes that are due, reports what is more than there was, and sets the next look.
+    private func look(_ connection: isolated PostgresConnection) throws -> [LateEvent] {
+        let log = PostgresValue.text(store.settings.log)
+        // The LIMIT ends each count at the first event too many, and keeps it short in stretches that hold many.
+        let due = try connection.query(
+            """
+            SELECT h.after, h.through, h.events, (
+                SELECT count(*) FROM (
+                    SELECT FROM \(store.settings.events) e
+                    WHERE e.global_position > h.after AND e.global_position <= h.through LIMIT h.events + 1
+                ) x
+            ) AS found
+            FROM refold.holes h WHERE h.log = $1 AND h.due_at <= now()
+            ORDER BY h.due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+            """,
+            [log]
+        )
+        guard !due.isEmpty else { return [] }
+        var stretches: [PassedStretch] = []
+        var late: [GlobalPosition] = []
+        for row in 0..<due.count {
+            var stretch = PassedStretch(
+                after: GlobalPosition(try due.int64(row, "after")),
+                through: GlobalPosition(try due.int64(row, "through")),
+                events: try due.int64(row, "events")
+            )
+            if try due.int64(row, "found") > stretch.events {
+                late += try newcomers(&stretch, connection)
+            }
+            stretches.append(stretch)
+        }
+        let keys: [PostgresValue] = [
+            log, .int64Array(stretches.map(\.after.rawValue)), .int64Array(stretches.map(\.through.rawValue)),
+        ]
+        try connection.execute(
+            """
+            DELETE FROM refold.holes h USING unnest($2, $3) s (after, through)
+            WHERE h.log = $1 AND h.after = s.after AND h.through = s.through AND h.looks + 1 >= $4
+            """,
+            keys + [.int64(Int64(schedule.delays.count))]
+        )
+        try connection.execute(
+            """
+            UPDATE refold.holes h
+            SET looks = looks + 1, events = s.events, due_at = passed_at + ($5)[looks + 2] * interval '1 microsecond'
+            FROM unnest($2, $3, $4) s (after, through, events)
+            WHERE h.log = $1 AND h.after = s.after AND h.through = s.through
+            """,
+            keys + [.int64Array(stretches.map(\.events)), .int64Array(schedule.microseconds)]
+        )
+        guard !late.isEmpty else { return [] }
+        let found = try connection.query(
+            """
+            INSERT INTO refold.late_events (log, position) SELECT $1, p FROM unnest($2) p
+            ON CONFLICT (log, position) DO UPDATE SET found_at = late_events.found_at
+            RETURNING position, found_at
+            """,
+            [log, .int64Array(Set(late).map(\.rawValue))]
+        )
+        return try (0..<found.count).map { row in
+            LateEvent(
+                position: GlobalPosition(try found.int64(row, 0)),
+                foundAt: Timestamp(microseconds: try found.timestamp(row, 1))
+            )
+        }.sorted { $0.position < $1.position }
+    }
+
+    /// The events of a stretch that were not there when it was passed, and their number taken into account.
+    ///
+    /// In a stretch that held others they are those of the youngest transactions. At most 1,000; one is error enough.
+    private func newcomers(
+        _ stretch: inout PassedStretch,
+        _ connection: isolated PostgresConnection
+    ) throws -> [GlobalPosition] {
+        let bounds: [PostgresValue] = [.int64(stretch.after.rawValue), .int64(stretch.through.rawValue)]
+        let range = """
+            FROM \(store.settings.events) e WHERE e.global_position > $1 AND e.global_position <= $2
+            """
+        let count = try connection.query("SELECT count(*) \(range)", bounds).int64(0, 0)
+        let rows = try connection.query(
+            "SELECT e.global_position::bigint \(range) ORDER BY age(e.xmin), 1 LIMIT \(min(count - stretch.events, 1_000))",
+            bounds
+        )
+        stretch.events = count
+        return try (0..<rows.count).map { GlobalPosition(try rows.int64($0, 0)) }
+    }
+}
