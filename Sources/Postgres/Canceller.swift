@@ -58,6 +58,13 @@ final class Canceller: Sendable {
         queue.async { self.send(phase) }
     }
 
+    /// Returns when every scheduled request has been made or dropped.
+    func waitForScheduled() async {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume() }
+        }
+    }
+
     /// Requests the cancellation of the running statement and returns when the server has signalled it.
     func send() {
         send(phase.load(ordering: .acquiring))

@@ -43,15 +43,8 @@ final class LibpqConnection {
         guard let connection else {
             throw PostgresError(.connectionFailed, operation: "connect", message: "out of memory")
         }
-        guard PQstatus(connection) == CONNECTION_OK, PQsetnonblocking(connection, 1) == 0 else {
-            defer { PQfinish(connection) }
-            var error = PostgresError(
-                .connectionFailed,
-                operation: "connect",
-                message: PostgresError.message(of: connection),
-                address: parsed.address
-            )
-            error.sqlState = Self.sqlState(ofFailedConnection: error.message)
+        if let error = Self.refusal(of: connection, parsed) {
+            PQfinish(connection)
             throw error
         }
         pointer = connection
@@ -72,6 +65,7 @@ final class LibpqConnection {
         guard let pointer else { return }
         self.pointer = nil
         endReason = reason
+        canceller.end()
         PQfinish(pointer)
     }
 
@@ -128,24 +122,35 @@ final class LibpqConnection {
         return PQgetResult(pointer)
     }
 
-    /// Waits until the socket is ready or a moment has passed; callers loop. Asks the server, once per statement, to
-    /// cancel when the task is cancelled.
-    private func wait(_ pointer: OpaquePointer, for events: Int32, cancellable: Bool) {
+    /// Waits until the socket is ready or a moment has passed; callers loop. Notices a cancelled task.
+    private func wait(
+        _ pointer: OpaquePointer,
+        for events: Int32,
+        cancellable: Bool,
+        milliseconds: Int32 = cancellationCheckMilliseconds
+    ) {
         var descriptor = pollfd(fd: PQsocket(pointer), events: Int16(events), revents: 0)
         // A closed socket is for libpq to report.
         guard descriptor.fd >= 0 else { return }
-        let limit = Self.cancellationCheckMilliseconds
+        let limit = min(milliseconds, Self.cancellationCheckMilliseconds)
         let ready = poll(&descriptor, 1, readsAhead ? min(limit, 1 << min(fruitlessWaits, 8)) : limit)
         fruitlessWaits = ready > 0 ? 0 : fruitlessWaits + 1
-        if ready <= 0 && cancellable && !hasReactedToCancellation && Task.isCancelled {
-            hasReactedToCancellation = true
-            canceller.schedule()
-        }
+        if ready <= 0 && cancellable { noticeCancellation() }
+    }
+
+    /// Asks the server, once per statement, to cancel it when the task is cancelled.
+    func noticeCancellation() {
+        guard !hasReactedToCancellation && Task.isCancelled else { return }
+        hasReactedToCancellation = true
+        canceller.schedule()
     }
 
     /// Waits until there is something to read or a moment has passed.
-    func waitToRead(_ pointer: OpaquePointer, cancellable: Bool) {
-        wait(pointer, for: POLLIN, cancellable: cancellable)
+    ///
+    /// - Parameter limit: the longest wait, rounded up to milliseconds.
+    func waitToRead(_ pointer: OpaquePointer, cancellable: Bool, for limit: Duration = .seconds(1)) {
+        let milliseconds = Int32(min(.seconds(1), limit) / .milliseconds(1)) + 1
+        wait(pointer, for: POLLIN, cancellable: cancellable, milliseconds: milliseconds)
     }
 
     /// The error of a libpq call that failed without a result. Closes the connection: after such a failure nobody knows
@@ -163,19 +168,36 @@ final class LibpqConnection {
         )
     }
 
-    /// libpq keeps no SQLSTATE of a refused connection, so the few that callers decide by are told from the words that
-    /// accompany `FATAL:`.
-    private static func sqlState(ofFailedConnection message: String) -> String? {
-        let states = [
-            ("the database system is starting up", "57P03"), ("the database system is shutting down", "57P03"),
-            ("the database system is in recovery mode", "57P03"), ("not yet accepting connections", "57P03"),
-            ("too many clients already", "53300"), ("remaining connection slots are reserved", "53300"),
-            ("too many connections for", "53300"), ("password authentication failed", "28P01"),
-            ("no pg_hba.conf entry", "28000"), ("no password supplied", "28P01"),
-        ]
-        if let known = states.first(where: { message.contains($0.0) }) { return known.1 }
-        guard message.contains("does not exist") else { return nil }
-        return message.contains("FATAL:  database") ? "3D000" : message.contains("FATAL:  role") ? "28000" : nil
+    /// Why a connection attempt failed, or nil when it succeeded.
+    ///
+    /// libpq gives the SQLSTATE of a refusal only in verbose messages, and callers must tell a wrong password from a
+    /// server that is starting up, in any language. So when the server has answered with a refusal (libpq writes two
+    /// spaces after its severity), it is asked again, verbosely; should it accept now, all the better.
+    private static func refusal(of connection: OpaquePointer, _ parsed: ConnectionString) -> PostgresError? {
+        var error = PostgresError(.connectionFailed, operation: "connect", message: "", address: parsed.address)
+        if PQstatus(connection) != CONNECTION_OK {
+            error.message = PostgresError.message(of: connection)
+            guard error.message.contains(":  ") else { return error }
+            PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
+            PQreset(connection)
+            PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
+            guard PQstatus(connection) == CONNECTION_OK else {
+                error.sqlState = sqlState(inVerboseMessage: PostgresError.message(of: connection))
+                return error
+            }
+        }
+        guard PQsetnonblocking(connection, 1) == 0 else {
+            error.message = PostgresError.message(of: connection)
+            return error
+        }
+        return nil
+    }
+
+    /// The five characters between the severity and the message: `FATAL:  28P01: password …`.
+    private static func sqlState(inVerboseMessage message: String) -> String? {
+        guard let start = message.firstRange(of: ":  ")?.upperBound else { return nil }
+        let state = message[start...].prefix { $0.isASCII && ($0.isUppercase || $0.isNumber) }
+        return state.utf8.count == 5 ? String(state) : nil
     }
 
     /// Lends a NULL-terminated array of C strings.

@@ -33,6 +33,7 @@ extension PostgresConnection {
             var buffer: UnsafeMutablePointer<CChar>?
             var length = PQgetCopyData(pointer, &buffer, 1)
             while length == 0 {
+                link.noticeCancellation()
                 // Reading before waiting saves the poll whenever the server is ahead of us.
                 guard PQconsumeInput(pointer) == 1 else { break }
                 length = PQgetCopyData(pointer, &buffer, 1)

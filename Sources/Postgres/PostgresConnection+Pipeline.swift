@@ -31,6 +31,7 @@ extension PostgresConnection {
     /// left open in its failed state.
     ///
     /// - Throws: the error of the first statement that failed, its operation naming that statement.
+    @discardableResult
     public func pipeline(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresResult] {
         guard !statements.isEmpty else { return [] }
         // All are checked before the first is sent: nothing runs if one cannot be sent.

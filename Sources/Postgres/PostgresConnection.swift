@@ -89,6 +89,11 @@ public actor PostgresConnection {
         canceller.schedule()
     }
 
+    /// Returns when every request that `cancel` scheduled has been made or dropped.
+    package nonisolated func waitForCancellation() async {
+        await canceller.waitForScheduled()
+    }
+
     /// Marks the beginning of a statement; refused in the middle of a COPY.
     func beginStatement(
         _ operation: @autoclosure () -> String,

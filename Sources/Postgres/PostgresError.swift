@@ -90,8 +90,7 @@ extension PostgresError {
 extension PostgresError: CustomStringConvertible {
     /// One line that is safe to log: no password, no parameter, no row value.
     ///
-    /// DETAIL is left out, and so is the part of a class 22 message that quotes the value (`invalid input syntax for type
-    /// integer: "…"`).
+    /// DETAIL is left out, and so is what a class 22 message quotes (`invalid input syntax for type integer: "…"`).
     public var description: String {
         var line = "\(operation): \(safeMessage)"
         if let constraint { line += " (constraint \(constraint))" }
@@ -104,12 +103,11 @@ extension PostgresError: CustomStringConvertible {
         return line
     }
 
-    private var safeMessage: Substring {
-        guard let sqlState, sqlState.hasPrefix("22"), let quote = message.firstIndex(of: "\"") else {
-            return Substring(message)
-        }
-        var head = message[..<quote]
-        while let last = head.last, last == " " || last == ":" { head.removeLast() }
-        return head.isEmpty ? "data exception" : head
+    private var safeMessage: String {
+        guard let sqlState, sqlState.hasPrefix("22"), let first = message.firstIndex(of: "\""),
+            let last = message.lastIndex(of: "\"")
+        else { return message }
+        // From the first quote to the last: the value may contain quotes of its own.
+        return message[...first] + "…" + message[last...]
     }
 }

@@ -124,7 +124,7 @@ extension PostgresResult {
         let type = typeOID(position)
         let value = withExtendedLifetime(self) { decode(type, rawBytes(row: row, column: position)) }
         guard let value else {
-            let found = TypeOID.describe(type)
+            let found = "\(TypeOID.describe(type)) of \(rawBytes(row: row, column: position).count) bytes"
             throw refusal("column \(columnName(position)), row \(row): expected \(expected), found \(found)")
         }
         return value
