@@ -18,7 +18,7 @@ actor ProjectionRunner {
 
     nonisolated let projection: any Projection
     nonisolated let generation: Generation
-    private let writer: GenerationWriter
+    nonisolated let writer: GenerationWriter
     private let policy: RefusalPolicy
     private let limits: WindowLimits
     private let budget: MemoryBudget
@@ -38,6 +38,8 @@ actor ProjectionRunner {
     private var deadLetters: [DeadLetter] = []
     /// The window being committed while the next one is folded; awaited before another is handed over.
     private var committing: Task<Void, any Error>?
+    /// The writer's connection is in the pointing transaction: no window may be closed.
+    private var isPointing = false
 
     init(
         projection: any Projection,
@@ -208,7 +210,7 @@ actor ProjectionRunner {
     @discardableResult
     private func makeRoom(for bytes: Int) async throws -> Bool {
         let allowance = budget.allowance(for: generation.number, using: rows.bytes)
-        guard rows.bytes + bytes > allowance else { return true }
+        guard rows.bytes + bytes > allowance && !isPointing else { return true }
         if phase == .memory { try await settle() } else { try await closeWindow() }
         // Only what is committed may leave memory: a row loaded again must not be older than the one evicted.
         try await awaitCommit()
@@ -219,7 +221,8 @@ actor ProjectionRunner {
     // MARK: Windows
 
     private var isWindowDue: Bool {
-        windowEvents >= limits.events
+        if isPointing { return false }
+        return windowEvents >= limits.events
             || (ContinuousClock.now - windowOpened >= limits.time && windowEvents > 0)
     }
 
@@ -297,16 +300,14 @@ actor ProjectionRunner {
         phase = .settled
     }
 
-    /// Folds the last blocks and writes them as part of a transaction that the caller holds on the writer's connection,
-    /// as the pointing transaction does.
-    func finalWindow(_ blocks: [FeedBlock]) async throws -> CommitWindow {
+    /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on
+    /// the writer's connection, as the pointing transaction does.
+    func finalWindow(from source: any EventSource, through end: GlobalPosition) async throws -> CommitWindow {
         precondition(phase == .settled, "only a settled generation is pointed at")
-        for block in blocks {
-            for batch in block.batches {
-                let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
-                try await fold(batch, first..<batch.endIndex)
-            }
-            position = max(position, block.through)
+        isPointing = true
+        defer { isPointing = false }
+        try await source.read(after: position, through: end) { block in
+            try await self.take(FeedBlock(block, mark: end), moreIsWaiting: true)
         }
         return takeWindow(encodeChanges())
     }

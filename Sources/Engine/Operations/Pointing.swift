@@ -1,0 +1,47 @@
+internal import EventStore
+internal import Postgres
+internal import Refold
+
+/// The last step of a rebuild: the new generation takes the live one's place.
+struct Pointing {
+    let runner: ProjectionRunner
+    let source: StoreSource
+    /// The pointer as it was read when the rebuild started.
+    let known: Pointer
+
+    /// Further behind the live generation than this, the new one folds on before it tries.
+    static let distance: Int64 = 1_000
+
+    enum Outcome: Sendable {
+        case pointed(at: GlobalPosition)
+        /// Someone moved the pointer meanwhile.
+        case moved
+        /// The live generation is too far ahead to catch up with under its lock.
+        case behind(GlobalPosition)
+    }
+
+    /// One attempt, in one transaction: lock the live generation's checkpoint, so that its owner's next commit waits;
+    /// fold the rest up to it; point. Readers, who take no lock, never go back in time.
+    func attempt() async throws -> Outcome {
+        let writer = runner.writer
+        return try await writer.connection.transaction { connection in
+            let pointer = try connection.pointer(of: writer.generation.projection, lock: true)
+            guard pointer.revision == known.revision else { return .moved }
+            let live = try pointer.live.map { try connection.checkpoint(of: $0, lock: true) } ?? .zero
+            let mine = await runner.position
+            if live.rawValue - mine.rawValue > Self.distance { return .behind(live) }
+            let window = try await runner.finalWindow(from: source, through: live)
+            if !window.isEmpty { try writer.write(window, on: connection) }
+            try connection.showTables(of: runner.projection)
+            guard
+                try connection.point(
+                    writer.generation.projection,
+                    to: writer.generation.number,
+                    kept: pointer.live,
+                    from: pointer
+                )
+            else { return .moved }
+            return .pointed(at: max(mine, live))
+        }
+    }
+}
