@@ -104,6 +104,11 @@ let package = Package(
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
         .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["Postgres", "Redis", "SampleLog", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SampleLogTests",
             dependencies: ["SampleLog", "Postgres", "TestSupport"],
             swiftSettings: settings

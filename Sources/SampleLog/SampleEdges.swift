@@ -112,10 +112,10 @@ enum SampleEdges {
         Edge(.contentWatched, .user(3), watch("row:*?[x]", "長い夜/🎬", 5_400, "99.9")),
         // Added a second time, with other words.
         Edge(.contentAdded, .content(5), #"{"content_id":"長い夜/🎬","title":"Long Night","genre":"drama"}"#),
-        // Clocks far off: before the landmark of the decay, on the day before, and in the next century.
-        Edge(.contentWatched, .user(3), watch("row:*?[x]", "live", 1, "1"), shift: -9_500 * 86_400),
+        // Clocks far off: most of a year behind, a day behind, two days ahead.
+        Edge(.contentWatched, .user(3), watch("row:*?[x]", "live", 1, "1"), shift: -300 * 86_400),
         Edge(.contentWatched, .user(3), watch("row:*?[x]", "live", 3_600, "1"), shift: -86_400),
-        Edge(.contentWatched, .user(3), watch("row:*?[x]", " leading space", 3_600, "1"), shift: 28_000 * 86_400),
+        Edge(.contentWatched, .user(3), watch("row:*?[x]", " leading space", 3_600, "1"), shift: 2 * 86_400),
         Edge(.contentWatched, .user(3), watch("row:*?[x]", " leading space", 3_600, "1")),
         Edge(.contentRated, .content(0), rate("row:*?[x]", "top", "2.75")),
     ]

@@ -64,7 +64,7 @@ import Testing
             try await connection.executeScript(SampleStoreTables.ddl(payload: "json"))
             let writers = LiveWriters(writers: 3, rate: nil, rollback: 0.1, transactionTime: .seconds(2))
             let run = Task { try await writers.run(connect: { try await database.connect() }) }
-            try await eventually("the writers are in the middle of transactions") {
+            try await wait(for: "the writers are in the middle of transactions") {
                 let position = try await connection.query("SELECT last_value FROM events_global_position_seq")
                 return try position.int64(0, 0) > 3
             }
@@ -72,7 +72,7 @@ import Testing
             let counts = try await run.value
             let found = try await connection.query("SELECT count(*) FROM events")
             #expect(try found.int64(0, 0) == Int64(counts.appended))
-            try await eventually("the writers' sessions are gone") {
+            try await wait(for: "the writers' sessions are gone") {
                 let sessions = try await connection.query(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                 )

@@ -84,7 +84,7 @@ public final class ChildProcess: Sendable {
     /// - Throws: `Failure` when it still runs after the given time.
     public func outcome(within limit: Duration = .seconds(120)) async throws -> Outcome {
         var code: Int32 = 0
-        try await eventually(within: limit, "the end of \(command.joined(separator: " "))") {
+        try await wait(for: "the end of \(command.joined(separator: " "))", within: limit) {
             guard let found = await self.end.poll(self.id) else { return false }
             code = found
             return true

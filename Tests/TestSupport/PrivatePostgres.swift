@@ -43,7 +43,10 @@ public struct PrivatePostgres: Sendable {
     }
 
     /// Starts the server and returns when it accepts connections.
-    public func start() async throws {
+    ///
+    /// - Parameter asStandby: whether it stays in recovery from now on, as a standby whose primary is silent.
+    public func start(asStandby: Bool = false) async throws {
+        if asStandby { try await run("touch \(data)/standby.signal") }
         let all = [("listen_addresses", ""), ("unix_socket_directories", folder)] + settings.map { ($0.key, $0.value) }
         let options = all.map { "-c \($0.0)='\($0.1)'" }.joined(separator: " ")
         try await run("exec pg_ctl start --wait --silent -D \(data) -l \(folder)/log -o \"\(options)\"")

@@ -1,0 +1,184 @@
+import Foundation
+import Postgres
+import Redis
+import TestSupport
+import Testing
+
+extension BlackBox {
+    @Suite("The hot cache") struct CacheTests {
+        private func withCache(
+            settings: [String: String] = [:],
+            _ body: (Site, PrivateRedisServer) async throws -> Void
+        ) async throws {
+            try await PrivateRedisServer.withServer { server in
+                var all = ["redis.url": server.urlText, "redis.timeout": "300ms"]
+                for projection in ReadModelViews.names { all["projections.\(projection).hot.by"] = "all" }
+                all.merge(settings) { $1 }
+                try await Site.with(settings: all) { site in try await body(site, server) }
+            }
+        }
+
+        /// Waits until the cache holds nothing but the truth.
+        private func expectRight(_ site: Site, _ server: PrivateRedisServer) async throws {
+            var complaints: [String] = []
+            do {
+                try await wait(for: "a cache that is right", within: .seconds(20)) {
+                    let redis = try await server.connect()
+                    complaints = try await CachedRows(site, redis).complaints()
+                    await redis.close()
+                    return complaints.isEmpty
+                }
+            } catch is DeadlineExceeded {
+                Issue.record("the cache stays wrong: \(complaints.prefix(10))")
+            }
+        }
+
+        @Test("holds every row that is hot, as the view has it, after a rebuild and while tailing") func isRight()
+            async throws
+        {
+            try await withCache { site, server in
+                try await site.load(2_000)
+                try await site.succeed("rebuild")
+                try await expectRight(site, server)
+                let redis = try await server.connect()
+                let keys = try await CachedRows(site, redis).keys("content_popularity")
+                #expect(
+                    Int64(keys.count) == (try await site.number("SELECT count(*) FROM read_models.content_popularity"))
+                )
+                try await site.running("tail") { _ in
+                    try await site.load(500, seed: 2)
+                    try await site.waitUntilCaughtUp()
+                    try await expectRight(site, server)
+                    try await site.succeed("rebuild")
+                    try await expectRight(site, server)
+                }
+                await redis.close()
+            }
+        }
+
+        @Test("has the best contents in order, of all and of each genre; odd ids do no harm") func hasSortedSets()
+            async throws
+        {
+            try await withCache { site, server in
+                try await site.load(2_000)
+                try await site.succeed("rebuild")
+                let redis = try await server.connect()
+                let live = try await site.liveGeneration("trending_score")
+                for (key, condition) in [("top", "true"), ("genre:drama", "genre = 'drama'")] {
+                    let set = "refold:trending_score:\(live):\(key)"
+                    let type = try await redis.send("TYPE", .text(set))
+                    #expect(type.text == "zset")
+                    let cached = try await redis.send("ZREVRANGE", .text(set), 0, 9)
+                    let best = try await site.connection.query(
+                        """
+                        SELECT content_id FROM read_models.trending_score WHERE \(condition)
+                        ORDER BY score DESC, content_id COLLATE "C" DESC LIMIT 10
+                        """
+                    )
+                    #expect(cached.elements?.compactMap(\.text) == (try best.rows.map { try $0.text(0) }), "\(key)")
+                }
+                for id in ["top", "genre:drama", "", #"it's "quoted""#, #"back\slash"#, "長い夜/🎬", "live"] {
+                    let text = try await site.succeed("show", "content_popularity", id, "--json")
+                    let shown = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+                    #expect(shown["source"] as? String == "cache", "\(id)")
+                    #expect((shown["row"] as? [String: Any])?["content_id"] as? String == id)
+                }
+                await redis.close()
+            }
+        }
+
+        @Test("becomes right by itself when Redis was killed; folding goes on meanwhile") func survivesAKill()
+            async throws
+        {
+            try await withCache { site, server in
+                try await site.load(1_000)
+                try await site.succeed("rebuild")
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    server.kill()
+                    try await site.load(500, seed: 2)
+                    try await site.waitUntilCaughtUp()
+                    let row = try await site.succeed("show", "content_popularity", "top", "--json")
+                    #expect(row.contains("database"))
+                    try await server.start()
+                    try await expectRight(site, server)
+                    try await site.load(500, seed: 3)
+                    try await site.waitUntilCaughtUp()
+                    try await expectRight(site, server)
+                    #expect(await daemon.isRunning)
+                }
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("becomes right by itself when Redis was flushed") func survivesAFlush() async throws {
+            try await withCache { site, server in
+                try await site.load(1_000)
+                try await site.succeed("rebuild")
+                try await site.running("tail") { _ in
+                    try await site.waitUntilCaughtUp()
+                    for seed in 2...3 as ClosedRange<UInt64> {
+                        let redis = try await server.connect()
+                        try await redis.send("FLUSHALL")
+                        await redis.close()
+                        try await site.load(300, seed: seed)
+                        try await site.waitUntilCaughtUp()
+                        try await expectRight(site, server)
+                    }
+                }
+            }
+        }
+
+        @Test("does not hold folding up when Redis does not answer, and becomes right when it does")
+        func survivesAPause()
+            async throws
+        {
+            try await withCache { site, server in
+                try await site.load(1_000)
+                try await site.succeed("rebuild")
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    server.pause()
+                    for seed in 2...4 as ClosedRange<UInt64> {
+                        try await site.load(200, seed: seed)
+                        try await site.waitUntilCaughtUp(within: .seconds(10))
+                    }
+                    server.resume()
+                    try await expectRight(site, server)
+                    #expect(await daemon.isRunning)
+                }
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("is not needed: without Redis everything works, and says so") func isNotNeeded() async throws {
+            try await Site.with(settings: ["redis.url": "redis://127.0.0.1:1"]) { site in
+                try await site.load(500)
+                try await site.succeed("rebuild")
+                try await site.load(500, seed: 2)
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+                #expect(try await site.succeed("show", "content_popularity", "top", "--json").contains("database"))
+            }
+        }
+
+        @Test("is emptied and filled by command") func isWarmedAndCleared() async throws {
+            try await withCache { site, server in
+                try await site.load(500)
+                try await site.succeed("rebuild")
+                let redis = try await server.connect()
+                let rows = CachedRows(site, redis)
+                let count = try await rows.keys("user_profiles").count
+                try await site.succeed("cache", "clear", "user_profiles")
+                let cleared = try await rows.keys("user_profiles")
+                let others = try await rows.keys("content_popularity")
+                #expect(cleared == [] && !others.isEmpty)
+                try await site.succeed("cache", "warm", "user_profiles")
+                let warmed = try await rows.keys("user_profiles")
+                #expect(warmed.count == count)
+                try await expectRight(site, server)
+                await redis.close()
+            }
+        }
+    }
+}

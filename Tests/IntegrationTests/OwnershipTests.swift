@@ -1,0 +1,102 @@
+import Glibc
+import Postgres
+import TestSupport
+import Testing
+
+extension BlackBox {
+    @Suite("Ownership") struct OwnershipTests {
+        @Test("is exclusive: a second daemon exits 75 at once and names the first") func isExclusive() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                try await site.running("tail") { first in
+                    try await site.waitUntilCaughtUp()
+                    let second = try await site.refold("tail", within: .seconds(10))
+                    #expect(second.code == 75 && second.errors.contains("\(first.id)"), "\(second)")
+                    let owner = try await site.status(of: "trending_score")["owner"] as? [String: Any]
+                    #expect(owner?["pid"] as? Int == Int(first.id))
+                    await first.send(SIGKILL)
+                    _ = try await first.outcome()
+                }
+                try await site.load(500, seed: 2)
+                try await site.succeedSoon("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("ends cleanly on a signal, within five seconds, with everything committed", arguments: [SIGTERM, SIGINT])
+        func endsCleanly(signal: Int32) async throws {
+            try await Site.with { site in
+                try await site.load(20_000)
+                for _ in 0..<3 {
+                    try await site.running("tail") { daemon in
+                        try await wait(for: "the daemon owns something") {
+                            try await site.number("SELECT count(*) FROM refold.checkpoints WHERE owner_pid IS NOT NULL")
+                                > 0
+                        }
+                        await daemon.send(signal)
+                        let outcome = try await daemon.outcome(within: .seconds(5))
+                        #expect(outcome.code == 0, "\(outcome)")
+                    }
+                }
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("lost while paused: the old owner writes nothing more, and every event has one effect") func isFenced()
+            async throws
+        {
+            try await Site.with { site in
+                try await site.load(1_000)
+                try await site.running("tail") { old in
+                    try await site.waitUntilCaughtUp()
+                    await old.send(SIGSTOP)
+                    try await site.load(1_000, seed: 2)
+                    // Its sessions are gone, as after a broken network, but it does not know yet.
+                    try await site.connection.execute(
+                        """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()
+                        """
+                    )
+                    try await site.running("tail") { new in
+                        try await site.waitUntilCaughtUp()
+                        await old.send(SIGCONT)
+                        for seed in 3...6 as ClosedRange<UInt64> {
+                            try await site.load(300, seed: seed)
+                            try await site.waitUntilCaughtUp()
+                        }
+                        #expect(await new.isRunning)
+                        let owner = try await site.status(of: "content_popularity")["owner"] as? [String: Any]
+                        #expect(owner?["pid"] as? Int == Int(new.id))
+                        try await site.expectPlainFold()
+                    }
+                }
+            }
+        }
+
+        @Test(
+            "of a generation that is reset passes to the new one: the daemon notices and goes on",
+            arguments: [
+                "content_popularity", "user_profiles",
+            ]
+        )
+        func followsAReset(projection: String) async throws {
+            try await Site.with { site in
+                try await site.load(2_000)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let generation = try await site.liveGeneration(projection)
+                    let others = try await site.liveGeneration("trending_score")
+                    try await site.succeed("reset", projection, "--yes")
+                    #expect(try await site.liveGeneration(projection) > generation)
+                    try await site.load(500, seed: 2)
+                    try await site.waitUntilCaughtUp()
+                    #expect(try await site.liveGeneration("trending_score") == others)
+                    #expect(await daemon.isRunning)
+                    try await site.expectPlainFold()
+                }
+            }
+        }
+    }
+}
