@@ -3,7 +3,7 @@ public import Refold
 internal import Synchronization
 
 /// An event that appeared at a position which had been passed.
-public struct LateEvent: Sendable, Hashable {
+public struct LateEvent: Sendable, Hashable, CustomStringConvertible {
     /// Where it appeared.
     public let position: GlobalPosition
     /// When it was found, by the server's clock.
