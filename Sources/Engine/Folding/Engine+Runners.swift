@@ -1,3 +1,4 @@
+internal import EventStore
 internal import Glibc
 internal import Logging
 internal import Postgres
@@ -18,7 +19,6 @@ extension Engine {
     func openRunner(
         _ projection: any Projection,
         _ generation: Generation,
-        events: String,
         _ options: RunnerOptions
     ) async throws -> ProjectionRunner {
         // Row look-ups join a few keys with a keyed table; statistics of a table that grew since its last ANALYZE would
@@ -36,7 +36,7 @@ extension Engine {
                     generation: generation,
                     tables: generation.tables(of: projection),
                     claim: claim,
-                    events: events
+                    events: quoteIdentifier(settings.store.schema, settings.store.eventsTable)
                 ),
                 policy: policy(of: projection),
                 options: options,

@@ -2,6 +2,7 @@ internal import Logging
 internal import Metrics
 internal import Postgres
 internal import Refold
+internal import Synchronization
 
 /// Folds events into the rows of one generation and commits them window by window.
 ///
@@ -30,7 +31,12 @@ actor ProjectionRunner {
     private var phase: Generation.Phase
     private var hasVersionTables = false
     /// Everything up to here is in the rows.
-    private(set) var position: GlobalPosition
+    private(set) var position: GlobalPosition {
+        didSet { folded.store(position.rawValue, ordering: .relaxed) }
+    }
+    private nonisolated let folded: Atomic<Int64>
+    /// ``position`` for those who watch.
+    nonisolated var foldedPosition: GlobalPosition { GlobalPosition(folded.load(ordering: .relaxed)) }
     /// Everything up to here is in a window that was handed over for committing.
     private var windowStart: GlobalPosition
     private var windowOpened = ContinuousClock.now
@@ -61,6 +67,7 @@ actor ProjectionRunner {
         phase = writer.generation.phase
         types = Set(projection.eventTypes)
         position = writer.claim.position
+        folded = Atomic(writer.claim.position.rawValue)
         windowStart = writer.claim.position
     }
 
@@ -107,11 +114,10 @@ actor ProjectionRunner {
         if block.isAtHead && !moreIsWaiting { try await closeWindow() }
     }
 
-    /// Takes everything that waits in an inbox until it is finished, then commits.
-    func takeAll(from inbox: Inbox) async throws {
+    /// Takes everything that comes through an inbox until it is finished.
+    func takeBlocks(from inbox: Inbox) async throws {
         do {
             while let block = await inbox.next() { try await take(block, moreIsWaiting: !inbox.isEmpty) }
-            try await flush()
         } catch {
             inbox.abandon()
             throw error
@@ -286,6 +292,15 @@ actor ProjectionRunner {
         )
     }
 
+    /// Gives the generation back and ends the session.
+    func release() async {
+        // Rolls back what an error left open. The lock goes with the session; this only lets the next owner see at once
+        // that nobody holds the generation.
+        _ = try? await awaitCommit()
+        try? await writer.connection.release(generation.number)
+        await writer.connection.close()
+    }
+
     // MARK: The end of a rebuild
 
     /// Writes everything into keyed tables; from then on rows are replaced in them and may leave memory.
@@ -302,11 +317,11 @@ actor ProjectionRunner {
 
     /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on
     /// the writer's connection, as the pointing transaction does.
-    func finalWindow(from source: any EventSource, through end: GlobalPosition) async throws -> CommitWindow {
+    func finalWindow(from source: (any EventSource)?, through end: GlobalPosition) async throws -> CommitWindow {
         precondition(phase == .settled, "only a settled generation is pointed at")
         isPointing = true
         defer { isPointing = false }
-        try await source.read(after: position, through: end) { block in
+        try await source?.read(after: position, through: end) { block in
             try await self.take(FeedBlock(block, mark: end), moreIsWaiting: true)
         }
         return takeWindow(encodeChanges())

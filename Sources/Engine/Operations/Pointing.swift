@@ -5,7 +5,8 @@ internal import Refold
 /// The last step of a rebuild: the new generation takes the live one's place.
 struct Pointing {
     let runner: ProjectionRunner
-    let source: StoreSource
+    /// Reads the rest; nil when nothing had to be read so far.
+    let source: StoreSource?
     /// The pointer as it was read when the rebuild started.
     let known: Pointer
 
@@ -28,8 +29,8 @@ struct Pointing {
             let pointer = try connection.pointer(of: writer.generation.projection, lock: true)
             guard pointer.revision == known.revision else { return .moved }
             let live = try pointer.live.map { try connection.checkpoint(of: $0, lock: true) } ?? .zero
-            let mine = await runner.position
-            if live.rawValue - mine.rawValue > Self.distance { return .behind(live) }
+            let mine = runner.foldedPosition
+            if live.rawValue - mine.rawValue > (source == nil ? 0 : Self.distance) { return .behind(live) }
             let window = try await runner.finalWindow(from: source, through: live)
             if !window.isEmpty { try writer.write(window, on: connection) }
             try connection.showTables(of: runner.projection)

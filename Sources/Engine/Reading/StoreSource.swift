@@ -63,9 +63,11 @@ final class StoreSource: EventSource {
         )
     }
 
-    func close() async {
-        await probe.connection.close()
-        await reader.connection.close()
+    /// Ends both sessions, without waiting for it.
+    func closeSoon() {
+        let connections = [probe.connection, reader.connection]
+        // Not a child task: closing outlives whoever is done with the source, and cannot fail.
+        Task { for connection in connections { await connection.close() } }
     }
 
     /// The newest look at the mark, for status.

@@ -1,0 +1,199 @@
+internal import EventStore
+internal import Logging
+internal import Postgres
+internal import Refold
+internal import Synchronization
+
+/// The rebuild of one projection: a generation is taken up or created, folded, settled, attached and pointed at.
+///
+/// Each step is recorded in the database before the next begins, so that the next run goes on where this one stopped.
+final class RebuildJob: Sendable {
+    private struct State {
+        var runner: ProjectionRunner?
+        var pointer: Pointer?
+        var start = GlobalPosition.zero
+    }
+
+    private let projection: any Projection
+    private let engine: Engine
+    private let goal: GlobalPosition
+    /// Whether the rebuild goes to the head and points; else it stops at the goal.
+    private let isWhole: Bool
+    private let began = ContinuousClock.now
+    private let state = Mutex(State())
+
+    init(projection: any Projection, engine: Engine, goal: GlobalPosition, isWhole: Bool) {
+        self.projection = projection
+        self.engine = engine
+        self.goal = goal
+        self.isWhole = isWhole
+    }
+
+    /// Where this run begins.
+    var startPosition: GlobalPosition { state.withLock { $0.start } }
+
+    private var runner: ProjectionRunner? { state.withLock { $0.runner } }
+
+    /// How far it is.
+    var progress: RebuildProgress? {
+        guard let runner else { return nil }
+        return RebuildProgress(
+            projection: projection.name,
+            generation: runner.generation.number,
+            position: runner.foldedPosition,
+            start: startPosition,
+            target: goal
+        )
+    }
+
+    // MARK: Beginning
+
+    /// Takes up an interrupted generation, or creates one.
+    func open(on control: PostgresConnection, _ budget: MemoryBudget) async throws {
+        let pointer = try await control.pointer(of: projection.name)
+        let generation =
+            if let resumable = try await resumable(on: control) { resumable } else { try await create(on: control) }
+        var limits = ProjectionRunner.WindowLimits()
+        limits.time = engine.settings.windowTime
+        limits.events = engine.settings.windowEvents
+        let runner = try await engine.openRunner(
+            projection,
+            generation,
+            Engine.RunnerOptions(limits: limits, budget: budget, cache: nil)
+        )
+        let start = await runner.position
+        state.withLock { $0 = State(runner: runner, pointer: pointer, start: start) }
+    }
+
+    private func resumable(on control: PostgresConnection) async throws -> Generation? {
+        guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
+        if generation.identity == engine.identity(of: projection) {
+            try await control.setCause(nil, at: nil, of: generation.number)
+            return generation
+        }
+        engine.logger.notice(
+            "the half-built generation was folded by another version or other settings and is given up",
+            metadata: ["projection": "\(projection.name)", "generation": "\(generation.number)"]
+        )
+        try await control.setState(.retired, of: generation.number)
+        return nil
+    }
+
+    private func create(on control: PostgresConnection) async throws -> Generation {
+        let (projection, identity, goal) = (projection, engine.identity(of: projection), goal)
+        return try await control.transaction { control in
+            try control.addGeneration(of: projection, identity: identity, phase: .memory, target: goal)
+        }
+    }
+
+    // MARK: Folding and pointing
+
+    /// Folds what comes through the inbox, and finishes.
+    func run(_ inbox: Inbox?) async -> RebuildOutcome {
+        guard let inbox, let runner, let pointer = state.withLock({ $0.pointer }) else {
+            preconditionFailure("a job runs after it was opened, at a position the feed has not passed")
+        }
+        let outcome: RebuildOutcome
+        do {
+            try await runner.takeBlocks(from: inbox)
+            if isWhole {
+                outcome = try await finish(runner, pointer)
+            } else {
+                try await runner.flush()
+                outcome = await self.outcome(.building, nil)
+            }
+        } catch {
+            outcome = await failed(error)
+        }
+        await runner.release()
+        return outcome
+    }
+
+    private func finish(_ runner: ProjectionRunner, _ pointer: Pointer) async throws -> RebuildOutcome {
+        try await runner.settle()
+        let writer = runner.writer
+        try await writer.connection.attach(writer.tables)
+        let catchingUp = CatchingUp(engine: engine)
+        defer { catchingUp.closeSoon() }
+        while true {
+            let live = try await pointer.live.asyncMap { try await writer.connection.checkpoint(of: $0) } ?? .zero
+            if live > runner.foldedPosition { try await catchingUp.advance(runner, to: live) }
+            let pointing = Pointing(runner: runner, source: catchingUp.source, known: pointer)
+            switch try await pointing.attempt() {
+            case .pointed:
+                return await outcome(.pointed, nil)
+            case .moved:
+                try await writer.connection.setState(.ready, of: writer.generation.number)
+                throw EngineError(
+                    .pointerMoved,
+                    projection: projection.name,
+                    "the pointer of \(projection.name) moved while generation \(writer.generation.number) was folded",
+                    remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
+                )
+            case .behind(let live):
+                try await catchingUp.advance(runner, to: live)
+            }
+        }
+    }
+
+    private func failed(_ error: any Error) async -> RebuildOutcome {
+        if let error = error as? EngineError, error.code == .pointerMoved { return await outcome(.ready, error) }
+        if let error = error as? EngineError, error.code == .stopped, let runner {
+            // The cause is for status; the error itself is in the outcome.
+            try? await runner.writer.connection.setCause(error.message, at: error.position, of: runner.generation.number)
+        }
+        return await outcome(.building, error)
+    }
+
+    func outcome(_ state: RebuildOutcome.State, _ error: (any Error)?) async -> RebuildOutcome {
+        let start = startPosition
+        let position = runner?.foldedPosition ?? start
+        return RebuildOutcome(
+            projection: projection.name,
+            generation: runner?.generation.number,
+            position: position,
+            passed: position.rawValue - start.rawValue,
+            duration: ContinuousClock.now - began,
+            state: state,
+            error: error
+        )
+    }
+}
+
+/// Reads for one projection alone; connects when it is first needed.
+final class CatchingUp: Sendable {
+    private let engine: Engine
+    private let opened = Mutex<StoreSource?>(nil)
+
+    init(engine: Engine) {
+        self.engine = engine
+    }
+
+    /// The source, once something was read.
+    var source: StoreSource? { opened.withLock { $0 } }
+
+    func closeSoon() { source?.closeSoon() }
+
+    /// Folds on to a position that is at or below the mark, and commits.
+    func advance(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
+        let source = try await connected()
+        try await source.read(after: runner.foldedPosition, through: end) { block in
+            try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: !block.isLast)
+        }
+        try await runner.flush()
+    }
+
+    func connected() async throws -> StoreSource {
+        if let source { return source }
+        let source = try await StoreSource.open(engine)
+        opened.withLock { $0 = source }
+        return source
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
+}
