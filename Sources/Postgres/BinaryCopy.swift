@@ -7,54 +7,51 @@ public struct BinaryCopy: Sendable {
     /// Signature, no flags, no extension.
     static let header: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [0, 0, 0, 0] + [0, 0, 0, 0]
 
-    private var bytes: [UInt8] = BinaryCopy.header
+    /// Filled up to `count`; the rest is room. Storing into room is several times as fast as appending to an array.
+    private var bytes: [UInt8]
+    /// How many bytes `take` would hand out.
+    public private(set) var count: Int
 
     /// Begins with the header.
     public init(reservingCapacity capacity: Int = 0) {
-        if capacity > 0 { bytes.reserveCapacity(capacity) }
+        bytes = Self.header
+        count = bytes.count
+        if capacity > count { makeRoom(for: capacity - count) }
     }
 
-    /// How many bytes `take` would hand out.
-    public var count: Int { bytes.count }
-
-    /// Begins a row of so many fields.
+    /// Begins a row of so many fields, at most 1,600 (PostgreSQL's limit).
     public mutating func beginRow(fields: Int) {
-        bytes.appendBigEndian(Int16(fields))
+        store(Int16(fields))
     }
 
     /// Appends a NULL.
     public mutating func appendNull() {
-        bytes.appendBigEndian(Int32(-1))
+        store(Int32(-1))
     }
 
     /// Appends a bigint.
     public mutating func append(_ value: Int64) {
-        bytes.appendBigEndian(Int32(8))
-        bytes.appendBigEndian(value)
+        store(length: 8, value)
     }
 
     /// Appends an integer.
     public mutating func append(_ value: Int32) {
-        bytes.appendBigEndian(Int32(4))
-        bytes.appendBigEndian(value)
+        store(length: 4, value)
     }
 
     /// Appends a smallint.
     public mutating func append(_ value: Int16) {
-        bytes.appendBigEndian(Int32(2))
-        bytes.appendBigEndian(value)
+        store(length: 2, value)
     }
 
     /// Appends a double precision.
     public mutating func append(_ value: Double) {
-        bytes.appendBigEndian(Int32(8))
-        bytes.appendBigEndian(value.bitPattern)
+        store(length: 8, value.bitPattern)
     }
 
     /// Appends a boolean.
     public mutating func append(_ value: Bool) {
-        bytes.appendBigEndian(Int32(1))
-        bytes.append(value ? 1 : 0)
+        store(length: 1, value ? 1 : 0 as UInt8)
     }
 
     /// Appends a text; also `json`, `varchar` and `name`.
@@ -81,26 +78,68 @@ public struct BinaryCopy: Sendable {
 
     /// Appends a value in its binary form.
     package mutating func append(bytes value: UnsafeRawBufferPointer) {
-        bytes.appendBigEndian(Int32(value.count))
-        bytes.append(contentsOf: value)
+        store(Int32(value.count))
+        store(value)
     }
 
     /// Appends a jsonb from its text: a version byte, 1, comes first.
     package mutating func append(jsonb text: UnsafeRawBufferPointer) {
-        bytes.appendBigEndian(Int32(text.count + 1))
-        bytes.append(1)
-        bytes.append(contentsOf: text)
+        store(Int32(text.count + 1))
+        store(1 as UInt8)
+        store(text)
     }
 
-    /// Hands out what has been built, to be sent, and goes on with an empty buffer.
+    /// Hands out what has been built, to be sent, and goes on with an empty buffer of the same size.
     public mutating func take() -> [UInt8] {
-        defer { bytes = [] }
+        let room = bytes.count
+        bytes.removeLast(room - count)
+        let taken = bytes
+        count = 0
+        bytes = []
+        makeRoom(for: room)
+        return taken
+    }
+
+    /// Appends the trailer and hands out the rest. The builder is used up.
+    public mutating func finish() -> [UInt8] {
+        store(Int16(-1))
+        bytes.removeLast(bytes.count - count)
+        defer { (bytes, count) = ([], 0) }
         return bytes
     }
 
-    /// Appends the trailer and hands out the rest.
-    public mutating func finish() -> [UInt8] {
-        bytes.appendBigEndian(Int16(-1))
-        return take()
+    @inline(__always)
+    private mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        let size = MemoryLayout<Value>.size
+        if bytes.count - count < size { makeRoom(for: size) }
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self) }
+        count += size
+    }
+
+    @inline(__always)
+    private mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(length: Int32, _ value: Value) {
+        let size = 4 + MemoryLayout<Value>.size
+        if bytes.count - count < size { makeRoom(for: size) }
+        bytes.withUnsafeMutableBytes { buffer in
+            buffer.storeBytes(of: length.bigEndian, toByteOffset: count, as: Int32.self)
+            buffer.storeBytes(of: value.bigEndian, toByteOffset: count + 4, as: Value.self)
+        }
+        count += size
+    }
+
+    @inline(__always)
+    private mutating func store(_ value: UnsafeRawBufferPointer) {
+        if bytes.count - count < value.count { makeRoom(for: value.count) }
+        bytes.withUnsafeMutableBytes { buffer in
+            UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: value)
+        }
+        count += value.count
+    }
+
+    /// Grows at least to double the size.
+    @inline(never)
+    private mutating func makeRoom(for size: Int) {
+        let room = max(size, bytes.count, 1024)
+        bytes.append(contentsOf: repeatElement(0, count: room))
     }
 }

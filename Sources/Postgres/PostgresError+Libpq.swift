@@ -25,6 +25,9 @@ extension PostgresError {
         constraint = field("n")
         if let table = field("t") { self.table = [field("s"), table].compactMap(\.self).joined(separator: ".") }
         // "cached plan must not change result type" after DDL, and a name that DISCARD or a pooler took away.
+        if sqlState == "42P05" || sqlState == "26000" {
+            hint = hint ?? "behind a pooler that shares server sessions, set preparesStatements to false"
+        }
         planIsStale = (sqlState == "0A000" && field("R") == "RevalidateCachedQuery") || sqlState == "26000"
     }
 

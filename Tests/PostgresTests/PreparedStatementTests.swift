@@ -92,6 +92,16 @@ struct PreparedStatementTests {
         }
     }
 
+    @Test("Somebody else's prepared statements in the same session are answered with a hint at poolers")
+    func foreignNames() async throws {
+        try await TestDatabase.withConnection { connection async throws in
+            for number in 1...10 { try await connection.executeScript("PREPARE refold_\(number) AS SELECT 1") }
+            let error = await #expect(throws: PostgresError.self) { try await connection.query("SELECT 1") }
+            #expect(error?.sqlState == "42P05")
+            #expect(error?.description.contains("preparesStatements") == true)
+        }
+    }
+
     @Test("Behind a pooler nothing is prepared")
     func unprepared() async throws {
         try await TestDatabase.withConnection(PostgresOptions(preparesStatements: false)) { connection in
