@@ -77,7 +77,6 @@ extension Engine {
     ) async throws -> [RebuildOutcome] {
         try await withConnection(for: "rebuild") { control in
             if request.fresh {
-                if request.projections.count == projections.count { try await control.forgetLog() }
                 for projection in request.projections { try await retireUnfinished(projection, on: control) }
             }
             var outcomes: [ProjectionName: RebuildOutcome] = [:]
@@ -86,7 +85,7 @@ extension Engine {
             while !pending.isEmpty {
                 let attempted: [RebuildOutcome]
                 do {
-                    attempted = try await attempt(pending, until: request.until, progress, control)
+                    attempted = try await attempt(pending, request, progress, control)
                 } catch {
                     guard error.isTransient, let delay = backoff.next() else { throw error }
                     logger.warning("the rebuild is interrupted and tries again", metadata: ["cause": "\(error)"])
@@ -139,20 +138,22 @@ extension Engine {
 
     private func attempt(
         _ projections: [any Projection],
-        until: GlobalPosition?,
+        _ request: RebuildRequest,
         _ progress: @escaping @Sendable ([RebuildProgress]) -> Void,
         _ control: PostgresConnection
     ) async throws -> [RebuildOutcome] {
-        let source = try await StoreSource.open(self)
+        // Whoever folds everything anew need not have read this log before.
+        let isAll = request.fresh && request.projections.count == self.projections.count
+        let source = try await StoreSource.open(self, adoptsLog: isAll)
         defer { source.closeSoon() }
         let head = try await source.currentMark()
-        let goal = min(head, until ?? head)
+        let goal = min(head, request.until ?? head)
         let feed = EventFeed(source: source, detachesSlow: false, logger: logger)
         let budget = MemoryBudget(limit: settings.memoryBudget)
         var jobs: [RebuildJob] = []
         var outcomes: [RebuildOutcome] = []
         for projection in projections {
-            let job = RebuildJob(projection: projection, engine: self, goal: goal, isWhole: until == nil)
+            let job = RebuildJob(projection: projection, engine: self, goal: goal, isWhole: request.until == nil)
             do {
                 try await job.open(on: control, budget)
                 jobs.append(job)

@@ -14,11 +14,32 @@ struct Pointing {
     static let distance: Int64 = 1_000
 
     enum Outcome: Sendable {
-        case pointed(at: GlobalPosition)
+        case pointed
         /// Someone moved the pointer meanwhile.
         case moved
         /// The live generation is too far ahead to catch up with under its lock.
         case behind(GlobalPosition)
+    }
+
+    /// Folds on until the generation has what the live one has, and points at it.
+    ///
+    /// - Parameter known: the pointer as it was read when the operation started.
+    /// - Throws: ``EngineError/Code/pointerMoved``.
+    static func pointWhenCaughtUp(_ runner: ProjectionRunner, from known: Pointer, _ engine: Engine) async throws {
+        let catchingUp = CatchingUp(engine: engine)
+        defer { catchingUp.closeSoon() }
+        if let live = known.live {
+            let position = try await runner.writer.connection.checkpoint(of: live)
+            if position > runner.foldedPosition { try await catchingUp.advance(runner, to: position) }
+        }
+        while true {
+            let pointing = Pointing(runner: runner, source: catchingUp.source, known: known)
+            switch try await pointing.attempt() {
+            case .pointed: return
+            case .moved: throw EngineError.pointerMoved(runner.projection.name)
+            case .behind(let live): try await catchingUp.advance(runner, to: live)
+            }
+        }
     }
 
     /// One attempt, in one transaction: lock the live generation's checkpoint, so that its owner's next commit waits;
@@ -42,7 +63,7 @@ struct Pointing {
                     from: pointer
                 )
             else { return .moved }
-            return .pointed(at: max(mine, live))
+            return .pointed
         }
     }
 }

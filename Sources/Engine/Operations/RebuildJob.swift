@@ -113,27 +113,19 @@ final class RebuildJob: Sendable {
         try await runner.settle()
         let writer = runner.writer
         try await writer.connection.attach(writer.tables)
-        let catchingUp = CatchingUp(engine: engine)
-        defer { catchingUp.closeSoon() }
-        while true {
-            let live = try await pointer.live.asyncMap { try await writer.connection.checkpoint(of: $0) } ?? .zero
-            if live > runner.foldedPosition { try await catchingUp.advance(runner, to: live) }
-            let pointing = Pointing(runner: runner, source: catchingUp.source, known: pointer)
-            switch try await pointing.attempt() {
-            case .pointed:
-                return await outcome(.pointed, nil)
-            case .moved:
-                try await writer.connection.setState(.ready, of: writer.generation.number)
-                throw EngineError(
-                    .pointerMoved,
-                    projection: projection.name,
-                    "the pointer of \(projection.name) moved while generation \(writer.generation.number) was folded",
-                    remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
-                )
-            case .behind(let live):
-                try await catchingUp.advance(runner, to: live)
-            }
+        do {
+            try await Pointing.pointWhenCaughtUp(runner, from: pointer, engine)
+        } catch let error as EngineError {
+            guard error.code == .pointerMoved else { throw error }
+            try await writer.connection.setState(.ready, of: writer.generation.number)
+            throw EngineError(
+                .pointerMoved,
+                projection: projection.name,
+                "the pointer of \(projection.name) moved while generation \(writer.generation.number) was folded",
+                remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
+            )
         }
+        return await outcome(.pointed, nil)
     }
 
     private func failed(_ error: any Error) async -> RebuildOutcome {
@@ -157,43 +149,5 @@ final class RebuildJob: Sendable {
             state: state,
             error: error
         )
-    }
-}
-
-/// Reads for one projection alone; connects when it is first needed.
-final class CatchingUp: Sendable {
-    private let engine: Engine
-    private let opened = Mutex<StoreSource?>(nil)
-
-    init(engine: Engine) {
-        self.engine = engine
-    }
-
-    /// The source, once something was read.
-    var source: StoreSource? { opened.withLock { $0 } }
-
-    func closeSoon() { source?.closeSoon() }
-
-    /// Folds on to a position that is at or below the mark, and commits.
-    func advance(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
-        let source = try await connected()
-        try await source.read(after: runner.foldedPosition, through: end) { block in
-            try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: !block.isLast)
-        }
-        try await runner.flush()
-    }
-
-    func connected() async throws -> StoreSource {
-        if let source { return source }
-        let source = try await StoreSource.open(engine)
-        opened.withLock { $0 = source }
-        return source
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
-        guard let self else { return nil }
-        return try await transform(self)
     }
 }

@@ -22,6 +22,8 @@ actor EventFeed {
     /// Everything up to here has been delivered; nil before anybody has joined.
     private(set) var position: GlobalPosition?
     private var isStopping = false
+    /// ``run(until:)`` has ended; inboxes handed out from here on are empty.
+    private(set) var hasFinished = false
 
     /// - Parameter detachesSlow: a projection that keeps the others waiting is made to read on its own.
     init(source: any EventSource, detachesSlow: Bool, logger: Logger) {
@@ -34,8 +36,13 @@ actor EventFeed {
     func join(at position: GlobalPosition) -> Inbox? {
         if let current = self.position, current.rawValue - position.rawValue > Self.joiningDistance { return nil }
         let inbox = Inbox()
-        if isStopping { inbox.finish() } else { joining.append((inbox, position)) }
+        if isStopping || hasFinished { inbox.finish() } else { joining.append((inbox, position)) }
         return inbox
+    }
+
+    /// Sets where the first cycle begins, so that those far behind it read on their own.
+    func begin(at position: GlobalPosition?) {
+        self.position = position
     }
 
     /// Ends all inboxes after the block in hand; ``run(until:)`` returns.
@@ -107,6 +114,7 @@ actor EventFeed {
         for inbox in members + joining.map(\.inbox) { inbox.finish() }
         members.removeAll()
         joining.removeAll()
+        hasFinished = true
     }
 }
 

@@ -40,16 +40,18 @@ final class StoreSource: EventSource {
     }
 
     /// Connects twice, checks the store on both sessions, and that the log is the one that was read before.
-    static func open(_ engine: Engine) async throws -> StoreSource {
+    ///
+    /// - Parameter adoptsLog: everything is about to be folded anew, so another or a shrunken log is taken as it is.
+    static func open(_ engine: Engine, adoptsLog: Bool = false) async throws -> StoreSource {
         async let probing = engine.connect(for: "mark")
         async let reading = engine.connect(for: "read")
         let (probeConnection, readConnection) = try await (probing, reading)
         let settings = engine.settings
         let store = try await StoreInspection.inspect(probeConnection, settings.store)
         _ = try await StoreInspection.inspect(readConnection, settings.store)
-        let mark = try await probeConnection.checkedMark(of: store)
+        let mark = adoptsLog ? .zero : try await LogLedger.verify(probeConnection, store)
         let types = Set(engine.projections.flatMap(\.eventTypes))
-        return StoreSource(
+        let source = StoreSource(
             probe: HighWaterMarkProbe(probeConnection, store, from: mark),
             reader: EventReader(
                 readConnection,
@@ -61,6 +63,11 @@ final class StoreSource: EventSource {
             idle: settings.idleInterval,
             logger: engine.logger
         )
+        if adoptsLog {
+            let mark = try await source.currentMark()
+            _ = try await probeConnection.pipeline([LogLedger.adopting(mark, of: store), LateEventSweep.forgetting(settings.store)])
+        }
+        return source
     }
 
     /// Ends both sessions, without waiting for it.
@@ -114,7 +121,7 @@ final class StoreSource: EventSource {
 
     /// Stores the mark, so that a rebuild below it need not wait for anybody.
     func store(_ mark: GlobalPosition) async throws {
-        try await probe.connection.storeMark(mark, of: store)
+        _ = try await probe.connection.pipeline([LogLedger.storing(mark, of: store)])
         probe.store(mark)
     }
 
@@ -130,57 +137,5 @@ final class StoreSource: EventSource {
             "waiting for a transaction that may still commit an event at position \(hold.position)",
             metadata: ["holder": "\(details.map { String(describing: $0) } ?? hold.holder.virtualTransaction)"]
         )
-    }
-}
-
-extension PostgresConnection {
-    /// The stored mark, 0 for none.
-    ///
-    /// - Throws: when the log is another one or has shrunk since the mark was stored.
-    fileprivate func checkedMark(of store: InspectedStore) throws -> GlobalPosition {
-        guard let record = try logRecord() else { return .zero }
-        let sequence = quoteIdentifier(store.sequence.schema, store.sequence.name)
-        let lastValue = try query("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM \(sequence)")
-        try record.check(store.identity, lastValue: GlobalPosition(lastValue.int64(0, 0)))
-        return record.mark
-    }
-
-    /// What was known about the log when its mark was last stored.
-    func logRecord() throws -> LogRecord? {
-        let row = try query(
-            "SELECT system_identifier, timeline, database_oid, events_oid, high_water_mark FROM refold.store"
-        ).rows.first
-        guard let row else { return nil }
-        return LogRecord(
-            mark: GlobalPosition(try row.int64("high_water_mark")),
-            identity: LogIdentity(
-                systemIdentifier: try row.optionalInt64("system_identifier"),
-                timeline: try row.int64("timeline"),
-                database: UInt32(truncatingIfNeeded: try row.int64("database_oid")),
-                eventsTable: UInt32(truncatingIfNeeded: try row.int64("events_oid"))
-            )
-        )
-    }
-
-    fileprivate func storeMark(_ mark: GlobalPosition, of store: InspectedStore) throws {
-        try execute(
-            """
-            INSERT INTO refold.store (system_identifier, timeline, database_oid, events_oid, high_water_mark)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (only_one) DO UPDATE
-               SET high_water_mark = greatest(refold.store.high_water_mark, excluded.high_water_mark),
-                   updated_at = clock_timestamp()
-            """,
-            [
-                .optional(store.identity.systemIdentifier), .int64(store.identity.timeline),
-                .int64(Int64(store.identity.database)), .int64(Int64(store.identity.eventsTable)),
-                .int64(mark.rawValue),
-            ]
-        )
-    }
-
-    /// Forgets which log was read, before everything is folded again from another one.
-    func forgetLog() throws {
-        try execute("DELETE FROM refold.store")
     }
 }

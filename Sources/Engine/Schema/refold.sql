@@ -68,19 +68,6 @@ CREATE TABLE IF NOT EXISTS refold.dead_letters (
     PRIMARY KEY (generation, position)
 );
 
--- The store that the checkpoints count in: one row.
-CREATE TABLE IF NOT EXISTS refold.store (
-    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    -- Null where the role may not ask for it.
-    system_identifier bigint,
-    timeline bigint NOT NULL,
-    database_oid bigint NOT NULL,
-    events_oid bigint NOT NULL,
-    -- Nothing can appear any more at or below it.
-    high_water_mark bigint NOT NULL,
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
 -- Moves a checkpoint by compare-and-set. The exception ends the window's transaction: another process owns the
 -- generation now, or the pointer moved.
 CREATE OR REPLACE FUNCTION refold.advance(

@@ -1,0 +1,92 @@
+internal import Logging
+internal import Postgres
+public import Refold
+
+extension Engine {
+    /// Gives a projection an empty live generation; a daemon fills it from the first event on.
+    ///
+    /// Readers see an empty model from here on. The generation that was live is kept for ``rollback(_:now:)``. Safe while a
+    /// daemon runs: its next commit is refused and it goes on with the new generation.
+    ///
+    /// - Returns: the new generation's number.
+    /// - Throws: ``EngineError/Code/pointerMoved`` when someone moved the pointer meanwhile.
+    public func reset(_ projection: any Projection) async throws -> Int64 {
+        try await withConnection(for: "reset") { control in
+            let pointer = try await control.pointer(of: projection.name)
+            let identity = identity(of: projection)
+            let generation = try await control.transaction { control in
+                try control.createLiveGeneration(of: projection, identity: identity, replacing: pointer)
+            }
+            guard let generation else { throw EngineError.pointerMoved(projection.name) }
+            _ = try await control.dropRetired()
+            return generation.number
+        }
+    }
+
+    /// Makes the generation that was live before the live one again.
+    ///
+    /// - Parameter now: points first, so that readers see an older model until a daemon has caught up; else the kept
+    ///   generation is advanced to the live one's position first and readers never go back.
+    /// - Returns: the generation's number.
+    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, and ``EngineError/Code/identityDiffers`` when
+    ///   the kept generation was folded by another version and can therefore not be advanced.
+    public func rollback(_ projection: any Projection, now: Bool) async throws -> Int64 {
+        try await withConnection(for: "rollback") { control in
+            let pointer = try await control.pointer(of: projection.name)
+            guard let kept = pointer.kept, let generation = try await control.generation(kept) else {
+                throw EngineError(
+                    .differs,
+                    projection: projection.name,
+                    "no generation of \(projection.name) is kept for rollback",
+                    remedy: "a rebuild keeps the generation it replaces"
+                )
+            }
+            if now {
+                let hasMoved = try await control.transaction { control in
+                    let current = try control.pointer(of: projection.name, lock: true)
+                    guard current.revision == pointer.revision else { return false }
+                    return try control.point(projection.name, to: kept, kept: pointer.live, from: current)
+                }
+                guard hasMoved else { throw EngineError.pointerMoved(projection.name) }
+            } else {
+                try await advanceAndPoint(projection, generation, pointer)
+            }
+            return kept
+        }
+    }
+
+    private func advanceAndPoint(_ projection: any Projection, _ generation: Generation, _ pointer: Pointer) async throws {
+        guard generation.identity == identity(of: projection) else {
+            throw EngineError(
+                .identityDiffers,
+                projection: projection.name,
+                "the kept generation \(generation.number) was folded by version \(generation.version) or other settings",
+                remedy: "roll back with --now, or rebuild"
+            )
+        }
+        let budget = MemoryBudget(limit: settings.memoryBudget)
+        let runner = try await openRunner(
+            projection,
+            generation,
+            RunnerOptions(limits: .init(), budget: budget, cache: nil)
+        )
+        do {
+            try await Pointing.pointWhenCaughtUp(runner, from: pointer, self)
+        } catch {
+            await runner.release()
+            throw error
+        }
+        await runner.release()
+    }
+}
+
+extension EngineError {
+    static func pointerMoved(_ projection: ProjectionName) -> EngineError {
+        EngineError(
+            .pointerMoved,
+            projection: projection,
+            "the pointer of \(projection) moved meanwhile",
+            remedy: "look at refold generations and try again"
+        )
+    }
+}

@@ -1,0 +1,164 @@
+internal import EventStore
+internal import Logging
+internal import Postgres
+public import Refold
+internal import Synchronization
+
+/// What to tail.
+public struct TailRequest: Sendable {
+    /// The projections.
+    public var projections: [any Projection]
+    /// Ends at what is the head of the log when it starts, for cron and tests.
+    public var untilCaughtUp: Bool
+
+    /// Tailing for ever, or until caught up.
+    public init(_ projections: [any Projection], untilCaughtUp: Bool = false) {
+        self.projections = projections
+        self.untilCaughtUp = untilCaughtUp
+    }
+}
+
+extension Engine {
+    /// Keeps the live generations up with the log, each event within milliseconds of its commit.
+    ///
+    /// Cancelling the task stops it cleanly: reading ends, what was folded is committed, the generations are given back.
+    /// Once it runs, transient errors are tried again for ever.
+    ///
+    /// - Throws: what keeps it from starting: an unreachable server, a store that cannot be read, another owner
+    ///   (``EngineError/Code/owned``); with `untilCaughtUp` also what stopped a projection.
+    public func tail(_ request: TailRequest) async throws {
+        let daemon = TailDaemon(engine: self, request: request)
+        // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
+        // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
+        let work = Task { try await daemon.run() }
+        try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            daemon.stop()
+            Task {
+                try? await Task.sleep(for: TailDaemon.stopLimit)
+                work.cancel()
+            }
+        }
+    }
+}
+
+/// The tailing daemon: one feed, and for each projection somebody who keeps its live generation in step.
+final class TailDaemon: Sendable {
+    /// How long a stop may take before what is still running is cancelled.
+    static let stopLimit: Duration = .milliseconds(4500)
+    /// How often the pointers are looked at.
+    private static let pointerInterval: Duration = .milliseconds(250)
+
+    let engine: Engine
+    let request: TailRequest
+    /// Shared by all projections.
+    let budget: MemoryBudget
+    private let stopping = Mutex<(isStopping: Bool, feed: EventFeed?)>((false, nil))
+
+    init(engine: Engine, request: TailRequest) {
+        self.engine = engine
+        self.request = request
+        budget = MemoryBudget(limit: engine.settings.memoryBudget)
+    }
+
+    var isStopping: Bool { stopping.withLock { $0.isStopping } }
+
+    /// Asks everything to end after the block in hand.
+    func stop() {
+        let feed = stopping.withLock { state in
+            state.isStopping = true
+            return state.feed
+        }
+        if let feed { Task { await feed.stop() } }
+    }
+
+    /// Waits, unless the daemon is to stop meanwhile.
+    func pause(_ duration: Duration) async {
+        let deadline = ContinuousClock.now + duration
+        while !isStopping && ContinuousClock.now < deadline {
+            try? await Task.sleep(for: min(.milliseconds(50), deadline - .now))
+        }
+    }
+
+    func run() async throws {
+        var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)
+        var hasRun = false
+        while !isStopping {
+            do {
+                try await follow { hasRun = true }
+                return
+            } catch {
+                guard error.isTransient && hasRun, let delay = backoff.next() else { throw error }
+                engine.logger.warning("tailing is interrupted and tries again", metadata: ["cause": "\(error)"])
+                await pause(delay)
+            }
+        }
+    }
+
+    /// Follows the log until it is to stop, has caught up, or reading fails.
+    private func follow(_ started: () -> Void) async throws {
+        let source = try await StoreSource.open(engine)
+        defer { source.closeSoon() }
+        let goal = request.untilCaughtUp ? try await source.currentMark() : nil
+        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger)
+        let tails = request.projections.map { ProjectionTail($0, daemon: self, feed: feed, goal: goal) }
+        for tail in tails { try await tail.openFirst() }
+        started()
+        await feed.begin(at: tails.compactMap(\.startPosition).max())
+        stopping.withLock { $0.feed = feed }
+        if isStopping { await feed.stop() }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await feed.run(until: goal)
+                return true
+            }
+            for tail in tails {
+                group.addTask {
+                    try await tail.run()
+                    return true
+                }
+            }
+            group.addTask { try await self.watchPointers(of: tails) }
+            group.addTask { try await self.sweep(source.store) }
+            // The feed and the tails end by themselves; the watchers never do.
+            var ended = 0
+            while let didWork = try await group.next() {
+                if didWork { ended += 1 }
+                if ended == tails.count + 1 { group.cancelAll() }
+            }
+        }
+    }
+
+    /// Tells the tails when someone moved a pointer: a reset, a rebuild, a rollback.
+    private func watchPointers(of tails: [ProjectionTail]) async throws -> Bool {
+        try await engine.withConnection(for: "pointers") { connection in
+            while !Task.isCancelled {
+                for tail in tails {
+                    let pointer = try await connection.pointer(of: tail.projection.name)
+                    tail.pointerIs(pointer)
+                }
+                do { try await Task.sleep(for: Self.pointerInterval) } catch { break }
+            }
+        }
+        return false
+    }
+
+    /// Looks once more at holes that were passed as dead.
+    private func sweep(_ store: InspectedStore) async throws -> Bool {
+        let settings = engine.settings
+        let logger = engine.logger
+        try await engine.withConnection(for: "sweep") { connection in
+            let store = try await StoreInspection.inspect(connection, settings.store)
+            let sweep = LateEventSweep(connection, store, schedule: SweepSchedule(delays: settings.sweepDelays))
+            try await sweep.passed(behind: try await LogLedger.verify(connection, store))
+            while !Task.isCancelled {
+                for event in try await sweep.step() {
+                    logger.error("late event at \(event.position): it was inserted behind the high-water mark")
+                }
+                do { try await Task.sleep(for: .seconds(1)) } catch { break }
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,34 @@
+internal import EventStore
+internal import Refold
+internal import Synchronization
+
+/// Reads for one projection alone; connects when it is first needed.
+final class CatchingUp: Sendable {
+    private let engine: Engine
+    private let opened = Mutex<StoreSource?>(nil)
+
+    init(engine: Engine) {
+        self.engine = engine
+    }
+
+    /// The source, once something was read.
+    var source: StoreSource? { opened.withLock { $0 } }
+
+    func closeSoon() { source?.closeSoon() }
+
+    /// Folds on to a position that is at or below the mark, and commits.
+    func advance(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
+        let source = try await connected()
+        try await source.read(after: runner.foldedPosition, through: end) { block in
+            try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: !block.isLast)
+        }
+        try await runner.flush()
+    }
+
+    func connected() async throws -> StoreSource {
+        if let source { return source }
+        let source = try await StoreSource.open(engine)
+        opened.withLock { $0 = source }
+        return source
+    }
+}
