@@ -16,7 +16,7 @@ struct CommitWindow: Sendable {
     let rows: Rows
     let deadLetters: [DeadLetter]
     /// Changed rows in the form of the cache, where it follows this generation.
-    let hotRows: [HotRow]
+    let hotRows: HotRows
 
     enum Rows: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
@@ -35,16 +35,4 @@ struct DeadLetter: Sendable {
     let position: GlobalPosition
     let type: String
     let error: String
-}
-
-/// A row as the cache gets it.
-struct HotRow: Sendable {
-    /// Index of its table in the model.
-    let table: Int
-    /// The text of its key.
-    let key: String
-    /// The last event that changed it.
-    let position: Int64
-    /// The JSON object; nil for a row that was removed.
-    let json: [UInt8]?
 }

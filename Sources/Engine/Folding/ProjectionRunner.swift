@@ -240,7 +240,8 @@ actor ProjectionRunner {
             try await writer.createVersions()
             hasVersionTables = true
         }
-        let window = takeWindow(encodeChanges())
+        let (encoded, hotRows) = encodeChanges()
+        let window = takeWindow(encoded, hotRows)
         let (writer, cache) = (writer, cache)
         // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
         // the next window, before anything is evicted, and at the end.
@@ -257,10 +258,11 @@ actor ProjectionRunner {
         try await task.value
     }
 
-    private func encodeChanges() -> CommitWindow.Rows {
+    private func encodeChanges() -> (CommitWindow.Rows, HotRows) {
         let changes = rows.memories.map { ($0.definition, $0.takeChanges()) }
+        let hotRows = cache?.encode(changes.map(\.1), of: generation.number) ?? .none
         if phase == .memory {
-            return .versions(changes.map { RowEncoder(definition: $0).copyRows($1, withDeletions: true) })
+            return (.versions(changes.map { RowEncoder(definition: $0).copyRows($1, withDeletions: true) }), hotRows)
         }
         var statements: [PostgresStatement] = []
         for ((definition, changed), table) in zip(changes, writer.tables) where !changed.isEmpty {
@@ -269,10 +271,10 @@ actor ProjectionRunner {
             statements += encoder.upserts(present).map { PostgresStatement(table.upsertSQL, $0) }
             statements += encoder.deletions(gone).map { PostgresStatement(table.deleteSQL, $0) }
         }
-        return .replacements(statements)
+        return (.replacements(statements), hotRows)
     }
 
-    private func takeWindow(_ encoded: CommitWindow.Rows) -> CommitWindow {
+    private func takeWindow(_ encoded: CommitWindow.Rows, _ hotRows: HotRows) -> CommitWindow {
         let now = ContinuousClock.now
         let seconds = (now - windowOpened) / .seconds(1)
         defer {
@@ -288,7 +290,7 @@ actor ProjectionRunner {
             rate: seconds > 0 ? Double(windowEvents) / seconds : nil,
             rows: encoded,
             deadLetters: deadLetters,
-            hotRows: []
+            hotRows: hotRows
         )
     }
 
@@ -311,7 +313,9 @@ actor ProjectionRunner {
         let encoded = rows.memories.map {
             RowEncoder(definition: $0.definition).copyRows($0.allRows(), withDeletions: false)
         }
-        try await writer.commit(takeWindow(.whole(encoded)))
+        let window = takeWindow(.whole(encoded), .skipped)
+        try await writer.commit(window)
+        cache?.committed(window.hotRows, of: generation.number, through: window.to)
         phase = .settled
     }
 
@@ -324,7 +328,8 @@ actor ProjectionRunner {
         try await source?.read(after: position, through: end) { block in
             try await self.take(FeedBlock(block, mark: end), moreIsWaiting: true)
         }
-        return takeWindow(encodeChanges())
+        let (encoded, hotRows) = encodeChanges()
+        return takeWindow(encoded, hotRows)
     }
 }
 
@@ -334,10 +339,4 @@ public enum RefusalPolicy: String, Sendable {
     case stop
     /// The event goes to `refold.dead_letters`, in the transaction of its window.
     case skip
-}
-
-/// Follows commits with the cache. Never waits: what it cannot take at once it catches up with later.
-protocol CacheFollower: Sendable {
-    /// Rows of a generation were committed.
-    func committed(_ rows: [HotRow], of generation: Int64, through position: GlobalPosition)
 }

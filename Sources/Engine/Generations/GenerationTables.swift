@@ -119,7 +119,7 @@ struct GenerationTable: Sendable {
     }
 
     /// Key, columns, `_position`, with collections of texts as `text[]`, whose binary form needs no JSON parser.
-    private var readList: String {
+    var readList: String {
         let columns = definition.columns.map { column in
             let name = "t." + quoteIdentifier(column.name)
             return switch column.type {

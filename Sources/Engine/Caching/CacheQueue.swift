@@ -1,0 +1,101 @@
+internal import Refold
+internal import Synchronization
+
+/// Committed windows on their way to the cache, bounded: the side of the cache that folding sees.
+///
+/// A lock around values, never held while anything is waited for.
+final class CacheQueue: Sendable {
+    private struct State {
+        var followed: [Int64: FollowedGeneration] = [:]
+        var errors: [ProjectionName: String] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let limits: CacheLimits
+
+    init(limits: CacheLimits) {
+        self.limits = limits
+    }
+
+    func follow(_ hotSet: HotSet, generation: Int64, epoch: Int64) {
+        state.withLock {
+            $0.followed[generation] = FollowedGeneration(hotSet: hotSet, generation: generation, epoch: epoch)
+        }
+    }
+
+    /// Forgets a generation, unless it was taken anew under another epoch meanwhile.
+    func leave(_ generation: Int64, epoch: Int64? = nil) {
+        state.withLock { state in
+            if let epoch, state.followed[generation]?.epoch != epoch { return }
+            state.followed[generation] = nil
+        }
+    }
+
+    var followed: [FollowedGeneration] {
+        state.withLock { $0.followed.values.sorted { $0.generation < $1.generation } }
+    }
+
+    func followed(_ generation: Int64) -> FollowedGeneration? { state.withLock { $0.followed[generation] } }
+
+    /// What encodes the rows of a generation; nil when they would not be taken.
+    func encoder(of generation: Int64) -> (encoder: HotRowEncoder, hotSet: HotSet)? {
+        state.withLock { state in
+            guard let followed = state.followed[generation], followed.isAccepting else { return nil }
+            return (followed.encoder, followed.hotSet)
+        }
+    }
+
+    /// - Returns: whether there is something to do now.
+    func committed(_ rows: HotRows, of generation: Int64, through position: Int64) -> Bool {
+        state.withLock { state in
+            guard state.followed[generation] != nil else { return false }
+            let waiting = state.followed.values.reduce((rows: 0, bytes: 0)) {
+                ($0.rows + $1.waitingRows, $0.bytes + $1.waitingBytes)
+            }
+            let fits =
+                waiting.rows + rows.rows.count <= limits.rows && waiting.bytes + rows.byteCount <= limits.bytes
+                && state.followed[generation]!.windows.count < limits.windows
+            state.followed[generation]!.committed(rows, through: position, fits: fits)
+            return true
+        }
+    }
+
+    /// Changes what is known of a generation, if it is still followed under this epoch.
+    @discardableResult
+    func update<R>(_ generation: Int64, epoch: Int64, _ body: (inout FollowedGeneration) -> R) -> R? {
+        state.withLock { state in
+            guard state.followed[generation]?.epoch == epoch else { return nil }
+            return body(&state.followed[generation]!)
+        }
+    }
+
+    /// The connection is gone: nothing is queued until it is back.
+    func stopAccepting() {
+        state.withLock { state in
+            for generation in state.followed.keys { state.followed[generation]!.stopAccepting() }
+        }
+    }
+
+    /// What went wrong last with a projection's cache; nil when all is well again.
+    func note(_ error: String?, of projection: ProjectionName) {
+        state.withLock { $0.errors[projection] = error }
+    }
+
+    func error(of projection: ProjectionName) -> String? { state.withLock { $0.errors[projection] } }
+}
+
+/// How much may wait for the cache; what does not fit is read from the database later. As much again may be on its way.
+package struct CacheLimits: Sendable {
+    /// Changed rows of all projections.
+    package var rows: Int
+    /// Their bytes.
+    package var bytes: Int
+    /// Windows of one projection.
+    package var windows: Int
+
+    package init(rows: Int = 50_000, bytes: Int = 32 << 20, windows: Int = 10_000) {
+        self.rows = rows
+        self.bytes = bytes
+        self.windows = windows
+    }
+}

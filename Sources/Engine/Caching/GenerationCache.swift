@@ -1,0 +1,263 @@
+internal import Redis
+internal import Refold
+
+/// The keys of one generation, written over one connection for one epoch of its lease.
+///
+/// One writer at a time: ``HotCache`` sees to it.
+struct GenerationCache: Sendable {
+    let redis: RedisConnection
+    let keys: CacheKeys
+    let hotSet: HotSet
+    let generation: Int64
+    let epoch: Int64
+
+    /// What a call of a script changes at most, so that the server is never held up for more than some milliseconds.
+    static let rowsPerCall = 200
+    private static let bytesPerCall = 256 << 10
+    /// Calls that are sent before their replies are waited for.
+    private static let callsPerPipeline = 32
+
+    private var base: String { keys.base(generation) }
+
+    // MARK: Owning
+
+    /// The epoch in the owner's key; nil for none.
+    func owner() async throws -> Int64? {
+        try await redis.send(RedisCommand("GET", [keys.key(generation, "owner")])).integerValue
+    }
+
+    /// Makes the epoch the owner's; the caller has confirmed it in PostgreSQL after `found` was read.
+    func adopt(from found: Int64?) async throws {
+        let call = call(CacheScripts.adopt, [.text(found.map { "\($0)" } ?? "")])
+        _ = try await answers([call])
+    }
+
+    // MARK: Changed rows
+
+    /// Writes changed rows in order, then moves `through` to the position that is reached with them.
+    ///
+    /// - Parameter position: nil when more of them are to come.
+    /// - Returns: the sorted sets that may lack a key now.
+    func write(_ windows: [HotRows], through position: Int64?) async throws -> Set<String> {
+        var calls: [RedisCommand] = []
+        var call = writing(through: nil)
+        var count = 0
+        var incomplete: Set<String> = []
+        for rows in windows {
+            for row in rows.rows {
+                if count == Self.rowsPerCall || call.byteCount > Self.bytesPerCall {
+                    calls.append(call)
+                    (call, count) = (writing(through: nil), 0)
+                }
+                append(row, of: rows, to: &call)
+                count += 1
+                if calls.count == Self.callsPerPipeline {
+                    incomplete.formUnion(try await refills(calls))
+                    calls.removeAll()
+                }
+            }
+        }
+        if count > 0 { calls.append(call) }
+        if let position { calls.append(writing(through: position)) }
+        incomplete.formUnion(try await refills(calls))
+        return incomplete
+    }
+
+    private func refills(_ calls: [RedisCommand]) async throws -> Set<String> {
+        Set(try await answers(calls).flatMap { $0.dropFirst().compactMap(\.text) })
+    }
+
+    private func writing(through position: Int64?) -> RedisCommand {
+        var call = CacheScripts.write.call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
+        call.append(base)
+        call.append(epoch)
+        call.append(hotSet.lifetimeSeconds)
+        call.append(Int64(hotSet.settings.limit))
+        if let within = hotSet.within { call.append(within) } else { call.append("") }
+        call.append(Int64(hotSet.ranking?.best ?? 0))
+        call.append(hotSet.groupPrefix ?? "")
+        if let position { call.append(position) } else { call.append("") }
+        return call
+    }
+
+    private func append(_ row: HotRows.Row, of rows: HotRows, to call: inout RedisCommand) {
+        call.append(row.position)
+        rows.bytes.withUnsafeBytes { bytes in
+            call.append(UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd]))
+            call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd]))
+        }
+        call.appendScore(row.order)
+        call.appendScore(row.score)
+        call.append([UInt8](rows.marker(ofGroup: row)))
+    }
+
+    // MARK: Warming
+
+    /// Writes rows of the hot set.
+    func warm(_ rows: HotRows) async throws {
+        var calls: [RedisCommand] = []
+        for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerCall) {
+            var call = CacheScripts.warm.call(keyCount: 0, capacity: Self.bytesPerCall)
+            call.append(base)
+            call.append(epoch)
+            call.append(hotSet.lifetimeSeconds)
+            for row in rows.rows[first..<min(first + Self.rowsPerCall, rows.rows.count)] {
+                rows.bytes.withUnsafeBytes { bytes in
+                    call.append(UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd]))
+                    call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd]))
+                }
+                call.append(row.order)
+            }
+            calls.append(call)
+        }
+        _ = try await answers(calls)
+    }
+
+    /// Replaces sorted sets by what the database has, and forgets the groups that have no row any more.
+    ///
+    /// - Parameter rows: the best rows overall, and the best of each group; each in any order.
+    func replaceRankings(top: HotRows, groups: HotRows) async throws {
+        var calls = [replacing("top", group: nil, top, top.rows[...])]
+        if let prefix = hotSet.groupPrefix {
+            let cached = try await redis.send(RedisCommand("SMEMBERS", [keys.key(generation, "groups")]))
+            var members = Dictionary(grouping: groups.rows) { groups.group(of: $0) ?? [] }
+            for group in cached.elements?.compactMap(\.bytes) ?? [] where members[group] == nil { members[group] = [] }
+            for (group, rows) in members {
+                calls.append(replacing(prefix, group: group, groups, rows[...]))
+            }
+        }
+        _ = try await answers(calls)
+    }
+
+    /// Replaces one sorted set.
+    ///
+    /// - Parameter name: `top`, or the groups' prefix and the group.
+    func replaceRanking(_ name: String, by rows: HotRows) async throws {
+        let group = hotSet.groupPrefix.flatMap { name.hasPrefix($0) ? Array(name.utf8.dropFirst($0.utf8.count)) : nil }
+        _ = try await answers([
+            replacing(group == nil ? name : hotSet.groupPrefix ?? "", group: group, rows, rows.rows[...])
+        ])
+    }
+
+    private func replacing(
+        _ name: String,
+        group: [UInt8]?,
+        _ rows: HotRows,
+        _ members: ArraySlice<HotRows.Row>
+    ) -> RedisCommand {
+        var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + 64 * members.count)
+        call.append(base)
+        call.append(epoch)
+        call.append(Array(name.utf8) + (group ?? []))
+        call.append(group.map { [UInt8(ascii: "=")] + $0 } ?? [])
+        for row in members where !row.score.isNaN {
+            call.append(row.score)
+            rows.withKey(row) { call.append($0) }
+        }
+        return call
+    }
+
+    /// Removes rows that were cached before and are not hot any more, then says that everything up to a position is
+    /// there.
+    func finish(through position: Int64) async throws {
+        while true {
+            let swept = try await answers([call(CacheScripts.sweep, [1000])])
+            if swept[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
+        }
+        _ = try await answers([call(CacheScripts.finish, [.integer(position)])])
+    }
+
+    // MARK: Keeping and leaving
+
+    /// Makes what is not a row last, or expire.
+    func keep(for lifetime: Duration?) async throws {
+        let arguments: [RedisArgument] = [
+            .text(base), .text(lifetime.map { "\($0.components.seconds)" } ?? ""), .text(hotSet.groupPrefix ?? ""),
+        ]
+        _ = try await answers([CacheScripts.keep.call(keys: [], arguments: arguments)])
+    }
+
+    /// Lets another generation of the projection expire, unless it is live.
+    func retire(_ other: Int64, within lifetime: Duration) async throws {
+        var first: Int64 = 0
+        while true {
+            let call = CacheScripts.retire.call(
+                keys: [keys.live],
+                arguments: [
+                    .text(keys.base(other)), .integer(lifetime.components.seconds), .text(hotSet.groupPrefix ?? ""),
+                    .integer(other), .integer(first), 1000,
+                ]
+            )
+            let count = try await answers([call])[0].dropFirst().first?.integerValue ?? 0
+            if count < 1000 { return }
+            first += count
+        }
+    }
+
+    /// Takes the generation out of the cache: a look-up that misses is right, one that finds a row which could not be
+    /// replaced is not.
+    func drop() async throws {
+        let call = CacheScripts.drop.call(
+            keys: [],
+            arguments: [.text(base), 1000, .text(hotSet.groupPrefix ?? "")]
+        )
+        while try await answers([call])[0].dropFirst().first?.integerValue ?? 0 > 0 {}
+    }
+
+    // MARK: Calls
+
+    private func call(_ script: RedisScript, _ arguments: [RedisArgument]) -> RedisCommand {
+        script.call(keys: [], arguments: [.text(base), .integer(epoch)] + arguments)
+    }
+
+    private func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {
+        var answers: [[RedisReply]] = []
+        for first in stride(from: 0, to: calls.count, by: Self.callsPerPipeline) {
+            let piece = Array(calls[first..<min(first + Self.callsPerPipeline, calls.count)])
+            for reply in try await redis.pipeline(piece, loading: CacheScripts.all) {
+                answers.append(try CacheFailure.check(reply))
+            }
+        }
+        return answers
+    }
+}
+
+/// Why a script did nothing.
+enum CacheFailure: Error {
+    /// The owner's key is gone: the server was flushed, restarted or evicted it.
+    case unowned
+    /// Another epoch owns the generation's keys.
+    case fenced
+    /// The server refused: out of memory, loading, a replica.
+    case refused(RedisReplyError)
+
+    /// The elements of an answer that begins with `ok`.
+    static func check(_ reply: RedisReply) throws(CacheFailure) -> [RedisReply] {
+        if let refusal = reply.error { throw .refused(refusal) }
+        let answer = reply.elements ?? []
+        switch answer.first?.text {
+        case "ok": return answer
+        case "unowned": throw .unowned
+        default: throw .fenced
+        }
+    }
+}
+
+extension RedisCommand {
+    /// A number, or nothing for NaN.
+    fileprivate mutating func appendScore(_ number: Double) {
+        if number.isNaN { append("") } else { append(number) }
+    }
+}
+
+extension HotRows {
+    /// A row's group; nil for none.
+    fileprivate func group(of row: Row) -> [UInt8]? {
+        row.hasGroup ? Array(bytes[row.jsonEnd..<row.groupEnd]) : nil
+    }
+
+    /// The group behind `=`, or nothing.
+    fileprivate func marker(ofGroup row: Row) -> [UInt8] {
+        group(of: row).map { [UInt8(ascii: "=")] + $0 } ?? []
+    }
+}

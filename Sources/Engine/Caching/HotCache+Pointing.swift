@@ -1,0 +1,227 @@
+internal import Logging
+internal import Postgres
+internal import Redis
+package import Refold
+
+/// A move of PostgreSQL's pointer that has yet to reach the cache.
+struct PendingFlip: Sendable {
+    let revision: Int64
+    /// Where the generation stood when the move was seen, so at or past everything that readers saw before it.
+    let position: Int64
+}
+
+/// The pointers in PostgreSQL and in the cache.
+extension HotCache {
+    /// How long the rows of a generation that was left stay, for those who asked for the pointer just before.
+    static let retiredLifetime: Duration = .seconds(600)
+    /// How long what was warmed stays if nobody ever points at it.
+    static let unpointedLifetime: Duration = .seconds(86_400)
+
+    /// Compares what the cache says with what PostgreSQL says, for each generation that is followed.
+    func compare(_ redis: RedisConnection) async {
+        for followed in queue.followed where isConnected {
+            await guarding(followed) { try await compare(followed, redis) }
+        }
+    }
+
+    private func compare(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
+        let (generation, epoch) = (followed.generation, followed.epoch)
+        let projection = followed.hotSet.projection
+        // Redis first: see `CacheScripts.flip`.
+        let cached = try await cachedPointer(projection, generation, redis)
+        let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
+        guard pointer.epoch == epoch else { throw LeaseLost() }
+        if let sent = followed.sent, cached.owner != epoch || cached.through != sent {
+            // Flushed, restarted, restored or taken by another.
+            queue.update(generation, epoch: epoch) { $0.forgetSent() }
+            return
+        }
+        guard pointer.live == generation, let sent = followed.sent else { return }
+        let cache = cache(of: followed, redis)
+        if cached.live == generation && cached.revision == pointer.revision {
+            pendingFlips[projection] = nil
+            if cached.expires { try await cache.keep(for: nil) }
+            return
+        }
+        let pending = pendingFlips[projection]
+        let required = pending?.revision == pointer.revision ? pending!.position : pointer.position
+        pendingFlips[projection] = PendingFlip(revision: pointer.revision, position: required)
+        guard sent >= required else {
+            // What is missing is on its way.
+            nextCheck = .now + .milliseconds(20)
+            return
+        }
+        if try await flip(cache, from: cached.revision, to: pointer.revision, atLeast: required, redis) {
+            pendingFlips[projection] = nil
+        }
+    }
+
+    /// Points the cache at a generation.
+    ///
+    /// - Parameter position: what the generation has to have, if any of it is cached.
+    /// - Returns: false when somebody else moved the pointer or the generation lacks something; both heal within seconds.
+    private func flip(
+        _ cache: GenerationCache,
+        from found: Int64?,
+        to revision: Int64,
+        atLeast position: Int64,
+        _ redis: RedisConnection
+    ) async throws -> Bool {
+        let reply = try await redis.evaluate(
+            CacheScripts.flip,
+            keys: [cache.keys.live, cache.keys.revision],
+            arguments: [
+                .text(cache.keys.base(cache.generation)), .integer(cache.generation),
+                .text(found.map { "\($0)" } ?? ""), .integer(revision), .integer(position),
+            ]
+        )
+        guard let answer = reply.elements, answer.first?.text == "ok" else { return false }
+        try await cache.keep(for: nil)
+        logger.info(
+            "the cache's pointer moved",
+            metadata: ["projection": "\(cache.keys.projection)", "generation": "\(cache.generation)"]
+        )
+        if let before = answer.dropFirst().first?.integerValue, before != cache.generation {
+            try await cache.retire(before, within: Self.retiredLifetime)
+        }
+        return true
+    }
+
+    func cachedPointer(
+        _ projection: ProjectionName,
+        _ generation: Int64,
+        _ redis: RedisConnection
+    ) async throws -> CachedPointer {
+        let keys = keys(projection)
+        let replies = try await redis.pipeline([
+            RedisCommand("GET", [keys.live]),
+            RedisCommand("GET", [keys.revision]),
+            RedisCommand("GET", [keys.key(generation, "owner")]),
+            RedisCommand("GET", [keys.key(generation, "through")]),
+            RedisCommand("TTL", [keys.key(generation, "owner")]),
+        ])
+        for reply in replies { if let refusal = reply.error { throw CacheFailure.refused(refusal) } }
+        return CachedPointer(
+            live: replies[0].integerValue,
+            revision: replies[1].integerValue,
+            owner: replies[2].integerValue,
+            through: replies[3].integerValue,
+            expires: replies[4].integerValue ?? -1 >= 0
+        )
+    }
+
+    // MARK: For a rebuild
+
+    /// Warms a generation that is to be pointed at, and follows it from here on: windows that commit between this and
+    /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not.
+    ///
+    /// - Parameter epoch: the epoch of the caller's claim.
+    /// - Returns: nil for a projection that is not cached.
+    /// - Throws: `RedisError`, `PostgresError`; the generation is then not in the cache, which is no reason not to point.
+    @discardableResult
+    package func warm(
+        _ projection: ProjectionName,
+        generation: Int64,
+        epoch: Int64
+    ) async throws -> WarmResult? {
+        guard let hotSet = hotSets[projection] else { return nil }
+        queue.follow(hotSet, generation: generation, epoch: epoch)
+        return try await directly(generation) { cache, followed, redis in
+            let result = try await cache.warm(followed, redis)
+            try await cache.cache(of: followed, redis).keep(for: Self.unpointedLifetime)
+            return result
+        }
+    }
+
+    /// Points the cache at a generation that PostgreSQL's pointer has just moved to, and follows it no more: pointing has
+    /// ended the caller's lease.
+    ///
+    /// - Returns: whether the cache points at it now. If not, its next owner sees to it.
+    /// - Throws: `RedisError`, `PostgresError`; the next owner sees to it then, too.
+    @discardableResult
+    package func point(_ projection: ProjectionName, to generation: Int64) async throws -> Bool {
+        guard let hotSet = hotSets[projection] else { return true }
+        if queue.followed(generation) == nil { queue.follow(hotSet, generation: generation, epoch: 0) }
+        defer { queue.leave(generation) }
+        return try await directly(generation) { cache, followed, redis in
+            try await cache.point(followed, redis)
+        } ?? false
+    }
+
+    private func point(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws -> Bool {
+        let (generation, projection) = (followed.generation, followed.hotSet.projection)
+        let cached = try await cachedPointer(projection, generation, redis)
+        let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
+        guard pointer.live == generation else { return false }
+        if cached.owner == followed.epoch {
+            // Still ours, although the lease is not: the next owner takes the key before it writes.
+            if cached.through == followed.sent { try await send(followed, redis) }
+            if queue.followed(generation)?.sent ?? -1 < pointer.position {
+                _ = try await warm(followed, redis, isConfirmed: true)
+            }
+        }
+        return try await flip(
+            cache(of: followed, redis),
+            from: cached.revision,
+            to: pointer.revision,
+            atLeast: pointer.position,
+            redis
+        )
+    }
+
+    /// Runs a body on an open connection, when it is its turn, and takes note of what goes wrong.
+    private func directly<R: Sendable>(
+        _ generation: Int64,
+        _ body: @Sendable (isolated HotCache, FollowedGeneration, RedisConnection) async throws -> R
+    ) async throws -> R? {
+        try await exclusively { cache in
+            guard let followed = cache.queue.followed(generation) else { return nil }
+            do {
+                let redis = try await cache.openRedis()
+                return try await body(cache, followed, redis)
+            } catch {
+                cache.queue.note("\(error)", of: followed.hotSet.projection)
+                if let error = error as? RedisError, error.endsConnection { cache.noteLoss(error) }
+                throw error
+            }
+        }
+    }
+}
+
+/// What the cache says about a projection and one of its generations.
+struct CachedPointer: Sendable {
+    let live: Int64?
+    let revision: Int64?
+    let owner: Int64?
+    let through: Int64?
+    /// Whether the generation's bookkeeping has a time limit.
+    let expires: Bool
+}
+
+/// What PostgreSQL says about them.
+struct LivePointer: Sendable {
+    let live: Int64?
+    let revision: Int64
+    /// The generation's checkpoint, and its owner's epoch.
+    let position: Int64
+    let epoch: Int64
+}
+
+extension PostgresConnection {
+    func livePointer(of projection: ProjectionName, checkpointOf generation: Int64) throws -> LivePointer {
+        let row = try query(
+            """
+            SELECT p.live, p.revision, c.position, c.epoch FROM refold.projections p, refold.checkpoints c
+             WHERE p.name = $1 AND c.generation = $2
+            """,
+            [.text(projection.rawValue), .int64(generation)]
+        ).rows.first
+        guard let row else { throw LeaseLost() }
+        return LivePointer(
+            live: try row.optionalInt64("live"),
+            revision: try row.int64("revision"),
+            position: try row.int64("position"),
+            epoch: try row.int64("epoch")
+        )
+    }
+}

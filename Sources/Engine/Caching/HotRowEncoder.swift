@@ -1,0 +1,153 @@
+package import Refold
+
+/// Turns rows into what the cache holds of them: a JSON object whose first member is `_position`, then the key and the
+/// public columns in the order of the view; and the numbers that decide whether a row is hot and where it ranks.
+///
+/// Timestamps are ISO 8601 in UTC with six digits after the second, numbers the shortest that read back the same, lists
+/// and sets of texts arrays, `bytea` its hexadecimal text; what JSON has no number for is a text as in PostgreSQL
+/// (`"NaN"`). The same rows give the same bytes, whether they come from folding or from the database.
+package struct HotRowEncoder: Sendable {
+    private let definition: TableDefinition
+    private let order: Int?
+    private let score: Int?
+    private let group: Int?
+    /// `,"name":` for each part of the key and each column; nil for columns that are not public.
+    private let keyNames: [[UInt8]]
+    private let columnNames: [[UInt8]?]
+
+    /// The first bytes of every row; the position follows.
+    package static let opening = Array(#"{"_position":"#.utf8)
+
+    package init(_ hotSet: HotSet) {
+        definition = hotSet.definition
+        order = hotSet.order
+        score = hotSet.ranking?.score
+        group = hotSet.ranking?.group
+        func member(_ name: String) -> [UInt8] {
+            var bytes = [UInt8(ascii: ",")]
+            var name = name
+            name.withUTF8 { bytes.appendJSON(UnsafeRawBufferPointer($0)) }
+            return bytes + [UInt8(ascii: ":")]
+        }
+        keyNames = definition.key.map { member($0.name) }
+        columnNames = definition.columns.map { $0.isPublic ? member($0.name) : nil }
+    }
+
+    /// The rows of one table.
+    package func encode(_ records: [ChangedRecord]) -> HotRows {
+        var rows = HotRows()
+        rows.rows.reserveCapacity(records.count)
+        rows.bytes.reserveCapacity(records.count * 320)
+        for record in records { append(record, to: &rows) }
+        return rows
+    }
+
+    private func append(_ record: ChangedRecord, to rows: inout HotRows) {
+        let start = rows.bytes.count
+        appendKeyText(record.key, to: &rows.bytes)
+        let keyEnd = rows.bytes.count
+        guard record.isPresent else {
+            rows.hasRemovals = true
+            rows.rows.append(
+                HotRows.Row(
+                    start: start,
+                    keyEnd: keyEnd,
+                    jsonEnd: keyEnd,
+                    groupEnd: keyEnd,
+                    position: record.position,
+                    order: .nan,
+                    score: .nan,
+                    hasGroup: false
+                )
+            )
+            return
+        }
+        appendObject(record, to: &rows.bytes)
+        let jsonEnd = rows.bytes.count
+        let groupColumn = group.flatMap { isNull($0, in: record) ? nil : $0 }
+        if let groupColumn { rows.bytes.append(contentsOf: record.bytes(groupColumn)) }
+        rows.rows.append(
+            HotRows.Row(
+                start: start,
+                keyEnd: keyEnd,
+                jsonEnd: jsonEnd,
+                groupEnd: rows.bytes.count,
+                position: record.position,
+                order: order.map { number($0, in: record) } ?? Double(record.position),
+                score: score.map { number($0, in: record) } ?? .nan,
+                hasGroup: groupColumn != nil
+            )
+        )
+    }
+
+    // MARK: The object
+
+    private func appendObject(_ record: ChangedRecord, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: Self.opening)
+        bytes.appendDecimal(record.position)
+        let key = record.key
+        for (index, name) in keyNames.enumerated() {
+            bytes.append(contentsOf: name)
+            appendKeyPart(index, of: key, to: &bytes)
+        }
+        for (index, name) in columnNames.enumerated() {
+            guard let name else { continue }
+            bytes.append(contentsOf: name)
+            appendValue(index, of: record, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    private func appendValue(_ index: Int, of record: ChangedRecord, to bytes: inout [UInt8]) {
+        guard !isNull(index, in: record) else { return bytes.append(contentsOf: "null".utf8) }
+        switch definition.columns[index].type {
+        case .integer: bytes.appendDecimal(Int64(bitPattern: record.word(index)))
+        case .double: bytes.appendJSON(Double(bitPattern: record.word(index)))
+        case .boolean: bytes.append(contentsOf: record.word(index) == 0 ? "false".utf8 : "true".utf8)
+        case .timestamp: bytes.appendJSON(timestamp: Int64(bitPattern: record.word(index)))
+        case .text: bytes.appendJSON(record.bytes(index))
+        case .textList, .textSet: bytes.appendJSON(texts: record.bytes(index))
+        case .numberSet: bytes.appendJSON(hexadecimal: record.bytes(index))
+        }
+    }
+
+    private func isNull(_ index: Int, in record: ChangedRecord) -> Bool {
+        definition.columns[index].isNullable && record.isNull(index)
+    }
+
+    /// The value of a column that is a number or a time, NaN for null.
+    private func number(_ index: Int, in record: ChangedRecord) -> Double {
+        guard !isNull(index, in: record) else { return .nan }
+        let word = record.word(index)
+        return definition.columns[index].type == .double
+            ? Double(bitPattern: word) : Double(Int64(bitPattern: word))
+    }
+
+    // MARK: The key
+
+    /// The key in the name of the row's cache key: the text itself, an integer in decimal, and for keys of several parts
+    /// a JSON array of them.
+    private func appendKeyText(_ key: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        guard definition.key.count == 1 else {
+            for index in definition.key.indices {
+                bytes.append(UInt8(ascii: index == 0 ? "[" : ","))
+                appendKeyPart(index, of: key, to: &bytes)
+            }
+            return bytes.append(UInt8(ascii: "]"))
+        }
+        if definition.key[0].type == .integer {
+            appendKeyPart(0, of: key, to: &bytes)
+        } else {
+            bytes.append(contentsOf: key)
+        }
+    }
+
+    private func appendKeyPart(_ index: Int, of key: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+        let part = KeyParts.part(index, of: definition.key, in: key)
+        if definition.key[index].type == .integer {
+            bytes.appendDecimal(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
+        } else {
+            bytes.appendJSON(part)
+        }
+    }
+}
