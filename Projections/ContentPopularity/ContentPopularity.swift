@@ -15,9 +15,10 @@ public struct ContentPopularity: Projection {
     /// The table `content_popularity`, key `content_id`, and three tables of its own for the viewers.
     public let model: ReadModel
     /// The half-life, since it changes the scores.
-    public var settings: [String: String] { ["half-life": "\(halfLife)"] }
+    public var settings: [String: String] { ["half-life": "\(halfLife) seconds"] }
 
-    private let halfLife: Duration
+    /// In seconds.
+    private let halfLife: Double
 
     private let contents: Table
     private let title: Column<Text?>
@@ -42,7 +43,7 @@ public struct ContentPopularity: Projection {
 
     /// - Parameter halfLife: the time in which a view loses half its weight in `trending_score`.
     public init(halfLife: Duration = DecayedViews.defaultHalfLife) {
-        self.halfLife = halfLife
+        self.halfLife = halfLife.inSeconds
         var model = ReadModel()
         contents = model.addTable("content_popularity", key: .text("content_id"))
         title = model.addColumn("title", to: contents)

@@ -17,9 +17,10 @@ public struct TrendingScore: Projection {
     /// The table `trending_score`, key `content_id`.
     public let model: ReadModel
     /// The half-life, since it changes the scores.
-    public var settings: [String: String] { ["half-life": "\(halfLife)"] }
+    public var settings: [String: String] { ["half-life": "\(halfLife) seconds"] }
 
-    private let halfLife: Duration
+    /// In seconds.
+    private let halfLife: Double
     private let scores: Table
     private let genre: Column<Text?>
     private let score: Column<Double>
@@ -27,7 +28,7 @@ public struct TrendingScore: Projection {
 
     /// - Parameter halfLife: the time in which a view loses half its weight.
     public init(halfLife: Duration = DecayedViews.defaultHalfLife) {
-        self.halfLife = halfLife
+        self.halfLife = halfLife.inSeconds
         var model = ReadModel()
         scores = model.addTable("trending_score", key: .text("content_id"))
         genre = model.addColumn("genre", to: scores)

@@ -47,6 +47,8 @@ public struct Engine: Sendable {
         var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
         options.connectTimeout = settings.connectTimeout
         options.preparesStatements = settings.preparesStatements
+        // Our statements are many and small; compiling one takes longer than running it.
+        options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
         return try await PostgresConnection.connect(to: settings.databaseURL, options)
     }

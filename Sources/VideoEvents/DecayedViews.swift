@@ -11,9 +11,11 @@ public enum DecayedViews {
 
     /// The logarithm of one view's weight.
     ///
-    /// - Parameter duration: seconds watched; each hour adds 1 to the weight of 1 that a view has.
-    public static func oneView(of duration: Int64, at time: Timestamp, halfLife: Duration) -> Double {
-        log2(1 + Double(duration) / 3600) + time.seconds(since: landmark) / halfLife.inSeconds
+    /// - Parameters:
+    ///   - duration: seconds watched; each hour adds 1 to the weight of 1 that a view has.
+    ///   - halfLife: in seconds.
+    public static func oneView(of duration: Int64, at time: Timestamp, halfLife: Double) -> Double {
+        log2(1 + Double(duration) / 3600) + time.seconds(since: landmark) / halfLife
     }
 
     /// The logarithm of the sum of two weights given by theirs.
@@ -23,7 +25,8 @@ public enum DecayedViews {
 }
 
 extension Duration {
-    var inSeconds: Double {
+    /// The duration as a number of seconds.
+    public var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }

@@ -124,7 +124,8 @@ struct GenerationWriter: Sendable {
     }
 
     /// The newest version of each row of one table, in pieces.
-    func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool) async throws {
+    func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool) async throws
+    {
         try await connection.transaction { connection in
             try connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
             var isWanted = true

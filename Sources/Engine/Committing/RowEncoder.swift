@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Postgres
 internal import Refold
 
@@ -66,7 +67,9 @@ struct RowEncoder {
     private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {
         rows.sorted { left, right in
             let (left, right) = (left.key, right.key)
-            return left.lexicographicallyPrecedes(right)
+            let common = min(left.count, right.count)
+            let order = common == 0 ? 0 : memcmp(left.baseAddress!, right.baseAddress!, common)
+            return order < 0 || (order == 0 && left.count < right.count)
         }
     }
 

@@ -25,7 +25,7 @@ actor ProjectionRunner {
     private let budget: MemoryBudget
     private let cache: (any CacheFollower)?
     private let logger: Logger
-    private let types: Set<EventType>
+    private let types: EventTypeSet
 
     private var rows: Rows
     private var phase: Generation.Phase
@@ -65,7 +65,7 @@ actor ProjectionRunner {
         rows = Rows(projection.model, isComplete: writer.claim.position == .zero)
         generation = writer.generation
         phase = writer.generation.phase
-        types = Set(projection.eventTypes)
+        types = EventTypeSet(projection.eventTypes)
         position = writer.claim.position
         folded = Atomic(writer.claim.position.rawValue)
         windowStart = writer.claim.position
@@ -111,7 +111,8 @@ actor ProjectionRunner {
             if isWindowDue { try await closeWindow() }
         }
         position = max(position, block.through)
-        if block.isAtHead && !moreIsWaiting { try await closeWindow() }
+        // What is built in memory is not seen before it is settled, so there is no hurry at the head.
+        if block.isAtHead && !moreIsWaiting && phase == .settled { try await closeWindow() }
     }
 
     /// Takes everything that comes through an inbox until it is finished.
@@ -166,7 +167,7 @@ actor ProjectionRunner {
         var applied = 0
         for index in range {
             let event = batch[index]
-            guard let type = event.type, types.contains(type) else { continue }
+            guard types.contains(event) else { continue }
             applied += 1
             switch rows.apply(event, with: projection) {
             case .applied:
@@ -177,7 +178,9 @@ actor ProjectionRunner {
                 // What is read beside a missing row says nothing about the event.
                 if rows.hasMissingKeys { continue }
                 if policy == .stop { return (event, error) }
-                letters.append(DeadLetter(position: event.position, type: type.name, error: String(describing: error)))
+                letters.append(
+                    DeadLetter(position: event.position, type: String(event.typeName), error: String(describing: error))
+                )
             }
         }
         if !rows.hasMissingKeys { windowEvents += applied }

@@ -11,7 +11,10 @@ extension Engine {
         try await withConnection(for: "migrate") { connection in
             try await EventStoreSchema.migrate(on: connection, settings.store)
             try await connection.transaction { connection in
-                _ = try connection.query("SELECT pg_advisory_xact_lock($1)", [.int64(PostgresConnection.lockKey(of: 0))])
+                _ = try connection.query(
+                    "SELECT pg_advisory_xact_lock($1)",
+                    [.int64(PostgresConnection.lockKey(of: 0))]
+                )
                 try connection.executeScript(Self.bookkeepingSQL)
                 for projection in projections { try connection.addProjection(projection) }
             }

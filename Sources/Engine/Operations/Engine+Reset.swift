@@ -55,7 +55,9 @@ extension Engine {
         }
     }
 
-    private func advanceAndPoint(_ projection: any Projection, _ generation: Generation, _ pointer: Pointer) async throws {
+    private func advanceAndPoint(_ projection: any Projection, _ generation: Generation, _ pointer: Pointer)
+        async throws
+    {
         guard generation.identity == identity(of: projection) else {
             throw EngineError(
                 .identityDiffers,

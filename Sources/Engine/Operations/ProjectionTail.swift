@@ -136,7 +136,9 @@ final class ProjectionTail: Sendable {
             state.withLock { $0.inbox = inbox }
             try await runner.takeBlocks(from: inbox)
             try await runner.flush()
-            if let goal, runner.foldedPosition < goal, await feed.hasFinished { try await alone.advance(runner, to: goal) }
+            if let goal, runner.foldedPosition < goal, await feed.hasFinished {
+                try await alone.advance(runner, to: goal)
+            }
         }
         try await runner.flush()
     }

@@ -132,7 +132,11 @@ final class RebuildJob: Sendable {
         if let error = error as? EngineError, error.code == .pointerMoved { return await outcome(.ready, error) }
         if let error = error as? EngineError, error.code == .stopped, let runner {
             // The cause is for status; the error itself is in the outcome.
-            try? await runner.writer.connection.setCause(error.message, at: error.position, of: runner.generation.number)
+            try? await runner.writer.connection.setCause(
+                error.message,
+                at: error.position,
+                of: runner.generation.number
+            )
         }
         return await outcome(.building, error)
     }

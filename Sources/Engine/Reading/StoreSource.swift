@@ -65,7 +65,9 @@ final class StoreSource: EventSource {
         )
         if adoptsLog {
             let mark = try await source.currentMark()
-            _ = try await probeConnection.pipeline([LogLedger.adopting(mark, of: store), LateEventSweep.forgetting(settings.store)])
+            _ = try await probeConnection.pipeline([
+                LogLedger.adopting(mark, of: store), LateEventSweep.forgetting(settings.store),
+            ])
         }
         return source
     }

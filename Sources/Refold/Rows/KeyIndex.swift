@@ -34,10 +34,15 @@ struct KeyIndex: ~Copyable {
     func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Record? {
         var index = Int(truncatingIfNeeded: hash) & mask
         while let record = slots[index].record {
-            if slots[index].hash == hash, record.blob(RecordHeader.key).equals(key) { return record }
+            if slots[index].hash == hash, Self.equals(record.key, key) { return record }
             index = (index + 1) & mask
         }
         return nil
+    }
+
+    @inline(__always)
+    private static func equals(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        left.count == right.count && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
     }
 
     /// Adds a record whose key is not there yet.

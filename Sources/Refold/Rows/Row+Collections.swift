@@ -6,7 +6,7 @@ extension Row {
     public func insert(_ member: UInt16, into column: Column<NumberSet>) -> Bool {
         check(column)
         precondition(member < NumberSet.capacity, "a number set holds numbers below \(NumberSet.capacity)")
-        return memory.insertMember(member, into: record, at: column.offset)
+        return withMemory { $0.insertMember(member, into: record, at: column.offset) }
     }
 
     /// Adds a text to a set; false when it was there already.
@@ -23,7 +23,7 @@ extension Row {
             let end = TextListBytes.write(member, to: bytes, at: place)
             UnsafeMutableRawBufferPointer(rebasing: bytes[end...])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[place...]))
-            memory.setBlob(record, column.offset, blob)
+            withMemory { $0.setBlob(record, column.offset, blob) }
             return true
         }
     }
@@ -61,7 +61,7 @@ extension Row {
         if record.blob(offset).equals(blob.bytes) {
             blob.free()
         } else {
-            memory.setBlob(record, offset, blob)
+            withMemory { $0.setBlob(record, offset, blob) }
         }
     }
 }

@@ -77,14 +77,15 @@ package struct LoadingRecord {
 /// A row to be written, readable until the next event is applied.
 package struct ChangedRecord {
     let record: Record
-    let memory: TableMemory
+    // The rows that gave it out are alive for as long as it may be read; counting references costs more than reading.
+    unowned(unsafe) let memory: TableMemory
 
     /// False for a row that the database still holds and that is to be removed.
     package var isPresent: Bool { record.flags.contains(.present) }
     /// The last event that changed the row.
     package var position: Int64 { record.position }
     /// The bytes of the key, as in ``EncodedKey``.
-    package var key: UnsafeRawBufferPointer { record.blob(RecordHeader.key).bytes }
+    package var key: UnsafeRawBufferPointer { record.key }
     /// Whether a column is null.
     package func isNull(_ column: Int) -> Bool { record.nulls & (1 << UInt64(column)) != 0 }
     /// The 64 bits of a cell that is not a blob.

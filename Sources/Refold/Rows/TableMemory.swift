@@ -58,9 +58,7 @@ package final class TableMemory {
         record.position = -1
         record.stamp = stamp
         record.nulls = emptyNulls
-        let keyBlob = Blob.copy(of: key)
-        blobBytes += keyBlob.capacity
-        record.setBlob(RecordHeader.key, keyBlob)
+        blobBytes += record.setKey(key)
         index.insert(record)
         return record
     }
@@ -85,7 +83,7 @@ package final class TableMemory {
     }
 
     private func freeBlobs(of record: Record) {
-        release(record.blob(RecordHeader.key))
+        blobBytes -= record.freeKey()
         for column in definition.columns where column.type.isBlob {
             release(record.blob(column.offset))
         }
