@@ -15,6 +15,8 @@ actor ProjectionRunner {
         var time: Duration = .seconds(2)
         /// Events.
         var events = 1_000_000
+        /// Smaller windows, to find the event that the database refuses.
+        var isolation = FaultIsolation()
     }
 
     nonisolated let projection: any Projection
@@ -107,8 +109,16 @@ actor ProjectionRunner {
     func take(_ block: FeedBlock, moreIsWaiting: Bool) async throws {
         for batch in block.batches {
             let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
-            try await fold(batch, first..<batch.endIndex)
-            if isWindowDue { try await closeWindow() }
+            switch limits.isolation.step {
+            case .window:
+                try await fold(batch, first..<batch.endIndex)
+                if isWindowDue { try await closeWindow() }
+            case .batch:
+                try await fold(batch, first..<batch.endIndex)
+                try await flush()
+            case .event:
+                for index in first..<batch.endIndex { try await foldAlone(batch, index) }
+            }
         }
         position = max(position, block.through)
         // What is built in memory is not seen before it is settled, so there is no hurry at the head.
@@ -159,6 +169,17 @@ actor ProjectionRunner {
         }
     }
 
+    /// Folds one event and commits it, so that an error of the database names it.
+    private func foldAlone(_ batch: EventBatch, _ index: Int) async throws {
+        try await fold(batch, index..<(index + 1))
+        do {
+            try await flush()
+        } catch let error as PostgresError {
+            guard error.isDataError else { throw error }
+            throw RefusedByDatabase(position: batch[index].position, cause: error)
+        }
+    }
+
     private func applyAll(
         _ batch: EventBatch,
         _ range: Range<Int>,
@@ -169,6 +190,11 @@ actor ProjectionRunner {
             let event = batch[index]
             guard types.contains(event) else { continue }
             applied += 1
+            if let error = limits.isolation.culprits[event.position] {
+                if policy == .stop { return (event, error) }
+                letters.append(DeadLetter(position: event.position, type: String(event.typeName), error: "\(error)"))
+                continue
+            }
             switch rows.apply(event, with: projection) {
             case .applied:
                 break

@@ -82,10 +82,11 @@ extension Engine {
             var outcomes: [ProjectionName: RebuildOutcome] = [:]
             var pending = request.projections
             var backoff = Backoff(limit: settings.retryLimit)
+            var isolation: [ProjectionName: FaultIsolation] = [:]
             while !pending.isEmpty {
                 let attempted: [RebuildOutcome]
                 do {
-                    attempted = try await attempt(pending, request, progress, control)
+                    attempted = try await attempt(pending, request, isolation, progress, control)
                 } catch {
                     guard error.isTransient, let delay = backoff.next() else { throw error }
                     logger.warning("the rebuild is interrupted and tries again", metadata: ["cause": "\(error)"])
@@ -93,7 +94,12 @@ extension Engine {
                     continue
                 }
                 for outcome in attempted { outcomes[outcome.projection] = outcome }
-                let again = Set(attempted.filter { $0.error?.isTransient ?? false }.map(\.projection))
+                var again: Set<ProjectionName> = []
+                for outcome in attempted {
+                    guard let error = outcome.error else { continue }
+                    let isNarrowed = isolation[outcome.projection, default: FaultIsolation()].narrow(after: error)
+                    if isNarrowed || error.isTransient { again.insert(outcome.projection) }
+                }
                 pending = pending.filter { again.contains($0.name) }
                 if pending.isEmpty { break }
                 guard let delay = backoff.next() else { break }
@@ -139,6 +145,7 @@ extension Engine {
     private func attempt(
         _ projections: [any Projection],
         _ request: RebuildRequest,
+        _ isolation: [ProjectionName: FaultIsolation],
         _ progress: @escaping @Sendable ([RebuildProgress]) -> Void,
         _ control: PostgresConnection
     ) async throws -> [RebuildOutcome] {
@@ -153,7 +160,13 @@ extension Engine {
         var jobs: [RebuildJob] = []
         var outcomes: [RebuildOutcome] = []
         for projection in projections {
-            let job = RebuildJob(projection: projection, engine: self, goal: goal, isWhole: request.until == nil)
+            let job = RebuildJob(
+                projection: projection,
+                engine: self,
+                goal: goal,
+                isWhole: request.until == nil,
+                isolation: isolation[projection.name] ?? FaultIsolation()
+            )
             do {
                 try await job.open(on: control, budget)
                 jobs.append(job)

@@ -103,7 +103,7 @@ final class TailDaemon: Sendable {
         let goal = request.untilCaughtUp ? try await source.currentMark() : nil
         let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger)
         let tails = request.projections.map { ProjectionTail($0, daemon: self, feed: feed, goal: goal) }
-        for tail in tails { try await tail.openFirst() }
+        try await open(tails)
         started()
         await feed.begin(at: tails.compactMap(\.startPosition).max())
         stopping.withLock { $0.feed = feed }
@@ -128,6 +128,21 @@ final class TailDaemon: Sendable {
                 if ended == tails.count + 1 { group.cancelAll() }
             }
         }
+    }
+
+    /// Takes the live generations before anything is read. A projection whose generation cannot be gone on with stands
+    /// still; the others go on, if there are any.
+    private func open(_ tails: [ProjectionTail]) async throws {
+        var failures: [EngineError] = []
+        for tail in tails {
+            do {
+                try await tail.openFirst()
+            } catch let error as EngineError {
+                guard error.code == .identityDiffers && !request.untilCaughtUp else { throw error }
+                failures.append(error)
+            }
+        }
+        if let first = failures.first, failures.count == tails.count { throw first }
     }
 
     /// Tells the tails when someone moved a pointer: a reset, a rebuild, a rollback.

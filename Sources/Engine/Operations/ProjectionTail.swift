@@ -14,6 +14,7 @@ final class ProjectionTail: Sendable {
         var inbox: Inbox?
         var revision: Int64 = -1
         var pointerMoved = false
+        var isolation = FaultIsolation()
     }
 
     let projection: any Projection
@@ -111,6 +112,7 @@ final class ProjectionTail: Sendable {
         var limits = ProjectionRunner.WindowLimits()
         limits.time = engine.settings.windowTime
         limits.events = engine.settings.windowEvents
+        limits.isolation = state.withLock { $0.isolation }
         let runner = try await engine.openRunner(
             projection,
             generation,
@@ -154,6 +156,10 @@ final class ProjectionTail: Sendable {
         let code = (error as? EngineError)?.code
         if code == .fenced {
             logger.info("the generation was taken over or left by the pointer", metadata: ["cause": "\(error)"])
+            return true
+        }
+        if state.withLock({ $0.isolation.narrow(after: error) }) {
+            logger.warning("the database refuses a window; its event is looked for", metadata: ["cause": "\(error)"])
             return true
         }
         if goal != nil && !error.isTransient && code != .owned { throw error }

@@ -19,10 +19,18 @@ final class RebuildJob: Sendable {
     private let goal: GlobalPosition
     /// Whether the rebuild goes to the head and points; else it stops at the goal.
     private let isWhole: Bool
+    private let isolation: FaultIsolation
     private let began = ContinuousClock.now
     private let state = Mutex(State())
 
-    init(projection: any Projection, engine: Engine, goal: GlobalPosition, isWhole: Bool) {
+    init(
+        projection: any Projection,
+        engine: Engine,
+        goal: GlobalPosition,
+        isWhole: Bool,
+        isolation: FaultIsolation
+    ) {
+        self.isolation = isolation
         self.projection = projection
         self.engine = engine
         self.goal = goal
@@ -56,6 +64,7 @@ final class RebuildJob: Sendable {
         var limits = ProjectionRunner.WindowLimits()
         limits.time = engine.settings.windowTime
         limits.events = engine.settings.windowEvents
+        limits.isolation = isolation
         let runner = try await engine.openRunner(
             projection,
             generation,

@@ -24,6 +24,9 @@ public final class Rows {
 
     deinit { keyBuffer.deallocate() }
 
+    /// Bytes that a key may have, all of its columns together.
+    public static let longestKey = 2_000
+
     // MARK: For projections
 
     /// The row with a text key, or nil when there is none.
@@ -70,6 +73,10 @@ public final class Rows {
     }
 
     private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Row {
+        // A B-tree entry has at most 2,704 bytes; a key that might not fit is refused before anything is folded on it.
+        if key.count > Self.longestKey {
+            throw EventRefusal(.outOfRange, "a key of \(memory.definition.name) has more than \(Self.longestKey) bytes")
+        }
         let record = try record(memory, key) ?? memory.makeRecord(key, hash: keyHash(key))
         if !record.flags.contains(.present) { memory.insert(record) }
         return Row(record: record, memory: memory)

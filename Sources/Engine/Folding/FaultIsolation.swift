@@ -1,0 +1,40 @@
+internal import Postgres
+internal import Refold
+
+/// Finds the event whose rows the database refuses: when a window fails on its data, it is folded again batch by batch,
+/// and the batch that fails event by event. The event found is then refused like one that the projection refuses.
+struct FaultIsolation: Sendable {
+    /// What commits together.
+    enum Step: Sendable {
+        case window, batch, event
+    }
+
+    private(set) var step = Step.window
+    /// The events found, with what the database said.
+    private(set) var culprits: [GlobalPosition: PostgresError] = [:]
+
+    /// Takes an error of a runner in.
+    ///
+    /// - Returns: whether a new runner, from the committed checkpoint and with this value, gets further.
+    mutating func narrow(after error: any Error) -> Bool {
+        if let refused = error as? RefusedByDatabase {
+            culprits[refused.position] = refused.cause
+            step = .window
+            return true
+        }
+        guard let error = error as? PostgresError, error.isDataError else { return false }
+        switch step {
+        case .window: step = .batch
+        case .batch: step = .event
+        // In single steps every refusal names its event, so this one is about something else.
+        case .event: return false
+        }
+        return true
+    }
+}
+
+/// The database refused the rows of one event.
+struct RefusedByDatabase: Error {
+    let position: GlobalPosition
+    let cause: PostgresError
+}
