@@ -37,12 +37,9 @@ final class CacheQueue: Sendable {
 
     func followed(_ generation: Int64) -> FollowedGeneration? { state.withLock { $0.followed[generation] } }
 
-    /// What encodes the rows of a generation; nil when they would not be taken.
-    func encoder(of generation: Int64) -> (encoder: HotRowEncoder, hotSet: HotSet)? {
-        state.withLock { state in
-            guard let followed = state.followed[generation], followed.isAccepting else { return nil }
-            return (followed.encoder, followed.hotSet)
-        }
+    /// What encodes the rows of a generation, and whether they would be taken.
+    func encoder(of generation: Int64) -> (encoder: HotRowEncoder, hotSet: HotSet, isAccepting: Bool)? {
+        state.withLock { $0.followed[generation].map { ($0.encoder, $0.hotSet, $0.isAccepting) } }
     }
 
     /// - Returns: whether there is something to do now.

@@ -1,9 +1,9 @@
 internal import DequeModule
 
 /// What is known of one generation's place in the cache: a value that says what has to be done next.
-struct FollowedGeneration: Sendable {
+package struct FollowedGeneration: Sendable {
     /// What has to be done, the cheapest that makes the cache right.
-    enum Need: Sendable, Equatable {
+    package enum Need: Sendable, Equatable {
         /// Nothing: everything committed is there.
         case nothing
         /// Send the windows that wait.
@@ -15,9 +15,9 @@ struct FollowedGeneration: Sendable {
     }
 
     /// A committed window that waits to be sent.
-    struct Window: Sendable {
+    package struct Window: Sendable {
         let rows: HotRows
-        let through: Int64
+        package let through: Int64
     }
 
     let hotSet: HotSet
@@ -26,24 +26,24 @@ struct FollowedGeneration: Sendable {
     let epoch: Int64
 
     private(set) var windows: Deque<Window> = []
-    private(set) var waitingRows = 0
+    package private(set) var waitingRows = 0
     private(set) var waitingBytes = 0
     /// Everything up to here is in the cache; nil before it was warmed.
-    private(set) var sent: Int64?
+    package private(set) var sent: Int64?
     /// Whether windows are queued. While the cache is behind they are not: what they changed is read later.
-    private(set) var isAccepting = false
+    package private(set) var isAccepting = false
     /// The last window that was not queued, and whether rows were removed in one of those.
     private var missed: Int64 = -1
     private var missedRemovals = false
 
-    init(hotSet: HotSet, generation: Int64, epoch: Int64) {
+    package init(hotSet: HotSet, generation: Int64, epoch: Int64) {
         self.hotSet = hotSet
         encoder = HotRowEncoder(hotSet)
         self.generation = generation
         self.epoch = epoch
     }
 
-    var need: Need {
+    package var need: Need {
         guard let sent else { return .warm }
         if missed > sent {
             // A removed row leaves nothing to read; and what many events changed is more than the hot set has.
@@ -56,7 +56,7 @@ struct FollowedGeneration: Sendable {
     /// Takes note of a committed window: queues it, or remembers that it was missed.
     ///
     /// - Parameter fits: whether the queue has room for it.
-    mutating func committed(_ rows: HotRows, through position: Int64, fits: Bool) {
+    package mutating func committed(_ rows: HotRows, through position: Int64, fits: Bool) {
         if let sent, position <= sent { return }
         guard isAccepting && fits && !rows.isIncomplete else {
             missed = max(missed, position)
@@ -73,27 +73,27 @@ struct FollowedGeneration: Sendable {
     /// Before the database is read for what is missing: windows that commit from here on are queued again.
     ///
     /// - Parameter anew: everything is written; until that is done nothing of the generation counts as cached.
-    mutating func beginHealing(anew: Bool) {
+    package mutating func beginHealing(anew: Bool) {
         isAccepting = true
         missedRemovals = false
         if anew { sent = nil }
     }
 
     /// The cache has everything up to a position.
-    mutating func reached(_ position: Int64) {
+    package mutating func reached(_ position: Int64) {
         sent = position
         while let first = windows.first, first.through <= position { remove() }
     }
 
     /// Takes all windows out of the queue, to be sent.
-    mutating func takeWindows() -> [Window] {
+    package mutating func takeWindows() -> [Window] {
         defer { removeAll() }
         return Array(windows)
     }
 
     /// Windows that were taken did not arrive, or only in part. What a ranking lost in that part is not known: it is
     /// written anew.
-    mutating func lost(_ taken: [Window]) {
+    package mutating func lost(_ taken: [Window]) {
         if hotSet.ranking != nil { return forgetSent() }
         for window in taken {
             missed = max(missed, window.through)
@@ -103,7 +103,7 @@ struct FollowedGeneration: Sendable {
     }
 
     /// Nothing can be sent now: what waits and what comes is read from the database later.
-    mutating func stopAccepting() {
+    package mutating func stopAccepting() {
         for window in windows {
             missed = max(missed, window.through)
             missedRemovals = missedRemovals || window.rows.hasRemovals
@@ -113,7 +113,7 @@ struct FollowedGeneration: Sendable {
     }
 
     /// What is in the cache is not known any more.
-    mutating func forgetSent() {
+    package mutating func forgetSent() {
         stopAccepting()
         sent = nil
     }

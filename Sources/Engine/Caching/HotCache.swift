@@ -77,6 +77,9 @@ package actor HotCache {
         queue.leave(generation)
     }
 
+    /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
+    package nonisolated func isFollowing(_ generation: Int64) -> Bool { queue.followed(generation) != nil }
+
     /// Sends what is committed, compares the pointers every second and heals what is not right, until the task is
     /// cancelled; what waits then is still sent if that takes no new connection.
     package func run() async {
@@ -184,10 +187,12 @@ package actor HotCache {
 
 extension HotCache: CacheFollower {
     package nonisolated func encode(_ changes: [[ChangedRecord]], of generation: Int64) -> HotRows {
-        guard let (encoder, hotSet) = queue.encoder(of: generation) else { return .skipped }
+        guard let (encoder, hotSet, isAccepting) = queue.encoder(of: generation) else { return .skipped }
         let records = changes[hotSet.table]
         // More than the hot set has: reading that from the database is cheaper than sending all of these.
-        guard records.count <= max(1000, hotSet.settings.limit) else { return .skipped }
+        guard isAccepting && records.count <= max(1000, hotSet.settings.limit) else {
+            return .skipped(hasRemovals: records.contains { !$0.isPresent })
+        }
         return encoder.encode(records)
     }
 

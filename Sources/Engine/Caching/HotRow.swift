@@ -35,6 +35,14 @@ package struct HotRows: Sendable {
     /// What they take while they wait.
     var byteCount: Int { bytes.count + rows.count * MemoryLayout<Row>.stride }
 
+    /// Key and JSON of each row, nil for one that was removed.
+    package var texts: [(key: String, json: String?)] {
+        rows.map { row in
+            let json = row.isRemoved ? nil : String(decoding: bytes[row.keyEnd..<row.jsonEnd], as: UTF8.self)
+            return (String(decoding: bytes[row.start..<row.keyEnd], as: UTF8.self), json)
+        }
+    }
+
     func withKey<R>(_ row: Row, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[row.start..<row.keyEnd])) }
     }
@@ -55,11 +63,14 @@ package protocol CacheFollower: Sendable {
 }
 
 extension HotRows {
-    /// Stands for rows that nobody encoded, removed ones perhaps included.
-    package static let skipped: HotRows = {
+    /// Stands for rows that nobody encoded.
+    package static func skipped(hasRemovals: Bool) -> HotRows {
         var rows = HotRows()
         rows.isIncomplete = true
-        rows.hasRemovals = true
+        rows.hasRemovals = hasRemovals
         return rows
-    }()
+    }
+
+    /// Stands for rows that nobody looked at: removed ones may be among them.
+    package static let skipped = skipped(hasRemovals: true)
 }
