@@ -227,7 +227,8 @@ actor ProjectionRunner {
     /// Commits what came before a refused event and stops there.
     private func stop(at event: Event, because error: any Error) async throws {
         position = GlobalPosition(event.position.rawValue - 1)
-        try await flush()
+        // Within the pointing transaction the throw rolls everything back, and the next run stops here again.
+        if !isPointing { try await flush() }
         throw EngineError(
             .stopped,
             projection: projection.name,

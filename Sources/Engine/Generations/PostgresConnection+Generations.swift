@@ -10,7 +10,14 @@ extension PostgresConnection {
     /// - Parameter lock: takes the row until the end of the transaction.
     func pointer(of name: ProjectionName, lock: Bool = false) throws -> Pointer {
         let sql = "SELECT live, kept, revision FROM refold.projections WHERE name = $1"
-        let result = try query(lock ? sql + " FOR UPDATE" : sql, [.text(name.rawValue)])
+        let result: PostgresResult
+        do {
+            result = try query(lock ? sql + " FOR UPDATE" : sql, [.text(name.rawValue)])
+        } catch {
+            // No such table, or no such schema.
+            guard ["42P01", "3F000"].contains(error.sqlState) else { throw error }
+            throw EngineError.notMigrated(name)
+        }
         guard let row = result.rows.first else { throw EngineError.notMigrated(name) }
         return Pointer(
             live: try row.optionalInt64("live"),

@@ -141,10 +141,10 @@ extension PostgresConnection {
         var left: [LeftGeneration] = []
         let retired = try query(
             """
-            SELECT g.generation, g.projection, coalesce(g.left_at, g.created_at) > coalesce(
-                       (SELECT min(xact_start) FROM pg_stat_activity
-                         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL),
-                       'infinity') AS is_visible
+            SELECT g.generation, coalesce(g.left_at > (
+                       SELECT min(xact_start) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()
+                          AND backend_type = 'client backend' AND backend_xmin IS NOT NULL), false) AS is_visible
               FROM refold.generations g WHERE g.state = 'retired' ORDER BY g.generation
             """
         )

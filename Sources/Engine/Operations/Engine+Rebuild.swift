@@ -75,40 +75,44 @@ extension Engine {
         _ request: RebuildRequest,
         progress: @escaping @Sendable ([RebuildProgress]) -> Void = { _ in }
     ) async throws -> [RebuildOutcome] {
-        try await withConnection(for: "rebuild") { control in
-            if request.fresh {
+        var pending = request.projections
+        var outcomes: [ProjectionName: RebuildOutcome] = [:]
+        var isolation: [ProjectionName: FaultIsolation] = [:]
+        var backoff = Backoff(limit: settings.retryLimit)
+        var hasBegun = false
+        if request.fresh {
+            try await withConnection(for: "rebuild") { control in
                 for projection in request.projections { try await retireUnfinished(projection, on: control) }
             }
-            var outcomes: [ProjectionName: RebuildOutcome] = [:]
-            var pending = request.projections
-            var backoff = Backoff(limit: settings.retryLimit)
-            var isolation: [ProjectionName: FaultIsolation] = [:]
-            while !pending.isEmpty {
-                let attempted: [RebuildOutcome]
-                do {
-                    attempted = try await attempt(pending, request, isolation, progress, control)
-                } catch {
-                    guard error.isTransient, let delay = backoff.next() else { throw error }
-                    logger.warning("the rebuild is interrupted and tries again", metadata: ["cause": "\(error)"])
-                    try await Task.sleep(for: delay)
-                    continue
-                }
-                for outcome in attempted { outcomes[outcome.projection] = outcome }
+        }
+        while !pending.isEmpty {
+            do {
+                // Whoever folds everything anew need not have read this log before.
+                let isAll = request.fresh && request.projections.count == projections.count
+                let source = try await StoreSource.open(self, adoptsLog: isAll)
+                hasBegun = true
+                defer { source.closeSoon() }
+                let attempted = try await attempt(pending, request, source, isolation, progress)
                 var again: Set<ProjectionName> = []
                 for outcome in attempted {
+                    outcomes[outcome.projection] = outcome
                     guard let error = outcome.error else { continue }
                     let isNarrowed = isolation[outcome.projection, default: FaultIsolation()].narrow(after: error)
                     if isNarrowed || error.isTransient { again.insert(outcome.projection) }
                 }
                 pending = pending.filter { again.contains($0.name) }
                 if pending.isEmpty { break }
-                guard let delay = backoff.next() else { break }
                 logger.warning("the rebuild is interrupted and tries again", metadata: ["projections": "\(again)"])
-                try await Task.sleep(for: delay)
+            } catch {
+                // What cannot even begin is told at once; what fails on the way is tried again.
+                guard error.isTransient && hasBegun else { throw error }
+                logger.warning("the rebuild is interrupted and tries again", metadata: ["cause": "\(error)"])
             }
-            _ = try await control.dropRetired()
-            return request.projections.compactMap { outcomes[$0.name] }
+            guard let delay = backoff.next() else { break }
+            try await Task.sleep(for: delay)
         }
+        try await withConnection(for: "drop") { control in _ = try await control.dropRetired() }
+        return request.projections.compactMap { outcomes[$0.name] }
     }
 
     /// Drops the half-built generations of projections.
@@ -145,20 +149,17 @@ extension Engine {
     private func attempt(
         _ projections: [any Projection],
         _ request: RebuildRequest,
+        _ source: StoreSource,
         _ isolation: [ProjectionName: FaultIsolation],
-        _ progress: @escaping @Sendable ([RebuildProgress]) -> Void,
-        _ control: PostgresConnection
+        _ progress: @escaping @Sendable ([RebuildProgress]) -> Void
     ) async throws -> [RebuildOutcome] {
-        // Whoever folds everything anew need not have read this log before.
-        let isAll = request.fresh && request.projections.count == self.projections.count
-        let source = try await StoreSource.open(self, adoptsLog: isAll)
-        defer { source.closeSoon() }
         let head = try await source.currentMark()
         let goal = min(head, request.until ?? head)
         let feed = EventFeed(source: source, detachesSlow: false, logger: logger)
         let budget = MemoryBudget(limit: settings.memoryBudget)
         var jobs: [RebuildJob] = []
         var outcomes: [RebuildOutcome] = []
+        let control = try await connect(for: "rebuild")
         for projection in projections {
             let job = RebuildJob(
                 projection: projection,
@@ -174,6 +175,7 @@ extension Engine {
                 outcomes.append(await job.outcome(.building, error))
             }
         }
+        await control.close()
         let reporter = Task { [jobs] in
             while !Task.isCancelled {
                 progress(jobs.compactMap { $0.progress })

@@ -76,7 +76,7 @@ final class TailDaemon: Sendable {
     /// Waits, unless the daemon is to stop meanwhile.
     func pause(_ duration: Duration) async {
         let deadline = ContinuousClock.now + duration
-        while !isStopping && ContinuousClock.now < deadline {
+        while !isStopping && !Task.isCancelled && ContinuousClock.now < deadline {
             try? await Task.sleep(for: min(.milliseconds(50), deadline - .now))
         }
     }

@@ -68,7 +68,9 @@ final class ProjectionTail: Sendable {
                     throw error
                 }
             } catch {
-                guard try await handle(error, &backoff) else { return }
+                // Another part of the daemon has failed; all of it starts again.
+                if Task.isCancelled { throw error }
+                try await handle(error, &backoff)
             }
         }
         await state.withLock { $0.runner.take() }?.release()
@@ -151,28 +153,31 @@ final class ProjectionTail: Sendable {
 
     // MARK: Errors
 
-    /// - Returns: whether to go on.
-    private func handle(_ error: any Error, _ backoff: inout Backoff) async throws -> Bool {
+    /// Waits until it makes sense to start again.
+    ///
+    /// - Throws: the error, when it ends a run that is to stop at the head.
+    private func handle(_ error: any Error, _ backoff: inout Backoff) async throws {
         let code = (error as? EngineError)?.code
         if code == .fenced {
             logger.info("the generation was taken over or left by the pointer", metadata: ["cause": "\(error)"])
-            return true
+            return
         }
         if state.withLock({ $0.isolation.narrow(after: error) }) {
             logger.warning("the database refuses a window; its event is looked for", metadata: ["cause": "\(error)"])
-            return true
+            return
         }
         if goal != nil && !error.isTransient && code != .owned { throw error }
         if error.isTransient || code == .owned {
             logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
             await daemon.pause(backoff.next() ?? .seconds(1))
-            return true
+            return
         }
         logger.error("\(projection.name) stands still", metadata: ["cause": "\(error)"])
         await recordCause(error)
         // Only an operator can help: a reset, a rebuild, another policy with a restart.
-        while !daemon.isStopping && !state.withLock({ $0.pointerMoved }) { await daemon.pause(.milliseconds(250)) }
-        return true
+        while !daemon.isStopping && !Task.isCancelled && !state.withLock({ $0.pointerMoved }) {
+            await daemon.pause(.milliseconds(250))
+        }
     }
 
     /// Notes down for status why the projection stands still.

@@ -105,6 +105,8 @@ final class RebuildJob: Sendable {
         let outcome: RebuildOutcome
         do {
             try await runner.takeBlocks(from: inbox)
+            // An inbox also ends when reading fails; that failure is the attempt's.
+            guard runner.foldedPosition >= goal else { throw CancellationError() }
             if isWhole {
                 outcome = try await finish(runner, pointer)
             } else {
