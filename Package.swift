@@ -14,6 +14,7 @@ let foldingSettings: [SwiftSetting] = settings + [.unsafeFlags(["-enforce-exclus
 
 let package = Package(
     name: "refold",
+    products: [.executable(name: "refold", targets: ["CLI"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
@@ -89,6 +90,19 @@ let package = Package(
             name: "AllProjections",
             dependencies: ["Refold", "UserProfiles", "ContentPopularity", "TrendingScore"],
             path: "Projections/AllProjections",
+            swiftSettings: settings
+        ),
+
+        // The command line.
+        .executableTarget(
+            name: "CLI",
+            dependencies: [
+                "AllProjections", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
 

@@ -10,7 +10,8 @@ public struct Engine: Sendable {
     public let settings: EngineSettings
     /// The projections it runs.
     public let projections: [any Projection]
-    let logger: Logger
+    /// Where it says what it does.
+    public let logger: Logger
 
     /// - Parameter projections: all of the installation's, whichever of them a call is about.
     public init(_ settings: EngineSettings, projections: [any Projection], logger: Logger) {
@@ -87,8 +88,8 @@ public struct Engine: Sendable {
 }
 
 /// Levenshtein's distance, for suggestions.
-enum EditDistance {
-    static func between(_ left: String, _ right: String) -> Int {
+package enum EditDistance {
+    package static func between(_ left: String, _ right: String) -> Int {
         var previous = Array(0...right.count)
         for (row, character) in left.enumerated() {
             var current = [row + 1]

@@ -20,6 +20,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let notMigrated = Code(name: "notMigrated")
         /// No projection has this name.
         public static let unknownProjection = Code(name: "unknownProjection")
+        /// A key does not have the form that the projection's table has.
+        public static let unknownKey = Code(name: "unknownKey")
         /// Objects of others stand in the way.
         public static let blocked = Code(name: "blocked")
         /// A setting cannot be used.

@@ -24,11 +24,16 @@ public struct EngineSettings: Sendable {
     /// Bytes that the rows of all projections may take in memory.
     public var memoryBudget = 512 << 20
     /// Time after which a commit window is closed while more events are waiting.
-    public var windowTime: Duration = .seconds(3)
+    public var windowTime: Duration = .seconds(2)
     /// Events after which a commit window is closed.
     public var windowEvents = 1_000_000
     /// What happens when a projection refuses an event; `stop` where nothing is said.
     public var policies: [ProjectionName: RefusalPolicy] = [:]
+
+    /// Where the cache is; nil for none.
+    public var cache: CacheSettings?
+    /// Which rows of a projection are cached; none where nothing is said.
+    public var hotSets: [ProjectionName: HotSetSettings] = [:]
 
     /// The defaults.
     public init() {}

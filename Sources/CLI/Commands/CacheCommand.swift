@@ -1,0 +1,46 @@
+internal import ArgumentParser
+internal import Engine
+internal import Refold
+
+/// `refold cache`
+struct CacheCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cache",
+        abstract: "Fill or empty a projection's hot rows in Redis.",
+        subcommands: [Warm.self, Clear.self]
+    )
+
+    func run() throws {
+        throw UsageError("cache takes a command", remedy: "use refold cache warm NAME or refold cache clear NAME")
+    }
+
+    struct Warm: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Put the hot rows into the cache anew.")
+
+        @OptionGroup var shared: SharedOptions
+        @Argument(help: "The projection.") var projection: String
+
+        func run() async throws {
+            let engine = try shared.engine()
+            let projection = try engine.projection(named: projection)
+            try await engine.warmCache(of: projection)
+            Console.out("The cache of \(projection.name) is warm.")
+        }
+    }
+
+    struct Clear: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take the rows out of the cache; a running daemon fills it again."
+        )
+
+        @OptionGroup var shared: SharedOptions
+        @Argument(help: "The projection.") var projection: String
+
+        func run() async throws {
+            let engine = try shared.engine()
+            let projection = try engine.projection(named: projection)
+            let keys = try await engine.clearCache(of: projection)
+            Console.out("\(Figures.grouped(Int64(keys))) keys of \(projection.name) are gone.")
+        }
+    }
+}

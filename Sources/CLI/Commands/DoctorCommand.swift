@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import Engine
+internal import Logging
+
+/// `refold doctor`
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check everything that refold needs, and say what to do about what is missing.",
+        discussion: "Ends with the exit code of the first check that fails. Prints where each setting comes from."
+    )
+
+    @OptionGroup var shared: SharedOptions
+    @Flag(help: "Print a JSON object.") var json = false
+
+    func run() async throws {
+        let settings = try shared.load()
+        let checks = await settings.makeEngine(logging: .critical).doctor()
+        if json {
+            let result: JSON = [
+                "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(\.json)),
+            ]
+            Console.out(result.text)
+        } else {
+            for check in checks { Console.out(check.text) }
+            Console.out("\nSettings")
+            var table = TextTable(["key", "value", "from"])
+            for origin in settings.origins { table.append([origin.key, origin.value, "\(origin.source)"]) }
+            Console.out(table.text)
+        }
+        if let error = checks.compactMap(\.error).first {
+            let failure = Failure(error)
+            if let line = failure.line { Console.error(line) }
+            throw Reported(code: failure.code)
+        }
+    }
+}
+
+extension Check {
+    fileprivate var json: JSON {
+        [
+            "check": .text(name), "result": .text(result.rawValue), "found": .text(found), "remedy": .optional(remedy),
+        ]
+    }
+
+    fileprivate var text: String {
+        let sign =
+            switch result {
+            case .passed: "ok     "
+            case .warning: "warning"
+            case .failed: "FAILED "
+            }
+        return "\(sign)  \(name): \(found)" + (remedy.map { " — \($0)" } ?? "")
+    }
+}
+
+extension SettingOrigin {
+    fileprivate var json: JSON { ["key": .text(key), "value": .text(value), "source": .text("\(source)")] }
+}

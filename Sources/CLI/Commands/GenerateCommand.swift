@@ -1,0 +1,127 @@
+internal import ArgumentParser
+internal import Engine
+internal import EventStore
+internal import Postgres
+internal import SampleLog
+
+/// `refold generate`
+struct GenerateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate",
+        abstract: "Append sample events: a deterministic log at once, or with --live concurrent writers.",
+        discussion: "For trying things out; it appends to whatever the store holds."
+    )
+
+    @OptionGroup var shared: SharedOptions
+    @Option(help: "How many events to append.") var events: Int?
+    @Option(help: "How many users act in the log; a fiftieth of the events unless given.") var users: Int?
+    @Option(help: "How many contents there are; a two-hundredth of the events unless given.") var contents: Int?
+    @Option(help: "What everything follows from.") var seed: UInt64 = 1
+    @Flag(help: "Append from concurrent transactions of varying length.") var live = false
+    @Option(help: "Live: how many writers.") var writers = 4
+    @Option(help: "Live: events a second of all writers together; as many as they can unless given.") var rate: Double?
+    @Option(help: "Live: the share of transactions that are rolled back, 0 to 1.") var rollback = 0.0
+    @Option(name: .customLong("for"), help: "Live: how long, such as 10s; until interrupted unless given.")
+    var time: TimeSpan?
+    @Option(help: "Live: the longest time for which a transaction pauses, such as 5ms.") var transactionTime: TimeSpan?
+    @Flag(help: "Print nothing but the result.") var quiet = false
+    @Flag(help: "Print a JSON object.") var json = false
+
+    func validate() throws {
+        guard live || events != nil else { throw ValidationError("--events is missing: how many to append") }
+        guard !live || events == nil else { throw ValidationError("--events does not go with --live; use --for") }
+        try require(events ?? 0, in: 0...1_000_000_000, "--events")
+        try require(users ?? 1, in: 1...100_000_000, "--users")
+        try require(contents ?? 1, in: 1...100_000_000, "--contents")
+        try require(writers, in: 1...1_000, "--writers")
+        guard rate ?? 1 > 0, rate ?? 1 <= 1e7 else { throw ValidationError("--rate is \(rate ?? 0), not above 0") }
+        guard (0...1).contains(rollback) else { throw ValidationError("--rollback is \(rollback), not from 0 to 1") }
+        guard time.map({ $0.duration > .zero }) ?? true else { throw ValidationError("--for is not above zero") }
+    }
+
+    private func require(_ value: Int, in range: ClosedRange<Int>, _ name: String) throws {
+        guard !range.contains(value) else { return }
+        throw ValidationError("\(name) is \(value), not a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+
+    func run() async throws {
+        let engine = try shared.engine()
+        let names = engine.settings.store
+        let store = SampleStore(schema: names.schema, events: names.eventsTable, streams: names.streamsTable)
+        if live { try await append(to: store, engine) } else { try await load(into: store, engine) }
+    }
+
+    private func load(into store: SampleStore, _ engine: Engine) async throws {
+        let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
+        let connection = try await engine.connect()
+        let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
+        let started = ContinuousClock.now
+        let summary = try await SampleLoader(into: store).load(log, on: connection) { sent in
+            if isShown {
+                Console.show(bar: "generating: \(Figures.grouped(Int64(sent))) of \(Figures.grouped(Int64(total)))")
+            }
+        }
+        Console.show(bar: "")
+        let time = ContinuousClock.now - started
+        await connection.close()
+        if json {
+            let result: JSON = [
+                "appended": .integer(Int64(summary.events)), "after": .integer(summary.after),
+                "last": .integer(summary.last), "seconds": .optional(time / .seconds(1)),
+            ]
+            Console.out(result.text)
+        } else {
+            Console.out(
+                "Appended \(Figures.grouped(Int64(summary.events))) events in \(Figures.time(time)); "
+                    + "the newest position is \(Figures.grouped(summary.last))."
+            )
+        }
+    }
+
+    private func append(to store: SampleStore, _ engine: Engine) async throws {
+        let live = LiveWriters(
+            writers: writers,
+            rate: rate,
+            rollback: rollback,
+            transactionTime: transactionTime?.duration ?? .milliseconds(20),
+            duration: time?.duration,
+            users: users ?? 20_000,
+            contents: contents ?? 5_000,
+            seed: seed,
+            into: store
+        )
+        let (json, started) = (json, ContinuousClock.now)
+        try await UntilSignal.run(engine.logger) {
+            let counts = try await live.run(connect: { try await engine.connect() })
+            let time = ContinuousClock.now - started
+            if json {
+                let result: JSON = [
+                    "appended": .integer(Int64(counts.appended)), "rolled_back": .integer(Int64(counts.discarded)),
+                    "transactions": .integer(Int64(counts.committed)),
+                    "transactions_rolled_back": .integer(Int64(counts.rolledBack)),
+                    "transactions_refused": .integer(Int64(counts.refused)), "seconds": .optional(time / .seconds(1)),
+                ]
+                Console.out(result.text)
+            } else {
+                Console.out(
+                    "Appended \(Figures.grouped(Int64(counts.appended))) events and rolled "
+                        + "\(Figures.grouped(Int64(counts.discarded))) back in \(Figures.time(time))."
+                )
+            }
+        }
+    }
+}
+
+extension Engine {
+    /// A session for writing to the store.
+    fileprivate func connect() async throws -> PostgresConnection {
+        var options = PostgresOptions(applicationName: "refold generate", logger: logger)
+        options.connectTimeout = settings.connectTimeout
+        options.preparesStatements = settings.preparesStatements
+        return try await PostgresConnection.connect(to: settings.databaseURL, options)
+    }
+}
+
+extension TimeSpan: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import Engine
+internal import Refold
+
+/// `refold generations`
+struct GenerationsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generations",
+        abstract: "List the generations of all projections."
+    )
+
+    @OptionGroup var shared: SharedOptions
+    @Flag(help: "Print a JSON object.") var json = false
+
+    func run() async throws {
+        let generations = try await shared.engine().generations()
+        if json {
+            let result: JSON = ["generations": .array(generations.map(\.json))]
+            return Console.out(result.text)
+        }
+        var table = TextTable(["projection", "generation", "state", "position", "size", "phase", "begun", "pointed at"])
+        for generation in generations { table.append(generation.cells) }
+        Console.out(table.text)
+    }
+}
+
+extension GenerationStatus {
+    fileprivate var json: JSON {
+        [
+            "projection": .text(projection.rawValue), "generation": .integer(generation), "state": .text(role.rawValue),
+            "position": .integer(position.rawValue), "phase": .text(phase), "version": .integer(Int64(version)),
+            "current": .boolean(isCurrent), "bytes": .integer(bytes), "created_at": .text("\(createdAt)"),
+            "pointed_at": .optional(pointedAt.map { "\($0)" }),
+        ]
+    }
+
+    fileprivate var cells: [String] {
+        [
+            projection.rawValue, "\(generation)", isCurrent ? role.rawValue : "\(role.rawValue), other settings",
+            Figures.grouped(position.rawValue), "\(ByteSize(bytes: Int(bytes)))", phase, "\(createdAt)",
+            pointedAt.map { "\($0)" } ?? "–",
+        ]
+    }
+}

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+internal import Engine
+internal import Logging
+internal import Refold
+
+/// `refold tail`
+struct TailCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tail",
+        abstract: "Keep the live read models up with the log, for ever; the daemon.",
+        discussion: "Stops within 5 seconds on SIGTERM and SIGINT, with everything committed."
+    )
+
+    @OptionGroup var shared: SharedOptions
+    @Argument(help: "The projections.") var projections: [String] = []
+    @Flag(help: "End at what is the head of the log now.") var untilCaughtUp = false
+    @Flag(help: "Print nothing when all goes well.") var quiet = false
+
+    func run() async throws {
+        // A daemon's warnings are its only voice; a run that ends says everything with its exit code.
+        let level: Logger.Level = untilCaughtUp ? (quiet ? .critical : .warning) : (quiet ? .warning : .info)
+        let engine = try shared.engine(logging: level)
+        let chosen = try engine.projections(named: projections)
+        engine.say("tailing", chosen.map(\.name.rawValue))
+        let wasStopped = try await UntilSignal.run(engine.logger) {
+            try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
+        }
+        if wasStopped { engine.say("stopped; everything is committed", []) }
+    }
+}
+
+extension Engine {
+    fileprivate func say(_ message: String, _ projections: [String]) {
+        logger.info(
+            "\(message)",
+            metadata: projections.isEmpty ? [:] : ["projections": "\(projections.joined(separator: ","))"]
+        )
+    }
+}

@@ -1,0 +1,24 @@
+extension Failure {
+    /// Ends a command in which several things failed on their own: all lines are printed, the gravest code is the exit
+    /// code. What only has to be tried again is the least grave, so that nothing hides behind it.
+    ///
+    /// - Parameter asOneLine: all in one line, for mails from cron.
+    static func throwWorst(of errors: [any Error], asOneLine: Bool) throws {
+        let failures = errors.map { Failure($0) }
+        guard let worst = worst(of: failures) else { return }
+        let lines = failures.compactMap(\.line)
+        if asOneLine {
+            let rest = lines.dropFirst().map { $0.hasPrefix("refold: ") ? String($0.dropFirst(8)) : $0 }
+            Console.error((lines.prefix(1) + rest).joined(separator: "; "))
+        } else {
+            for line in lines { Console.error(line) }
+        }
+        throw Reported(code: worst.code)
+    }
+
+    /// The gravest failure; nil for none.
+    package static func worst(of failures: [Failure]) -> Failure? {
+        let gravity = [tryAgain, unavailable, data, configuration, software]
+        return failures.max { (gravity.firstIndex(of: $0.code) ?? 0) < (gravity.firstIndex(of: $1.code) ?? 0) }
+    }
+}

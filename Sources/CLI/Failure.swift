@@ -1,0 +1,152 @@
+internal import ArgumentParser
+internal import Engine
+internal import EventStore
+internal import Postgres
+internal import Redis
+
+/// What an error means to who called the command: an exit code of sysexits(3) and one line.
+package struct Failure: Sendable, Equatable {
+    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, 70 our own mistake, 75 try again, 78 configuration.
+    package let code: Int32
+    /// `refold: what happened — what to do`; nil when everything was said already.
+    package let line: String?
+
+    /// The one place where errors become exit codes.
+    package init(_ error: any Error) {
+        switch error {
+        case let error as Reported: self.init(error.code, nil)
+        case let error as SettingError: self.init(Self.configuration, error.message, error.remedy)
+        case let error as UsageError: self.init(Self.usage, error.message, error.remedy)
+        case let error as EngineError: self.init(Self.code(of: error), error.message, error.remedy)
+        case let error as EventStoreError: self.init(error)
+        case let error as PostgresError: self.init(error)
+        case let error as RedisError: self.init(error)
+        case is CancellationError: self.init(Self.tryAgain, "it was interrupted", "run it again")
+        case let error as ExitCode: self.init(error.rawValue, nil)
+        default:
+            let code = RefoldCommand.exitCode(for: error)
+            if code == .validationFailure {
+                let message = RefoldCommand.message(for: error)
+                self.init(Self.usage, message.isEmpty ? "no command" : message, "see refold --help")
+            } else {
+                self.init(Self.software, "\(error)", "report this as a mistake in refold")
+            }
+        }
+    }
+
+    static let usage: Int32 = 64
+    static let data: Int32 = 65
+    static let unavailable: Int32 = 69
+    static let software: Int32 = 70
+    static let tryAgain: Int32 = 75
+    static let configuration: Int32 = 78
+
+    private init(_ code: Int32, _ line: String?) {
+        self.code = code
+        self.line = line
+    }
+
+    private init(_ code: Int32, _ message: String, _ remedy: String?) {
+        let text = remedy.map { "\(message) — \($0)" } ?? message
+        // One line, whatever a server or the argument parser put into its message.
+        self.init(code, "refold: " + text.split(whereSeparator: \.isNewline).joined(separator: " "))
+    }
+
+    // MARK: By module
+
+    private static func code(of error: EngineError) -> Int32 {
+        switch error.code {
+        case .owned, .pointerMoved, .fenced: tryAgain
+        case .stopped, .identityDiffers, .differs: data
+        case .unknownProjection, .unknownKey: usage
+        case .notMigrated, .blocked, .setting: configuration
+        default: software
+        }
+    }
+
+    private init(_ error: EventStoreError) {
+        switch error.code {
+        case .database:
+            if let cause = error.cause {
+                self.init(cause)
+            } else {
+                self.init(Self.software, error.message, error.remedy)
+            }
+        case .logShrank, .otherLog, .lateEvent, .invalidEvent: self.init(Self.data, error.message, error.remedy)
+        case .wrongExpectedVersion: self.init(Self.tryAgain, error.message, error.remedy)
+        // Everything else says why the store, as it is set up, cannot be read.
+        default: self.init(Self.configuration, error.message, error.remedy)
+        }
+    }
+
+    private init(_ error: PostgresError) {
+        let address = error.address ?? "the address in database.url"
+        switch error.code {
+        case .configuration:
+            self.init(Self.configuration, "\(error)", "correct database.url (REFOLD_DATABASE_URL)")
+        case .connectionFailed where ["28", "3D"].contains(error.sqlState?.prefix(2)):
+            self.init(
+                Self.configuration,
+                "PostgreSQL at \(address) refused the connection: \(error.message)",
+                "correct user, password and database in database.url (REFOLD_DATABASE_URL)"
+            )
+        case .connectionFailed:
+            self.init(
+                Self.unavailable,
+                "PostgreSQL at \(address) cannot be reached: \(error.message)",
+                "start the server, or correct database.url (REFOLD_DATABASE_URL)"
+            )
+        case .connectionLost:
+            self.init(Self.unavailable, "PostgreSQL at \(address) ended the connection: \(error.message)", "try again")
+        case .cancelled:
+            self.init(Self.tryAgain, "it was interrupted", "run it again; what was committed is kept")
+        default:
+            self.init(refused: error)
+        }
+    }
+
+    private init(refused error: PostgresError) {
+        switch error.sqlState {
+        case "42P01", "3F000", "42883":
+            self.init(Self.configuration, "a table, schema or function is missing: \(error)", "run refold migrate")
+        case "42501":
+            self.init(Self.configuration, "\(error)", "grant the role of database.url what it needs")
+        case let state? where state.hasPrefix("53"):
+            self.init(Self.tryAgain, "\(error)", "give the server the room it asks for, and try again")
+        default:
+            if error.isTransient {
+                self.init(Self.tryAgain, "\(error)", "try again")
+            } else if error.isDataError {
+                self.init(Self.data, "\(error)", "correct the data")
+            } else {
+                self.init(Self.software, "\(error)", "look into the server's log")
+            }
+        }
+    }
+
+    private init(_ error: RedisError) {
+        switch error.code {
+        case .invalidURL, .unsupported, .authenticationFailed, .databaseRefused:
+            self.init(Self.configuration, "\(error)", "correct redis.url (REFOLD_REDIS_URL)")
+        default:
+            let remedy = "start the server, or correct redis.url (REFOLD_REDIS_URL)"
+            self.init(error.isTransient ? Self.unavailable : Self.software, "\(error)", remedy)
+        }
+    }
+}
+
+/// A command line that cannot be understood, found out after parsing.
+package struct UsageError: Error {
+    package let message: String
+    package let remedy: String
+
+    package init(_ message: String, remedy: String) {
+        self.message = message
+        self.remedy = remedy
+    }
+}
+
+/// Ends the command with an exit code when everything about it has been printed.
+struct Reported: Error {
+    let code: Int32
+}

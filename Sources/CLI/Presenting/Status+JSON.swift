@@ -1,0 +1,62 @@
+package import Engine
+internal import Refold
+
+extension Status {
+    /// The object that `status --json` prints.
+    package var json: JSON {
+        ["store": store.json, "projections": .array(projections.map(\.json))]
+    }
+}
+
+extension StoreStatus {
+    fileprivate var json: JSON {
+        [
+            "table": .text(table), "position": .integer(position.rawValue), "high_water_mark": .integer(mark.rawValue),
+            "batch_size": .integer(Int64(batchSize)), "payload": .optional(payload), "hold": hold?.json ?? .null,
+            "late_events": .array(lateEvents.map { .integer($0.rawValue) }),
+            "problem": .optional(problem.map { Failure($0).line ?? "\($0)" }),
+        ]
+    }
+}
+
+extension HoldStatus {
+    fileprivate var json: JSON {
+        [
+            "position": .integer(position.rawValue), "pid": .optional(pid.map { Int64($0) }),
+            "prepared_transaction": .optional(preparedID), "application": .optional(application),
+            "age_seconds": .optional(age.map { $0 / .seconds(1) }),
+        ]
+    }
+}
+
+extension ProjectionStatus {
+    fileprivate var json: JSON {
+        let error: JSON = lastError.map { ["message": .text($0.message), "at": .text("\($0.at)")] } ?? .null
+        return [
+            "name": .text(name.rawValue), "live_generation": .optional(live), "position": .integer(position.rawValue),
+            "high_water_mark": .integer(mark.rawValue), "lag_events": .integer(lag),
+            "lag_seconds": .optional(lagTime.map { $0 / .seconds(1) }), "state": .text(state.rawValue),
+            "cause": .optional(cause), "rate": .optional(rate), "owner": owner?.json ?? .null, "last_error": error,
+            "dead_letters": .integer(deadLetters),
+            "cache": ["state": .text(cache), "error": .optional(cacheError)],
+            "building": building?.json ?? .null,
+        ]
+    }
+}
+
+extension BuildingStatus {
+    fileprivate var json: JSON {
+        [
+            "generation": .integer(generation), "position": .integer(position.rawValue),
+            "target": .optional(target?.rawValue), "state": .text(state), "phase": .text(phase),
+            "rate": .optional(rate),
+            "eta_seconds": .optional(remaining.map { $0 / .seconds(1) }), "owner": owner?.json ?? .null,
+        ]
+    }
+}
+
+extension Owner {
+    fileprivate var json: JSON {
+        ["host": .text(host), "pid": .integer(Int64(pid)), "since": .optional(since.map { "\($0)" })]
+    }
+}

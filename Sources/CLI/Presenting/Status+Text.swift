@@ -1,0 +1,71 @@
+package import Engine
+internal import Refold
+
+extension Status {
+    /// What `status` prints: the store, a table of the projections, then a line for everything that wants attention.
+    package var text: String {
+        var lines = [
+            "store \(store.table) (\(store.payload ?? "unreadable")): position \(Figures.grouped(store.position.rawValue)), "
+                + "high-water mark \(Figures.grouped(store.mark.rawValue)), batches of \(store.batchSize)"
+        ]
+        var table = TextTable(["projection", "live", "position", "lag", "age", "state", "rate", "cache", "owner"])
+        for projection in projections { table.append(projection.cells) }
+        lines.append(table.text)
+        lines += projections.compactMap(\.buildingLine)
+        lines += store.notes + projections.flatMap(\.notes)
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension StoreStatus {
+    fileprivate var notes: [String] {
+        var notes: [String] = []
+        if let hold {
+            let who =
+                hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.pid.map { "\($0)" } ?? "?")"
+            let application = hold.application.map { " (\($0))" } ?? ""
+            let age = hold.age.map { "open for \(Figures.time($0))" } ?? "age unknown (it needs pg_read_all_stats)"
+            notes.append("! the mark is held before position \(hold.position) by \(who)\(application), \(age)")
+        }
+        if !lateEvents.isEmpty {
+            let some = lateEvents.prefix(10).map { "\($0)" }.joined(separator: ", ")
+            let more = lateEvents.count > 10 ? " and \(lateEvents.count - 10) more" : ""
+            notes.append(
+                "! late event at \(some)\(more): stop writers that insert positions drawn earlier, then rebuild"
+            )
+        }
+        return notes
+    }
+}
+
+extension ProjectionStatus {
+    fileprivate var cells: [String] {
+        [
+            name.rawValue, live.map { "\($0)" } ?? "–", Figures.grouped(position.rawValue), Figures.grouped(lag),
+            lag == 0 ? "–" : lagTime.map { Figures.time($0) } ?? "–", state.rawValue,
+            rate.map { Figures.rate($0) } ?? "–", cache, owner.map { "\($0.host) \($0.pid)" } ?? "–",
+        ]
+    }
+
+    fileprivate var buildingLine: String? {
+        guard let building else { return nil }
+        var line =
+            "  \(name): generation \(building.generation) is \(building.state), at \(Figures.grouped(building.position.rawValue))"
+        if let target = building.target { line += " of \(Figures.grouped(target.rawValue))" }
+        if let rate = building.rate { line += ", \(Figures.rate(rate))" }
+        if let remaining = building.remaining { line += ", \(Figures.time(remaining)) left" }
+        if building.owner == nil { line += "; nobody is building it: refold rebuild goes on with it" }
+        return line
+    }
+
+    fileprivate var notes: [String] {
+        var notes: [String] = []
+        if let cause { notes.append("! \(name): \(cause)") }
+        if let lastError, cause == nil { notes.append("  \(name): last error \(lastError.at): \(lastError.message)") }
+        if deadLetters > 0 {
+            notes.append("  \(name): \(Figures.grouped(deadLetters)) dead letters in refold.dead_letters")
+        }
+        if let cacheError { notes.append("! \(name): the cache is behind: \(cacheError)") }
+        return notes
+    }
+}

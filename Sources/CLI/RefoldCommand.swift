@@ -1,0 +1,25 @@
+internal import ArgumentParser
+
+/// The root of all commands.
+struct RefoldCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "refold",
+        abstract: "Folds the events of a PostgreSQL event store into read models.",
+        discussion: """
+            Settings come from --config FILE, else $REFOLD_CONFIG, else ./Config/refold.yaml, else \
+            /etc/refold/refold.yaml; then from the environment (REFOLD_DATABASE_URL, REFOLD_REDIS_URL, …); then from \
+            flags. Exit codes: 0 done, 64 usage, 65 data, 69 a server is unreachable, 75 try again, 78 configuration.
+            """,
+        version: "1.0.0",
+        subcommands: [
+            MigrateCommand.self, GenerateCommand.self, RebuildCommand.self, TailCommand.self, StatusCommand.self,
+            ShowCommand.self, GenerationsCommand.self, ResetCommand.self, RollbackCommand.self, CacheCommand.self,
+            DoctorCommand.self,
+        ]
+    )
+
+    func run() throws {
+        Console.error(Self.helpMessage())
+        throw Reported(code: Failure.usage)
+    }
+}

@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Engine
+internal import FoundationEssentials
+internal import Logging
+internal import Refold
+
+/// The options that every command has.
+struct SharedOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Read the settings from this file.", valueName: "file"))
+    var config: String?
+
+    /// Loads the settings.
+    func load() throws -> Settings {
+        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// The engine with the settings.
+    ///
+    /// - Parameter level: what is logged at least.
+    func engine(logging level: Logger.Level = .warning) throws -> Engine {
+        try load().makeEngine(logging: level)
+    }
+}
+
+extension Settings {
+    func makeEngine(logging level: Logger.Level) -> Engine {
+        var logger = Logger(label: "refold") { _ in ConsoleLogHandler() }
+        logger.logLevel = level
+        return Engine(engine, projections: projections, logger: logger)
+    }
+}
+
+extension Engine {
+    /// The one projection of that name.
+    func projection(named name: String) throws -> any Projection {
+        guard let found = try projections(named: [name]).first else {
+            throw UsageError("no projection is named", remedy: "name one")
+        }
+        return found
+    }
+}

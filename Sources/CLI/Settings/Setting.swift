@@ -1,0 +1,145 @@
+internal import Engine
+internal import EventStore
+internal import Postgres
+internal import Redis
+package import Refold
+
+/// One key of the settings: its default, and how its text becomes a value.
+package struct Setting: Sendable {
+    /// As the file has it: `engine.batch-size`.
+    package let key: String
+    /// The default, as it would be written.
+    package let standard: [String]
+    /// Whether the value is a list.
+    let isList: Bool
+    /// Whether the value may hold a password.
+    let isSecret: Bool
+    let apply: @Sendable (SettingText, inout Settings) throws(SettingError) -> Void
+
+    private init(
+        _ key: String,
+        _ standard: String...,
+        isList: Bool = false,
+        isSecret: Bool = false,
+        apply: @escaping @Sendable (SettingText, inout Settings) throws(SettingError) -> Void
+    ) {
+        self.key = key
+        self.standard = standard
+        self.isList = isList
+        self.isSecret = isSecret
+        self.apply = apply
+    }
+
+    /// Every key there is.
+    ///
+    /// - Parameter projections: the names of the installation's projections; each has keys of its own.
+    package static func all(projections: [ProjectionName]) -> [Setting] {
+        general + projections.flatMap { ofProjection($0) }
+    }
+
+    private static let general: [Setting] = [
+        Setting("database.url", "postgresql:///refold", isSecret: true) { text, settings throws(SettingError) in
+            do throws(PostgresError) {
+                _ = try ConnectionString(text.text)
+            } catch {
+                throw text.refused(because: error.message)
+            }
+            settings.engine.databaseURL = text.text
+        },
+        Setting("database.prepared-statements", "true") { text, settings throws(SettingError) in
+            settings.engine.preparesStatements = try text.boolean()
+        },
+        Setting("database.connect-timeout", "10s") { text, settings throws(SettingError) in
+            settings.engine.connectTimeout = try text.duration(atLeast: .milliseconds(1))
+        },
+        Setting("database.retry-limit", "60s") { text, settings throws(SettingError) in
+            settings.engine.retryLimit = try text.duration(atLeast: .zero)
+        },
+        Setting("redis.url", "", isSecret: true) { text, settings throws(SettingError) in
+            guard !text.text.isEmpty else { return }
+            do throws(RedisError) {
+                _ = try RedisURL(text.text)
+            } catch {
+                throw text.refused(because: error.message)
+            }
+            settings.redisURL = text.text
+        },
+        Setting("redis.prefix", "refold") { text, settings throws(SettingError) in
+            guard !text.text.isEmpty else { throw text.refused(expected: "a prefix for keys") }
+            settings.redisPrefix = text.text
+        },
+        Setting("redis.timeout", "1s") { text, settings throws(SettingError) in
+            settings.redisTimeout = try text.duration(atLeast: .milliseconds(1))
+        },
+        Setting("store.schema", "public") { text, settings in settings.engine.store.schema = text.text },
+        Setting("store.table", "events") { text, settings in settings.engine.store.eventsTable = text.text },
+        Setting("store.streams-table", "streams") { text, settings in
+            settings.engine.store.streamsTable = text.text
+        },
+        Setting("store.idle-interval", "10ms") { text, settings throws(SettingError) in
+            settings.engine.idleInterval = try text.duration(atLeast: .milliseconds(1))
+        },
+        Setting("store.sweep-delays", "60s", "3600s", isList: true) { text, settings throws(SettingError) in
+            settings.engine.sweepDelays = try text.durations(atLeast: .zero)
+        },
+        Setting("engine.batch-size", "100") { text, settings throws(SettingError) in
+            let count = try text.integer(in: 1...10_000)
+            do throws(InvalidValue) {
+                settings.engine.batchSize = try BatchSize(count)
+            } catch {
+                throw text.refused(because: "\(error)")
+            }
+        },
+        Setting("engine.memory-budget", "512MiB") { text, settings throws(SettingError) in
+            settings.engine.memoryBudget = try text.bytes(atLeast: 1 << 10)
+        },
+        Setting("engine.window-time", "2s") { text, settings throws(SettingError) in
+            settings.engine.windowTime = try text.duration(atLeast: .milliseconds(1))
+        },
+        Setting("engine.window-events", "1000000") { text, settings throws(SettingError) in
+            settings.engine.windowEvents = try text.integer(in: 1...Int.max)
+        },
+    ]
+
+    private static func ofProjection(_ name: ProjectionName) -> [Setting] {
+        let prefix = "projections.\(name)"
+        let standard = HotChoice.standard(of: name)
+        var found = [
+            Setting("\(prefix).policy", "stop") { text, settings throws(SettingError) in
+                settings.engine.policies[name] = try text.word(of: ["stop", "skip"]) == "skip" ? .skip : .stop
+            },
+            Setting("\(prefix).hot.by", standard.by) { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].by = try text.word(of: ["recent", "top", "all", "none"])
+            },
+            Setting("\(prefix).hot.column", standard.column) { text, settings in
+                settings.hot[name, default: standard].column = text.text
+            },
+            Setting("\(prefix).hot.within", "30d") { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].within = try text.duration(atLeast: .milliseconds(1))
+            },
+            Setting("\(prefix).hot.limit", "10000") { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].limit = try text.integer(in: 1...Int(Int32.max))
+            },
+            Setting("\(prefix).hot.ttl", "7d") { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].lifetime = try text.duration(atLeast: .seconds(1))
+            },
+            Setting("\(prefix).hot.ranking.by", standard.rankedBy) { text, settings in
+                settings.hot[name, default: standard].rankedBy = text.text
+            },
+            Setting("\(prefix).hot.ranking.group", standard.group) { text, settings in
+                settings.hot[name, default: standard].group = text.text
+            },
+            Setting("\(prefix).hot.ranking.best", "100") { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].best = try text.integer(in: 1...Int(Int32.max))
+            },
+        ]
+        if name == "trending_score" {
+            found.append(
+                Setting("\(prefix).half-life", "24h") { text, settings throws(SettingError) in
+                    settings.halfLife = try text.duration(atLeast: .seconds(1))
+                }
+            )
+        }
+        return found
+    }
+}

@@ -1,0 +1,82 @@
+internal import AllProjections
+package import Engine
+internal import EventStore
+package import Refold
+
+/// Everything that was set: defaults, then the file, then the environment.
+package struct Settings: Sendable {
+    /// For the engine.
+    package var engine = EngineSettings()
+    /// Of trending scores.
+    package var halfLife: Duration = .seconds(86_400)
+    /// Each value with its source, in the order of the documentation; what may hold a password is not shown.
+    package internal(set) var origins: [SettingOrigin] = []
+    var redisURL: String?
+    var redisPrefix = "refold"
+    var redisTimeout: Duration = .seconds(1)
+    var hot: [ProjectionName: HotChoice] = [:]
+
+    /// The projections that these settings give.
+    package var projections: [any Projection] { AllProjections.list(halfLife: halfLife) }
+
+    /// The names of all projections, whatever the settings.
+    static let projectionNames = AllProjections.list(halfLife: .seconds(86_400)).map(\.name)
+
+    /// Reads all settings.
+    ///
+    /// - Parameters:
+    ///   - file: the file that `--config` names, if it does.
+    ///   - environment: the process's environment.
+    ///   - places: where a file is looked for when nobody names one.
+    package static func load(
+        file: String?,
+        environment: [String: String],
+        places: [String] = ["Config/refold.yaml", "/etc/refold/refold.yaml"]
+    ) throws -> Settings {
+        let catalogue = Setting.all(projections: projectionNames)
+        let sources = try SettingSources(
+            file: SettingsFile.find(named: file, environment: environment, places: places),
+            environment: environment,
+            catalogue: catalogue
+        )
+        var settings = Settings()
+        for setting in catalogue {
+            let text = try sources.text(of: setting)
+            try setting.apply(text, &settings)
+            settings.origins.append(SettingOrigin(text, isSecret: setting.isSecret))
+        }
+        try settings.finish()
+        return settings
+    }
+
+    /// What takes more than one setting to decide.
+    private mutating func finish() throws {
+        do throws(EventStoreError) {
+            try engine.store.validate()
+        } catch {
+            throw SettingError("store: \(error.message)", remedy: "correct the names under store")
+        }
+        for (name, choice) in hot { engine.hotSets[name] = choice.settings }
+        engine.cache = redisURL.map { CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout) }
+        for projection in projections {
+            guard let hot = engine.hotSets[projection.name] else { continue }
+            _ = try HotSet(hot, of: projection)
+        }
+    }
+}
+
+/// A setting's value and where it came from, for people.
+package struct SettingOrigin: Sendable, Hashable {
+    /// The key.
+    package let key: String
+    /// The value; `***` in place of what may hold a password.
+    package let value: String
+    /// Where it came from.
+    package let source: SettingSource
+
+    init(_ text: SettingText, isSecret: Bool) {
+        key = text.key
+        value = isSecret && text.source != .standard && !text.text.isEmpty ? "***" : text.text
+        source = text.source
+    }
+}

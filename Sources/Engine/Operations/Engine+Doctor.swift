@@ -1,0 +1,178 @@
+internal import EventStore
+internal import Postgres
+internal import Refold
+
+extension Engine {
+    /// Looks at everything that refold needs, and says what to do about what is missing. Changes nothing.
+    ///
+    /// Never throws: what cannot be looked at is a check that failed.
+    public func doctor() async -> [Check] {
+        var checks: [Check] = []
+        do {
+            checks += try await withConnection(for: "doctor") { await databaseChecks(on: $0) }
+        } catch {
+            checks.append(.failed("PostgreSQL", error, remedy: "start the server, or correct database.url"))
+        }
+        checks.append(await cacheCheck())
+        return checks
+    }
+
+    // MARK: PostgreSQL
+
+    private func databaseChecks(on connection: PostgresConnection) async -> [Check] {
+        let version = connection.serverVersion
+        var checks = [
+            Check.passed("PostgreSQL", "version \(version / 10_000).\(version % 10_000) at \(connection.address)"),
+            await connectionsCheck(on: connection),
+        ]
+        checks += await storeChecks(on: connection)
+        do {
+            let generations = try await generations(on: connection)
+            let status = try await status(on: connection)
+            checks.append(.passed("migration", "refold's tables and the pointers of all projections are there"))
+            checks.append(identityCheck(generations))
+            checks += await stateChecks(status)
+            checks.append(retiredCheck(generations))
+            checks.append(await DiskSpace.check(generations, on: connection))
+        } catch {
+            checks.append(.failed("migration", error, remedy: "run refold migrate"))
+        }
+        return checks
+    }
+
+    /// What a daemon and a rebuild beside it open, with some to spare for a status.
+    private func connectionsCheck(on connection: PostgresConnection) async -> Check {
+        let needed = Int64(2 * (projections.count + 6))
+        do {
+            let row = try await connection.query(
+                """
+                SELECT current_setting('max_connections')::bigint,
+                       current_setting('max_connections')::bigint
+                           - current_setting('superuser_reserved_connections')::bigint
+                           - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+                """
+            )
+            let (all, free) = (try row.int64(0, 0), try row.int64(0, 1))
+            let found =
+                "\(max(0, free)) of max_connections = \(all) are free; a daemon and a rebuild take up to \(needed)"
+            if free >= needed { return .passed("connections", found) }
+            return .warning("connections", found, remedy: "raise max_connections")
+        } catch {
+            return .failed("connections", error, remedy: "see the server's log")
+        }
+    }
+
+    private func storeChecks(on connection: PostgresConnection) async -> [Check] {
+        let store: InspectedStore
+        do {
+            store = try await StoreInspection.inspect(connection, settings.store)
+        } catch {
+            return [.failed("event store", error, remedy: "see the message")]
+        }
+        let sequence = "\(store.sequence.schema).\(store.sequence.name)"
+        let table = "\(settings.store.schema).\(settings.store.eventsTable)"
+        let found = "\(table), payloads \(store.payloadFormat.rawValue), positions from \(sequence)"
+        return [.passed("event store", found), await logCheck(store, on: connection)]
+    }
+
+    private func logCheck(_ store: InspectedStore, on connection: PostgresConnection) async -> Check {
+        do {
+            let mark = try await LogLedger.verify(connection, store)
+            if let late = try await LateEventSweep.found(connection, settings.store).first {
+                return .failed("log", late.error, remedy: "rebuild")
+            }
+            return .passed("log", "the one that was read before, up to position \(mark)")
+        } catch {
+            // Nothing was read before there were tables.
+            guard error.code == .database else { return .failed("log", error, remedy: "rebuild all projections") }
+            return .warning("log", error.message, remedy: "run refold migrate")
+        }
+    }
+
+    private func identityCheck(_ generations: [GenerationStatus]) -> Check {
+        let other = generations.filter { $0.role == .live && !$0.isCurrent }
+        guard let first = other.first else {
+            return .passed("identity", "live generations were folded by these versions and settings")
+        }
+        let names = other.map(\.projection.rawValue).joined(separator: " ")
+        let error = EngineError(
+            .identityDiffers,
+            projection: first.projection,
+            "other versions or settings folded the live generations of \(names)",
+            remedy: "run refold rebuild \(names)"
+        )
+        return .failed("identity", error, remedy: error.remedy)
+    }
+
+    private func stateChecks(_ status: Status) async -> [Check] {
+        var checks: [Check] = []
+        for projection in status.projections where projection.state == .stopped {
+            let error = EngineError(
+                .stopped,
+                projection: projection.name,
+                "\(projection.name) stands still: \(projection.cause ?? "")",
+                remedy: "correct the projection and rebuild it, or set its policy to skip"
+            )
+            checks.append(.failed("projections", error, remedy: error.remedy))
+        }
+        if checks.isEmpty { checks.append(.passed("projections", "none stands still")) }
+        if let hold = status.store.hold {
+            let who = hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.pid ?? 0)"
+            let application = hold.application.map { " (\($0))" } ?? ""
+            checks.append(
+                .warning(
+                    "high-water mark",
+                    "\(who)\(application) holds it before position \(hold.position)",
+                    remedy: "end that transaction if it will not end by itself"
+                )
+            )
+        } else {
+            checks.append(.passed("high-water mark", "nobody holds it for long"))
+        }
+        let letters = status.projections.filter { $0.deadLetters > 0 }.map { "\($0.name) \($0.deadLetters)" }
+        checks.append(
+            letters.isEmpty
+                ? .passed("dead letters", "none")
+                : .warning(
+                    "dead letters",
+                    letters.joined(separator: ", "),
+                    remedy: "look into refold.dead_letters, correct the projection and rebuild it"
+                )
+        )
+        return checks
+    }
+
+    private func retiredCheck(_ generations: [GenerationStatus]) -> Check {
+        let retired = generations.filter { $0.role == .retired }
+        guard !retired.isEmpty else { return .passed("retired generations", "none is left") }
+        let numbers = retired.map { "\($0.generation)" }.joined(separator: ", ")
+        return .warning(
+            "retired generations",
+            "\(numbers) could not be dropped yet: someone may still see them",
+            remedy: "end transactions that were open at the last switch; the next rebuild drops them"
+        )
+    }
+
+    // MARK: Redis
+
+    private func cacheCheck() async -> Check {
+        guard settings.cache != nil else { return .passed("Redis", "no cache is configured; readers use SQL") }
+        do {
+            guard let cache = try makeCache(for: "doctor") else { return .passed("Redis", "no cache") }
+            let check: CacheCheck
+            do {
+                check = try await cache.check()
+                await cache.close()
+            } catch {
+                await cache.close()
+                throw error
+            }
+            if let (problem, remedy) = check.problems.first {
+                return .failed("Redis", EngineError(.setting, problem, remedy: remedy), remedy: remedy)
+            }
+            return .passed("Redis", "version \(check.version), maxmemory-policy \(check.policy)")
+        } catch {
+            return .failed("Redis", error, remedy: "start the server, or correct redis.url; readers use SQL meanwhile")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import Postgres
+public import Refold
+
+/// A generation, as an operator sees it.
+public struct GenerationStatus: Sendable {
+    /// What it is for.
+    public enum Role: String, Sendable {
+        /// Readers see it.
+        case live
+        /// It was live before, and is kept for rollback.
+        case kept
+        /// It is being folded, or its rebuild was interrupted.
+        case building
+        /// It is folded and only has to be pointed at.
+        case ready
+        /// It is dropped as soon as nobody can see it any more.
+        case retired
+    }
+
+    /// Its number.
+    public let generation: Int64
+    /// Whose it is.
+    public let projection: ProjectionName
+    /// What it is for.
+    public let role: Role
+    /// The projection's version that folded it.
+    public let version: Int
+    /// Whether tables, settings and store are those of now, so that it can be gone on with.
+    public let isCurrent: Bool
+    /// Everything up to here is in it.
+    public let position: GlobalPosition
+    /// `memory` or `settled`.
+    public let phase: String
+    /// Bytes on disk, indexes included.
+    public let bytes: Int64
+    /// When it was begun, by the server's clock.
+    public let createdAt: Timestamp
+    /// When it was pointed at last.
+    public let pointedAt: Timestamp?
+}
+
+extension Engine {
+    /// All generations there are, by projection, the newest first.
+    public func generations() async throws -> [GenerationStatus] {
+        try await withConnection(for: "generations") { try await generations(on: $0) }
+    }
+
+    func generations(on connection: PostgresConnection) async throws -> [GenerationStatus] {
+        let identities = Dictionary(uniqueKeysWithValues: projections.map { ($0.name, identity(of: $0)) })
+        return try await connection.query(Self.generationsSQL).rows.map { row in
+            let projection = try ProjectionName(row.text("projection"))
+            return GenerationStatus(
+                generation: try row.int64("generation"),
+                projection: projection,
+                role: GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired,
+                version: Int(try row.int32("version")),
+                isCurrent: identities[projection] == (try row.text("identity")),
+                position: GlobalPosition(try row.int64("position")),
+                phase: try row.text("phase"),
+                bytes: try row.int64("bytes"),
+                createdAt: Timestamp(microseconds: try row.timestamp("created_at")),
+                pointedAt: try row.optionalTimestamp("pointed_at").map(Timestamp.init(microseconds:))
+            )
+        }
+    }
+
+    private static let generationsSQL = """
+        WITH sizes AS (
+            SELECT substring(relname FROM '_g([0-9]+)(?:_versions)?$')::bigint AS generation,
+                   sum(pg_total_relation_size(oid))::bigint AS bytes
+              FROM pg_class WHERE relnamespace = 'refold_data'::regnamespace AND relkind = 'r' GROUP BY 1
+        )
+        SELECT g.generation, g.projection, g.version, g.identity, g.phase, g.created_at, g.pointed_at, c.position,
+               coalesce(s.bytes, 0)::bigint AS bytes,
+               CASE WHEN g.generation = p.live THEN 'live' WHEN g.generation = p.kept THEN 'kept' ELSE g.state END AS role
+          FROM refold.generations g JOIN refold.checkpoints c USING (generation)
+          JOIN refold.projections p ON p.name = g.projection LEFT JOIN sizes s ON s.generation = g.generation
+         ORDER BY g.projection, g.generation DESC
+        """
+}

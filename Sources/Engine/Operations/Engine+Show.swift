@@ -1,0 +1,96 @@
+internal import Logging
+internal import Postgres
+internal import Redis
+public import Refold
+
+/// One row of a read model, and where it was found.
+public struct ShownRow: Sendable {
+    /// Where a reader finds it.
+    public enum Source: String, Sendable {
+        case cache
+        case database
+    }
+
+    /// Where it was found.
+    public let source: Source
+    /// The generation that is live there; nil when there is none.
+    public let generation: Int64?
+    /// The row as a JSON object of the view's columns, in the cache's case with `_position` before them; nil for no row.
+    public let json: String?
+}
+
+extension Engine {
+    /// The row of a projection's first public table with the given key, as a reader gets it: from the cache if it is
+    /// there, else from the database.
+    ///
+    /// - Parameter key: one text for each column of the primary key.
+    /// - Throws: ``EngineError/Code/unknownKey`` for a key of another form, an unreachable database. A cache that cannot be
+    ///   reached is passed over.
+    public func show(_ projection: any Projection, key: [String]) async throws -> ShownRow {
+        guard let table = projection.model.tables.first(where: \.isPublic) else {
+            throw EngineError(
+                .unknownKey,
+                projection: projection.name,
+                "\(projection.name) has no table for readers",
+                remedy: "look into schema refold_data"
+            )
+        }
+        let parameters = try table.parameters(for: key, of: projection.name)
+        if key.count == 1, let row = try await cachedRow(projection, key[0]) { return row }
+        return try await withConnection(for: "show") { connection in
+            let match = table.key.enumerated().map { "v.\(quoteIdentifier($1.name)) = $\($0 + 2)" }
+            // One statement, so that row and generation are of one moment.
+            let found = try await connection.query(
+                """
+                SELECT p.live, (SELECT to_json(v)::text FROM \(quoteIdentifier("read_models", table.name)) v
+                                 WHERE \(match.joined(separator: " AND ")))
+                  FROM refold.projections p WHERE p.name = $1
+                """,
+                [.text(projection.name.rawValue)] + parameters
+            )
+            guard let row = found.rows.first else { throw EngineError.notMigrated(projection.name) }
+            return ShownRow(source: .database, generation: try row.optionalInt64(0), json: try row.optionalText(1))
+        }
+    }
+
+    private func cachedRow(_ projection: any Projection, _ key: String) async throws -> ShownRow? {
+        guard let cache = try makeCache(for: "show"), cache.hotSets[projection.name] != nil else { return nil }
+        do {
+            let row = try await cache.row(projection.name, key: key)
+            await cache.close()
+            return row.map {
+                ShownRow(source: .cache, generation: $0.generation, json: String(decoding: $0.json, as: UTF8.self))
+            }
+        } catch {
+            logger.warning("the cache is passed over", metadata: ["error": "\(error)"])
+            await cache.close()
+            return nil
+        }
+    }
+}
+
+extension TableDefinition {
+    fileprivate func parameters(for texts: [String], of projection: ProjectionName) throws -> [PostgresValue] {
+        let columns = key.map(\.name).joined(separator: ", ")
+        guard texts.count == key.count else {
+            throw EngineError(
+                .unknownKey,
+                projection: projection,
+                "\(texts.count) values are given for the key of \(name)",
+                remedy: "its key is \(columns)"
+            )
+        }
+        return try zip(key, texts).map { column, text in
+            guard column.type == .integer else { return .text(text) }
+            guard let number = Int64(text) else {
+                throw EngineError(
+                    .unknownKey,
+                    projection: projection,
+                    "\"\(text)\" is not a whole number, and \(column.name) is one",
+                    remedy: "its key is \(columns)"
+                )
+            }
+            return .int64(number)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+internal import EventStore
+internal import Postgres
+internal import Refold
+
+extension Engine {
+    /// How everything stands, from the two servers alone; changes nothing.
+    ///
+    /// A store that cannot be read is no error here: ``StoreStatus/problem`` says what is the matter.
+    ///
+    /// - Throws: an unreachable server, ``EngineError/Code/notMigrated``.
+    public func status() async throws -> Status {
+        try await withConnection(for: "status") { try await status(on: $0) }
+    }
+
+    /// The same on a session that is kept, for looking again and again.
+    func status(on connection: PostgresConnection) async throws -> Status {
+        var status = try await generationStates(on: connection)
+        do {
+            status.store = try await storeStatus(on: connection)
+        } catch let error as EventStoreError {
+            guard error.code != .database else { throw error }
+            status.store.problem = error
+        }
+        for index in status.projections.indices {
+            // What is applied was below the mark, even if this look at it did not find out.
+            status.store.mark = max(status.store.mark, status.projections[index].position)
+        }
+        for index in status.projections.indices {
+            status.projections[index].mark = status.store.mark
+            status.projections[index].lagTime = try await lagTime(status.projections[index], status.store, connection)
+        }
+        try await addCacheStates(to: &status, connection)
+        return status
+    }
+
+    private func addCacheStates(to status: inout Status, _ connection: PostgresConnection) async throws {
+        guard let cache = try makeCache(for: "status") else { return }
+        var unreachable: CacheStatus?
+        for index in status.projections.indices {
+            let name = status.projections[index].name
+            // A server that did not answer once is not waited for again.
+            let isCached = cache.hotSets[name] != nil
+            let known = isCached ? unreachable : nil
+            let found = if let known { known } else { await cache.status(of: name, on: connection) }
+            if isCached && found.error != nil { unreachable = found }
+            status.projections[index].cache = found.state.rawValue
+            status.projections[index].cacheError = found.error
+        }
+        await cache.close()
+    }
+
+    // MARK: The store
+
+    private func storeStatus(on connection: PostgresConnection) async throws -> StoreStatus {
+        let store = try await StoreInspection.inspect(connection, settings.store)
+        var status = emptyStoreStatus
+        status.payload = store.payloadFormat.rawValue
+        var known = GlobalPosition.zero
+        do {
+            known = try await LogLedger.verify(connection, store)
+        } catch {
+            guard error.code != .database else { throw error }
+            status.problem = error
+        }
+        let late = try await LateEventSweep.found(connection, settings.store)
+        status.lateEvents = late.map(\.position)
+        if status.problem == nil {
+            let probe = HighWaterMarkProbe(connection, store, from: known)
+            var tick = try await probe.tick()
+            // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
+            for _ in 0..<10 where tick.hold != nil {
+                try await Task.sleep(for: .milliseconds(2))
+                tick = try await probe.tick()
+            }
+            status.position = tick.lastValue
+            status.mark = tick.mark
+            if let hold = tick.hold { status.hold = try await holdStatus(hold, probe) }
+        }
+        return status
+    }
+
+    private var emptyStoreStatus: StoreStatus {
+        StoreStatus(
+            table: "\(settings.store.schema).\(settings.store.eventsTable)",
+            position: .zero,
+            mark: .zero,
+            batchSize: settings.batchSize.count,
+            lateEvents: []
+        )
+    }
+
+    /// Transactions that write come and go; only one that has been open for a second is worth a word.
+    private func holdStatus(_ hold: Hold, _ probe: HighWaterMarkProbe) async throws -> HoldStatus? {
+        guard let holder = try await probe.details(of: hold) else { return nil }
+        if let age = holder.age, age < .seconds(1) { return nil }
+        return HoldStatus(
+            position: holder.position,
+            pid: holder.processID,
+            preparedID: holder.preparedID,
+            application: holder.application,
+            age: holder.age
+        )
+    }
+
+    /// The age of the oldest event that is not applied yet.
+    private func lagTime(
+        _ projection: ProjectionStatus,
+        _ store: StoreStatus,
+        _ connection: PostgresConnection
+    ) async throws -> Duration? {
+        guard store.problem == nil, store.mark > projection.position else { return .zero }
+        let oldest = try await connection.query(
+            """
+            SELECT CASE WHEN isfinite("timestamp")
+                        THEN (extract(epoch FROM clock_timestamp() - "timestamp"::timestamptz) * 1000)::bigint END
+              FROM \(quoteIdentifier(settings.store.schema, settings.store.eventsTable))
+             WHERE global_position > $1 AND global_position <= $2 ORDER BY global_position LIMIT 1
+            """,
+            [.int64(projection.position.rawValue), .int64(store.mark.rawValue)]
+        )
+        guard let row = oldest.rows.first else { return .zero }
+        return try row.optionalInt64(0).map { .milliseconds(max(0, $0)) }
+    }
+
+    // MARK: The generations
+
+    private func generationStates(on connection: PostgresConnection) async throws -> Status {
+        var states: [ProjectionStatus] = []
+        for projection in projections {
+            let pointer = try await connection.pointer(of: projection.name)
+            let rows = try await connection.query(
+                Self.generationSQL,
+                [
+                    .text(projection.name.rawValue), .optional(pointer.live),
+                    .int64(PostgresConnection.lockKey(of: 0) >> 32),
+                ]
+            )
+            var state = ProjectionStatus(
+                name: projection.name,
+                position: .zero,
+                mark: .zero,
+                state: .empty,
+                deadLetters: 0,
+                cache: "off"
+            )
+            for row in rows.rows {
+                if try row.int64("generation") == pointer.live {
+                    try state.read(live: row, identity: identity(of: projection))
+                } else if state.building == nil {
+                    state.building = try BuildingStatus(row)
+                }
+            }
+            if state.building?.owner != nil, [.live, .empty].contains(state.state) { state.state = .rebuilding }
+            states.append(state)
+        }
+        return Status(store: emptyStoreStatus, projections: states)
+    }
+
+    /// The live generation and unfinished ones, newest first. Who holds the advisory lock owns the generation; the names
+    /// in the checkpoint stay behind when a process is killed.
+    private static let generationSQL = """
+        SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.stopped_at, g.cause, g.last_error,
+               g.last_error_at, c.position, c.rate, c.owner_host, c.owner_pid, c.owner_since,
+               EXISTS (SELECT FROM pg_locks l
+                        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $3::bigint::oid
+                          AND l.objid = g.generation::oid
+                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS is_owned,
+               (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
+          FROM refold.generations g JOIN refold.checkpoints c USING (generation)
+         WHERE g.projection = $1 AND (g.generation = $2 OR g.state IN ('building', 'ready'))
+         ORDER BY g.generation DESC
+        """
+}
+
+extension ProjectionStatus {
+    fileprivate mutating func read(live row: PostgresRow, identity: String) throws {
+        live = try row.int64("generation")
+        position = GlobalPosition(try row.int64("position"))
+        owner = try Owner(row)
+        rate = owner == nil ? nil : try row.optionalDouble("rate")
+        deadLetters = try row.int64("dead_letters")
+        cause = try row.optionalText("cause")
+        if let message = try row.optionalText("last_error"), let at = try row.optionalTimestamp("last_error_at") {
+            lastError = LastError(message: message, at: Timestamp(microseconds: at))
+        }
+        state = cause != nil ? .stopped : owner != nil ? .tailing : .live
+        if cause == nil, try row.text("identity") != identity {
+            cause =
+                "it was folded by version \(try row.int32("version")), with other tables or with other settings: rebuild"
+        }
+    }
+}
+
+extension BuildingStatus {
+    fileprivate init(_ row: PostgresRow) throws {
+        owner = try Owner(row)
+        generation = try row.int64("generation")
+        position = GlobalPosition(try row.int64("position"))
+        target = try row.optionalInt64("target").map { GlobalPosition($0) }
+        state = try row.text("state")
+        phase = try row.text("phase")
+        rate = owner == nil ? nil : try row.optionalDouble("rate")
+    }
+}
+
+extension Owner {
+    /// The owner in a row of ``Engine/generationSQL``'s shape; nil when nobody holds the lock.
+    fileprivate init?(_ row: PostgresRow) throws {
+        guard try row.bool("is_owned"), let host = try row.optionalText("owner_host"),
+            let pid = try row.optionalInt32("owner_pid")
+        else { return nil }
+        self.init(
+            host: host,
+            pid: pid,
+            since: try row.optionalTimestamp("owner_since").map(Timestamp.init(microseconds:))
+        )
+    }
+}

@@ -1,0 +1,124 @@
+public import Refold
+
+/// How the store and all projections stand.
+public struct Status: Sendable {
+    /// The store.
+    public var store: StoreStatus
+    /// The projections, in the order of their list.
+    public var projections: [ProjectionStatus]
+}
+
+/// How the event store stands.
+public struct StoreStatus: Sendable {
+    /// The events table, as `schema.table`.
+    public var table: String
+    /// The newest position drawn; zero for none.
+    public var position: GlobalPosition
+    /// Nothing can appear any more at or below it.
+    public var mark: GlobalPosition
+    /// Events read and dispatched together.
+    public var batchSize: Int
+    /// `json` or `jsonb`; nil when the store cannot be read.
+    public var payload: String?
+    /// Who keeps the mark back for more than a second.
+    public var hold: HoldStatus?
+    /// Positions at which events appeared after they had been passed.
+    public var lateEvents: [GlobalPosition]
+    /// Why the store cannot be read, or is not the one that was read before.
+    public var problem: (any Error)?
+}
+
+/// A transaction that keeps the high-water mark back.
+public struct HoldStatus: Sendable {
+    /// The position the mark cannot pass.
+    public var position: GlobalPosition
+    /// The server process; nil for a prepared transaction.
+    public var pid: Int32?
+    /// The prepared transaction's identifier.
+    public var preparedID: String?
+    /// The session's application name.
+    public var application: String?
+    /// Age of the transaction; nil when the role may not see it.
+    public var age: Duration?
+}
+
+/// How one projection stands.
+public struct ProjectionStatus: Sendable {
+    /// What it does.
+    public enum State: String, Sendable {
+        /// There is no live generation yet.
+        case empty
+        /// The live generation serves; nobody advances it.
+        case live
+        /// A process keeps it up with the log.
+        case tailing
+        /// It halted; the cause says why.
+        case stopped
+        /// A new generation is being built, and nobody tails the live one.
+        case rebuilding
+    }
+
+    /// Its name.
+    public var name: ProjectionName
+    /// The generation that readers see.
+    public var live: Int64?
+    /// Everything up to here is in the live generation.
+    public var position: GlobalPosition
+    /// The high-water mark of the store.
+    public var mark: GlobalPosition
+    /// Age of the oldest event that is not applied yet; zero when there is none, nil when its time is infinite.
+    public var lagTime: Duration?
+    /// What it does.
+    public var state: State
+    /// Why it stands still.
+    public var cause: String?
+    /// Events a second over the last commit window, while somebody advances it.
+    public var rate: Double?
+    /// Who advances it.
+    public var owner: Owner?
+    /// What went wrong last, even if it goes on since.
+    public var lastError: LastError?
+    /// Events that were set aside.
+    public var deadLetters: Int64
+    /// `current`, `behind` or `off`.
+    public var cache: String
+    /// What keeps the cache behind.
+    public var cacheError: String?
+    /// The generation that is being built, or is ready.
+    public var building: BuildingStatus?
+
+    /// Positions up to the mark that are not applied yet.
+    public var lag: Int64 { max(0, mark.rawValue - position.rawValue) }
+}
+
+/// What went wrong with a generation last.
+public struct LastError: Sendable {
+    /// What happened.
+    public var message: String
+    /// When, by the server's clock.
+    public var at: Timestamp
+}
+
+/// How a generation stands that is not live yet.
+public struct BuildingStatus: Sendable {
+    /// Its number.
+    public var generation: Int64
+    /// Everything up to here is committed in it.
+    public var position: GlobalPosition
+    /// The head of the log when the rebuild began; nil when nobody said.
+    public var target: GlobalPosition?
+    /// `building`, or `ready` when it only has to be pointed at.
+    public var state: String
+    /// `memory` or `settled`.
+    public var phase: String
+    /// Events a second over the last commit window, while somebody builds it.
+    public var rate: Double?
+    /// Who builds it; nil when the rebuild was interrupted.
+    public var owner: Owner?
+
+    /// Time to the target at the present rate.
+    public var remaining: Duration? {
+        guard let rate, rate > 0, let target else { return nil }
+        return .seconds(Double(max(0, target.rawValue - position.rawValue)) / rate)
+    }
+}
