@@ -159,11 +159,13 @@ extension Engine {
         let budget = MemoryBudget(limit: settings.memoryBudget)
         var jobs: [RebuildJob] = []
         var outcomes: [RebuildOutcome] = []
+        let cache = try makeCache(for: "rebuild")
         let control = try await connect(for: "rebuild")
         for projection in projections {
             let job = RebuildJob(
                 projection: projection,
                 engine: self,
+                cache: cache,
                 goal: goal,
                 isWhole: request.until == nil,
                 isolation: isolation[projection.name] ?? FaultIsolation()
@@ -199,6 +201,7 @@ extension Engine {
             }
         }
         progress(jobs.compactMap { $0.progress })
+        await cache?.close()
         return outcomes
     }
 }

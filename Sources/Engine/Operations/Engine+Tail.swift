@@ -27,7 +27,7 @@ extension Engine {
     /// - Throws: what keeps it from starting: an unreachable server, a store that cannot be read, another owner
     ///   (``EngineError/Code/owned``); with `untilCaughtUp` also what stopped a projection.
     public func tail(_ request: TailRequest) async throws {
-        let daemon = TailDaemon(engine: self, request: request)
+        let daemon = TailDaemon(engine: self, request: request, cache: try makeCache(for: "tail"))
         // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
         // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
         let work = Task { try await daemon.run() }
@@ -52,11 +52,13 @@ final class TailDaemon: Sendable {
 
     let engine: Engine
     let request: TailRequest
+    let cache: HotCache?
     /// Shared by all projections.
     let budget: MemoryBudget
     private let stopping = Mutex<(isStopping: Bool, feed: EventFeed?)>((false, nil))
 
-    init(engine: Engine, request: TailRequest) {
+    init(engine: Engine, request: TailRequest, cache: HotCache?) {
+        self.cache = cache
         self.engine = engine
         self.request = request
         budget = MemoryBudget(limit: engine.settings.memoryBudget)
@@ -82,6 +84,16 @@ final class TailDaemon: Sendable {
     }
 
     func run() async throws {
+        guard let cache else { return try await followForEver() }
+        try await withThrowingTaskGroup { group in
+            group.addTask { await cache.run() }
+            try await followForEver()
+            // Cancelled, the cache still sends what waits.
+            group.cancelAll()
+        }
+    }
+
+    private func followForEver() async throws {
         var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)
         var hasRun = false
         while !isStopping {

@@ -60,11 +60,11 @@ final class ProjectionTail: Sendable {
                 let runner = try await takeRunner()
                 do {
                     try await follow(runner)
-                    await runner.release()
+                    await release(runner)
                     backoff.reset()
                     if hasEnded(runner) { return }
                 } catch {
-                    await runner.release()
+                    await release(runner)
                     throw error
                 }
             } catch {
@@ -73,7 +73,7 @@ final class ProjectionTail: Sendable {
                 try await handle(error, &backoff)
             }
         }
-        await state.withLock { $0.runner.take() }?.release()
+        if let runner = state.withLock({ $0.runner.take() }) { await release(runner) }
     }
 
     // MARK: The runner
@@ -118,10 +118,17 @@ final class ProjectionTail: Sendable {
         let runner = try await engine.openRunner(
             projection,
             generation,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: nil)
+            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache)
         )
+        daemon.cache?.follow(generation.number, of: projection.name, epoch: runner.writer.claim.epoch)
         try await runner.writer.connection.setCause(nil, at: nil, of: generation.number)
         return runner
+    }
+
+    /// Gives the generation back.
+    private func release(_ runner: ProjectionRunner) async {
+        daemon.cache?.leave(runner.generation.number)
+        await runner.release()
     }
 
     // MARK: Following

@@ -19,6 +19,7 @@ final class RebuildJob: Sendable {
     private let goal: GlobalPosition
     /// Whether the rebuild goes to the head and points; else it stops at the goal.
     private let isWhole: Bool
+    private let cache: HotCache?
     private let isolation: FaultIsolation
     private let began = ContinuousClock.now
     private let state = Mutex(State())
@@ -26,10 +27,12 @@ final class RebuildJob: Sendable {
     init(
         projection: any Projection,
         engine: Engine,
+        cache: HotCache?,
         goal: GlobalPosition,
         isWhole: Bool,
         isolation: FaultIsolation
     ) {
+        self.cache = cache
         self.isolation = isolation
         self.projection = projection
         self.engine = engine
@@ -68,7 +71,7 @@ final class RebuildJob: Sendable {
         let runner = try await engine.openRunner(
             projection,
             generation,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: nil)
+            Engine.RunnerOptions(limits: limits, budget: budget, cache: cache)
         )
         let start = await runner.position
         state.withLock { $0 = State(runner: runner, pointer: pointer, start: start) }
@@ -124,6 +127,7 @@ final class RebuildJob: Sendable {
         try await runner.settle()
         let writer = runner.writer
         try await writer.connection.attach(writer.tables)
+        await warm(writer)
         do {
             try await Pointing.pointWhenCaughtUp(runner, from: pointer, engine)
         } catch let error as EngineError {
@@ -136,7 +140,28 @@ final class RebuildJob: Sendable {
                 remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
             )
         }
+        await pointCache(writer)
         return await outcome(.pointed, nil)
+    }
+
+    /// Fills the cache before anybody is sent to it. The cache is never the source: what fails here, the generation's next
+    /// owner puts right.
+    private func warm(_ writer: GenerationWriter) async {
+        let generation = writer.generation
+        do {
+            try await cache?.warm(generation.projection, generation: generation.number, epoch: writer.claim.epoch)
+        } catch {
+            engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    private func pointCache(_ writer: GenerationWriter) async {
+        let generation = writer.generation
+        do {
+            try await cache?.point(generation.projection, to: generation.number)
+        } catch {
+            engine.logger.warning("the cache does not follow the pointer yet", metadata: ["cause": "\(error)"])
+        }
     }
 
     private func failed(_ error: any Error) async -> RebuildOutcome {
