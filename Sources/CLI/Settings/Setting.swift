@@ -93,7 +93,7 @@ package struct Setting: Sendable {
         Setting("engine.memory-budget", "512MiB") { text, settings throws(SettingError) in
             settings.engine.memoryBudget = try text.bytes(atLeast: 1 << 10)
         },
-        Setting("engine.window-time", "2s") { text, settings throws(SettingError) in
+        Setting("engine.window-time", "3s") { text, settings throws(SettingError) in
             settings.engine.windowTime = try text.duration(atLeast: .milliseconds(1))
         },
         Setting("engine.window-events", "1000000") { text, settings throws(SettingError) in

@@ -140,6 +140,8 @@ final class RebuildJob: Sendable {
                 remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
             )
         }
+        // A daemon waits for the generation; what is left to do needs no claim.
+        await runner.release()
         await pointCache(writer)
         return await outcome(.pointed, nil)
     }
