@@ -52,12 +52,12 @@ enum CacheScripts {
     /// all of them into the rankings; then trims. Names the sorted sets that lost a key to which others may be next.
     ///
     /// Arguments: base, epoch, lifetime in seconds, limit, within (empty for none), places in a ranking (0 for none),
-    /// prefix of the groups' keys (empty for none), the position that is reached with these rows (empty for not yet);
-    /// then for each row: position, key, JSON (empty when removed), order, score, group behind `=` (each empty for none).
+    /// the position that is reached with these rows (empty for not yet); then for each row: position, key, JSON (empty
+    /// when removed), order, score, name of its group's set (each empty for none).
     static let write = RedisScript(
         fence + older + """
             local ttl, limit, within = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-            local best, prefix, through = tonumber(ARGV[6]), ARGV[7], ARGV[8]
+            local best, through = tonumber(ARGV[6]), ARGV[7]
             local hot, grouped, groups = base .. 'hot', base .. 'grouped', base .. 'groups'
             local answer, asked = {'ok'}, {}
 
@@ -98,23 +98,22 @@ enum CacheScripts {
 
             local function rankInGroup(key, score, group)
                 local was = redis.call('HGET', grouped, key)
-                if was and (score == '' or '=' .. was ~= group) then
-                    rank(prefix .. was, key, '')
+                if was and (score == '' or was ~= group) then
+                    rank(was, key, '')
                     redis.call('HDEL', grouped, key)
                 end
                 if score == '' or group == '' then return end
-                local name = string.sub(group, 2)
-                local placed, ousted = rank(prefix .. name, key, score)
+                local placed, ousted = rank(group, key, score)
                 if ousted then redis.call('HDEL', grouped, ousted) end
-                if placed and was ~= name then
-                    redis.call('HSET', grouped, key, name)
-                    redis.call('SADD', groups, name)
+                if placed and was ~= group then
+                    redis.call('HSET', grouped, key, group)
+                    redis.call('SADD', groups, group)
                 end
             end
 
             -- Below it a row is not hot.
             local floor = redis.call('ZCARD', hot) >= limit and least(hot)
-            for i = 9, #ARGV, 6 do
+            for i = 8, #ARGV, 6 do
                 local position, key, json = ARGV[i], ARGV[i + 1], ARGV[i + 2]
                 local order, score, group = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
                 local row = base .. 'row:' .. key
@@ -130,7 +129,7 @@ enum CacheScripts {
                     end
                     if best > 0 then
                         rank('top', key, score)
-                        if prefix ~= '' then rankInGroup(key, score, group) end
+                        rankInGroup(key, score, group)
                     end
                 end
             end
@@ -173,23 +172,23 @@ enum CacheScripts {
             """
     )
 
-    /// Replaces a sorted set as a whole. A group that has no members is forgotten.
+    /// Replaces a sorted set as a whole. A group's set that has no members is forgotten.
     ///
-    /// Arguments: base, epoch, the set's name, the group behind `=` (empty for none); then score and key of each member.
+    /// Arguments: base, epoch, the set's name; then score and key of each member.
     static let replace = RedisScript(
         fence + """
-            local set, grouped = base .. ARGV[3], base .. 'grouped'
-            local group = ARGV[4] ~= '' and string.sub(ARGV[4], 2)
+            local name, set, grouped = ARGV[3], base .. ARGV[3], base .. 'grouped'
+            local group = name ~= 'top'
             if group then
                 for _, key in ipairs(redis.call('ZRANGE', set, 0, -1)) do
-                    if redis.call('HGET', grouped, key) == group then redis.call('HDEL', grouped, key) end
+                    if redis.call('HGET', grouped, key) == name then redis.call('HDEL', grouped, key) end
                 end
-                redis.call(#ARGV > 4 and 'SADD' or 'SREM', base .. 'groups', group)
+                redis.call(#ARGV > 3 and 'SADD' or 'SREM', base .. 'groups', name)
             end
             redis.call('DEL', set)
-            for i = 5, #ARGV, 2 do
+            for i = 4, #ARGV, 2 do
                 redis.call('ZADD', set, ARGV[i], ARGV[i + 1])
-                if group then redis.call('HSET', grouped, ARGV[i + 1], group) end
+                if group then redis.call('HSET', grouped, ARGV[i + 1], name) end
             end
             return {'ok'}
             """
@@ -219,13 +218,13 @@ enum CacheScripts {
     private static let structures = """
         local base, seconds = ARGV[1], ARGV[2]
         local names = {'owner', 'through', 'hot', 'stale', 'top', 'groups', 'grouped'}
-        for _, group in ipairs(redis.call('SMEMBERS', base .. 'groups')) do names[#names + 1] = ARGV[3] .. group end
+        for _, group in ipairs(redis.call('SMEMBERS', base .. 'groups')) do names[#names + 1] = group end
 
         """
 
     /// Makes everything but the rows of a generation, which always expire, last or expire.
     ///
-    /// Arguments: base, seconds (empty for lasting), prefix of the groups' keys.
+    /// Arguments: base, seconds (empty for lasting).
     static let keep = RedisScript(
         structures + """
             for _, name in ipairs(names) do
@@ -242,12 +241,12 @@ enum CacheScripts {
     /// Takes a generation out of the cache, a piece at a time, with commands that a server without memory still runs.
     /// Owned by nobody, it is written to no more until it is warmed again. Answers how many rows were taken.
     ///
-    /// Arguments: base, how many rows, prefix of the groups' keys.
+    /// Arguments: base, how many rows.
     static let drop = RedisScript(
         """
         local base, count = ARGV[1], tonumber(ARGV[2])
         for _, group in ipairs(redis.call('SMEMBERS', base .. 'groups')) do
-            redis.call('UNLINK', base .. ARGV[3] .. group)
+            redis.call('UNLINK', base .. group)
         end
         for _, name in ipairs({'owner', 'through', 'top', 'groups', 'grouped'}) do redis.call('UNLINK', base .. name) end
         local taken = 0
@@ -286,13 +285,12 @@ enum CacheScripts {
     /// Lets the rows of a generation that nobody reads any more expire soon, a piece at a time; with the first piece its
     /// owner may write no more, with the last everything else expires too.
     ///
-    /// Keys: live. Arguments: base, seconds, prefix of the groups' keys, generation, how many rows to pass over, how
-    /// many to take.
+    /// Keys: live. Arguments: base, seconds, generation, how many rows to pass over, how many to take.
     static let retire = RedisScript(
         structures + """
-            if redis.call('GET', KEYS[1]) == ARGV[4] then return {'ok', 0} end
+            if redis.call('GET', KEYS[1]) == ARGV[3] then return {'ok', 0} end
             redis.call('DEL', base .. 'owner')
-            local first, count = tonumber(ARGV[5]), tonumber(ARGV[6])
+            local first, count = tonumber(ARGV[4]), tonumber(ARGV[5])
             local keys = redis.call('ZRANGE', base .. 'hot', first, first + count - 1)
             for _, key in ipairs(keys) do redis.call('EXPIRE', base .. 'row:' .. key, seconds) end
             if #keys < count then

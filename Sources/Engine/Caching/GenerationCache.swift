@@ -75,7 +75,6 @@ struct GenerationCache: Sendable {
         call.append(Int64(hotSet.settings.limit))
         if let within = hotSet.within { call.append(within) } else { call.append("") }
         call.append(Int64(hotSet.ranking?.best ?? 0))
-        call.append(hotSet.groupPrefix ?? "")
         if let position { call.append(position) } else { call.append("") }
         return call
     }
@@ -88,7 +87,7 @@ struct GenerationCache: Sendable {
         }
         call.appendScore(row.order)
         call.appendScore(row.score)
-        call.append([UInt8](rows.marker(ofGroup: row)))
+        call.append(groupName(of: row, in: rows) ?? [])
     }
 
     // MARK: Warming
@@ -113,48 +112,42 @@ struct GenerationCache: Sendable {
         _ = try await answers(calls)
     }
 
-    /// Replaces sorted sets by what the database has, and forgets the groups that have no row any more.
+    /// Replaces the sorted sets by what the database has, and forgets those that have no row any more.
     ///
-    /// - Parameter rows: the best rows overall, and the best of each group; each in any order.
+    /// - Parameters:
+    ///   - top: the best rows overall, in any order.
+    ///   - groups: the best rows of each group, in any order.
     func replaceRankings(top: HotRows, groups: HotRows) async throws {
-        var calls = [replacing("top", group: nil, top, top.rows[...])]
-        if let prefix = hotSet.groupPrefix {
-            let cached = try await redis.send(RedisCommand("SMEMBERS", [keys.key(generation, "groups")]))
-            var members = Dictionary(grouping: groups.rows) { groups.group(of: $0) ?? [] }
-            for group in cached.elements?.compactMap(\.bytes) ?? [] where members[group] == nil { members[group] = [] }
-            for (group, rows) in members {
-                calls.append(replacing(prefix, group: group, groups, rows[...]))
-            }
-        }
-        _ = try await answers(calls)
+        let cached = try await redis.send(RedisCommand("SMEMBERS", [keys.key(generation, "groups")]))
+        var members = Dictionary(grouping: groups.rows) { groupName(of: $0, in: groups) ?? [] }
+        for name in cached.elements?.compactMap(\.bytes) ?? [] where members[name] == nil { members[name] = [] }
+        let calls = members.map { replacing($0, groups, $1) }
+        _ = try await answers([replacing(Array("top".utf8), top, top.rows)] + calls)
     }
 
     /// Replaces one sorted set.
     ///
-    /// - Parameter name: `top`, or the groups' prefix and the group.
+    /// - Parameter name: `top`, or the name of a group's set.
     func replaceRanking(_ name: String, by rows: HotRows) async throws {
-        let group = hotSet.groupPrefix.flatMap { name.hasPrefix($0) ? Array(name.utf8.dropFirst($0.utf8.count)) : nil }
-        _ = try await answers([
-            replacing(group == nil ? name : hotSet.groupPrefix ?? "", group: group, rows, rows.rows[...])
-        ])
+        _ = try await answers([replacing(Array(name.utf8), rows, rows.rows)])
     }
 
-    private func replacing(
-        _ name: String,
-        group: [UInt8]?,
-        _ rows: HotRows,
-        _ members: ArraySlice<HotRows.Row>
-    ) -> RedisCommand {
+    private func replacing(_ name: [UInt8], _ rows: HotRows, _ members: [HotRows.Row]) -> RedisCommand {
         var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + 64 * members.count)
         call.append(base)
         call.append(epoch)
-        call.append(Array(name.utf8) + (group ?? []))
-        call.append(group.map { [UInt8(ascii: "=")] + $0 } ?? [])
+        call.append(name)
         for row in members where !row.score.isNaN {
             call.append(row.score)
             rows.withKey(row) { call.append($0) }
         }
         return call
+    }
+
+    /// The name of the sorted set of a row's group; nil for a row without one.
+    private func groupName(of row: HotRows.Row, in rows: HotRows) -> [UInt8]? {
+        guard row.hasGroup, let prefix = hotSet.groupPrefix else { return nil }
+        return Array(prefix.utf8) + rows.bytes[row.jsonEnd..<row.groupEnd]
     }
 
     /// Removes rows that were cached before and are not hot any more, then says that everything up to a position is
@@ -172,7 +165,7 @@ struct GenerationCache: Sendable {
     /// Makes what is not a row last, or expire.
     func keep(for lifetime: Duration?) async throws {
         let arguments: [RedisArgument] = [
-            .text(base), .text(lifetime.map { "\($0.components.seconds)" } ?? ""), .text(hotSet.groupPrefix ?? ""),
+            .text(base), .text(lifetime.map { "\($0.components.seconds)" } ?? ""),
         ]
         _ = try await answers([CacheScripts.keep.call(keys: [], arguments: arguments)])
     }
@@ -184,8 +177,8 @@ struct GenerationCache: Sendable {
             let call = CacheScripts.retire.call(
                 keys: [keys.live],
                 arguments: [
-                    .text(keys.base(other)), .integer(lifetime.components.seconds), .text(hotSet.groupPrefix ?? ""),
-                    .integer(other), .integer(first), 1000,
+                    .text(keys.base(other)), .integer(lifetime.components.seconds), .integer(other), .integer(first),
+                    1000,
                 ]
             )
             let count = try await answers([call])[0].dropFirst().first?.integerValue ?? 0
@@ -197,10 +190,7 @@ struct GenerationCache: Sendable {
     /// Takes the generation out of the cache: a look-up that misses is right, one that finds a row which could not be
     /// replaced is not.
     func drop() async throws {
-        let call = CacheScripts.drop.call(
-            keys: [],
-            arguments: [.text(base), 1000, .text(hotSet.groupPrefix ?? "")]
-        )
+        let call = CacheScripts.drop.call(keys: [], arguments: [.text(base), 1000])
         while try await answers([call])[0].dropFirst().first?.integerValue ?? 0 > 0 {}
     }
 
@@ -247,17 +237,5 @@ extension RedisCommand {
     /// A number, or nothing for NaN.
     fileprivate mutating func appendScore(_ number: Double) {
         if number.isNaN { append("") } else { append(number) }
-    }
-}
-
-extension HotRows {
-    /// A row's group; nil for none.
-    fileprivate func group(of row: Row) -> [UInt8]? {
-        row.hasGroup ? Array(bytes[row.jsonEnd..<row.groupEnd]) : nil
-    }
-
-    /// The group behind `=`, or nothing.
-    fileprivate func marker(ofGroup row: Row) -> [UInt8] {
-        group(of: row).map { [UInt8(ascii: "=")] + $0 } ?? []
     }
 }

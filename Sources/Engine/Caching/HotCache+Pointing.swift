@@ -37,10 +37,8 @@ extension HotCache {
             return
         }
         guard pointer.live == generation, let sent = followed.sent else { return }
-        let cache = cache(of: followed, redis)
         if cached.live == generation && cached.revision == pointer.revision {
             pendingFlips[projection] = nil
-            if cached.expires { try await cache.keep(for: nil) }
             return
         }
         let pending = pendingFlips[projection]
@@ -51,6 +49,7 @@ extension HotCache {
             nextCheck = .now + .milliseconds(20)
             return
         }
+        let cache = cache(of: followed, redis)
         if try await flip(cache, from: cached.revision, to: pointer.revision, atLeast: required, redis) {
             pendingFlips[projection] = nil
         }
@@ -98,15 +97,13 @@ extension HotCache {
             RedisCommand("GET", [keys.revision]),
             RedisCommand("GET", [keys.key(generation, "owner")]),
             RedisCommand("GET", [keys.key(generation, "through")]),
-            RedisCommand("TTL", [keys.key(generation, "owner")]),
         ])
         for reply in replies { if let refusal = reply.error { throw CacheFailure.refused(refusal) } }
         return CachedPointer(
             live: replies[0].integerValue,
             revision: replies[1].integerValue,
             owner: replies[2].integerValue,
-            through: replies[3].integerValue,
-            expires: replies[4].integerValue ?? -1 >= 0
+            through: replies[3].integerValue
         )
     }
 
@@ -127,9 +124,7 @@ extension HotCache {
         guard let hotSet = hotSets[projection] else { return nil }
         queue.follow(hotSet, generation: generation, epoch: epoch)
         return try await directly(generation) { cache, followed, redis in
-            let result = try await cache.warm(followed, redis)
-            try await cache.cache(of: followed, redis).keep(for: Self.unpointedLifetime)
-            return result
+            try await cache.warm(followed, redis, for: Self.unpointedLifetime)
         }
     }
 
@@ -159,6 +154,9 @@ extension HotCache {
             if queue.followed(generation)?.sent ?? -1 < pointer.position {
                 _ = try await warm(followed, redis, isConfirmed: true)
             }
+        } else if cached.owner == nil, cached.through ?? pointer.position < pointer.position {
+            // Left over from when it was live before, and nobody's: nothing is better than what is old.
+            try await cache(of: followed, redis).drop()
         }
         return try await flip(
             cache(of: followed, redis),
@@ -194,8 +192,6 @@ struct CachedPointer: Sendable {
     let revision: Int64?
     let owner: Int64?
     let through: Int64?
-    /// Whether the generation's bookkeeping has a time limit.
-    let expires: Bool
 }
 
 /// What PostgreSQL says about them.

@@ -23,9 +23,17 @@ extension HotCache {
         guard let redis = await connectedRedis() else { return }
         if nextCheck <= .now {
             nextCheck = .now + .seconds(1)
+            for followed in queue.followed { renew(followed) }
             await compare(redis)
         }
         for followed in queue.followed where isConnected { await advance(followed, redis) }
+    }
+
+    /// Rows of the hot set that nobody changes would expire one day: the set is written anew in time.
+    private func renew(_ followed: FollowedGeneration) {
+        guard let warmed = warmedAt[followed.generation], warmed + followed.hotSet.settings.lifetime / 2 < .now
+        else { return }
+        queue.update(followed.generation, epoch: followed.epoch) { $0.forgetSent() }
     }
 
     /// Sends what waits, at the end.
@@ -186,10 +194,13 @@ extension HotCache {
 
     /// Writes a generation's hot set anew, from one snapshot.
     ///
-    /// - Parameter isConfirmed: the caller knows that nobody else writes, although the lease's epoch is another.
+    /// - Parameters:
+    ///   - lifetime: how long it lasts if nobody points at it; nil for ever.
+    ///   - isConfirmed: the owner's key is the caller's, although its lease has ended: nobody has taken it yet.
     func warm(
         _ followed: FollowedGeneration,
         _ redis: RedisConnection,
+        for lifetime: Duration? = nil,
         isConfirmed: Bool = false
     ) async throws -> WarmResult {
         let start = ContinuousClock.now
@@ -198,7 +209,7 @@ extension HotCache {
         let reader = HotSetReader(followed.hotSet, generation: generation)
         // First the owner's key, then the lease, then the key again by compare-and-set: whoever took both in between
         // wins, and a process that lost its lease while it was stopped cannot take the key.
-        let found = try await cache.owner()
+        let found = isConfirmed ? epoch : try await cache.owner()
         let database = try await openDatabase()
         queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
         if !isConfirmed, try await database.lease(of: generation).epoch != epoch { throw LeaseLost() }
@@ -207,14 +218,14 @@ extension HotCache {
             let lease = try connection.lease(of: generation)
             guard isConfirmed || lease.epoch == epoch else { throw LeaseLost() }
             let rows = try await reader.readHotRows(on: connection) { try await cache.warm($0) }
-            if let ranking = followed.hotSet.ranking {
-                let top = try reader.readTop(ranking, on: connection)
-                let groups = try reader.readGroups(ranking, on: connection)
-                try await cache.replaceRankings(top: top, groups: groups)
-            }
+            let top = try followed.hotSet.ranking.map { try reader.readTop($0, on: connection) } ?? .none
+            let groups = try followed.hotSet.ranking.map { try reader.readGroups($0, on: connection) } ?? .none
+            try await cache.replaceRankings(top: top, groups: groups)
             return (rows, lease.position)
         }
         try await cache.finish(through: reached)
+        try await cache.keep(for: lifetime)
+        warmedAt[generation] = .now
         queue.update(generation, epoch: epoch) { $0.reached(reached) }
         let duration = ContinuousClock.now - start
         logger.info(

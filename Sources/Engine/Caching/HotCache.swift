@@ -31,6 +31,8 @@ package actor HotCache {
     var nextCheck = ContinuousClock.now
     /// By generation: what its last healing has cost, and when it may be tried again.
     var paces: [Int64: Pace] = [:]
+    /// By generation: when it was warmed.
+    var warmedAt: [Int64: ContinuousClock.Instant] = [:]
     /// By projection: the pointer's revision that has yet to reach the cache, and what the generation has to have then.
     var pendingFlips: [ProjectionName: PendingFlip] = [:]
 
@@ -80,7 +82,7 @@ package actor HotCache {
     /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
     package nonisolated func isFollowing(_ generation: Int64) -> Bool { queue.followed(generation) != nil }
 
-    /// Sends what is committed, compares the pointers every second and heals what is not right, until the task is
+    /// To be called once. Sends what is committed, compares the pointers every second and heals what is not right, until the task is
     /// cancelled; what waits then is still sent if that takes no new connection.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in

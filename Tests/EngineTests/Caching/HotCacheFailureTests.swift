@@ -182,16 +182,19 @@ struct HotCacheFailureTests {
         try await CachedShelf.following(ranked) { old in
             try await old.commit(.put("a", genre: "drama", score: 1))
             try await old.waitUntilRight("the first owner's row")
+            let row = try await old.cachedJSON("a")
             let new = try await old.takenOver()
+            // The next owner's first act, and at once what the first one would send, had it been stopped just before:
+            // long before it looks whether it still has its lease.
+            try await new.redis("SET", new.key("owner"), "\(new.epoch)")
+            try await old.tell(.put("a", genre: "drama", score: 99), at: 50)
+            try await wait(for: "the first owner to leave") { !old.cache.isFollowing(old.generation) }
+            #expect(try await new.cachedJSON("a") == row)
+            await #expect(throws: (any Error).self) { try await old.commit(.put("a", genre: "drama", score: 98)) }
             new.follow()
             try await new.whileRunning {
                 try await new.commit(.put("a", genre: "drama", score: 2))
                 try await new.waitUntilRight("the second owner's row")
-                // What the first one would send, had it been stopped just before.
-                await #expect(throws: (any Error).self) { try await old.commit(.put("a", genre: "drama", score: 99)) }
-                try await old.tell(.put("a", genre: "drama", score: 99), at: 50)
-                try await wait(for: "the first owner to leave") { !old.cache.isFollowing(old.generation) }
-                try await new.waitUntilRight("the first owner's late row")
                 #expect(try await new.redis("GET", new.key("owner")).integerValue == new.epoch)
                 // Without an owner's key nobody but the owner may take it.
                 old.follow()
@@ -200,6 +203,19 @@ struct HotCacheFailureTests {
                 try await wait(for: "the first owner to leave again") { !old.cache.isFollowing(old.generation) }
                 #expect(try await new.redis("GET", new.key("owner")).integerValue == new.epoch)
             }
+            await new.cache.close()
+        }
+    }
+
+    @Test("Who has lost the lease cannot take a key that nobody has")
+    func leaseLost() async throws {
+        try await CachedShelf.with(ranked) { old in
+            let new = try await old.takenOver()
+            old.follow()
+            try await old.whileRunning {
+                try await wait(for: "the first owner to leave") { !old.cache.isFollowing(old.generation) }
+            }
+            #expect(try await old.redis("DBSIZE").integerValue == 0)
             await new.cache.close()
         }
     }

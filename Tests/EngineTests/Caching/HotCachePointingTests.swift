@@ -189,6 +189,24 @@ struct HotCachePointingTests {
         }
     }
 
+    @Test("What is left of an older life of a generation goes before it is live again without an owner")
+    func leftover() async throws {
+        try await withRebuilt { live, rebuilt in
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.point()
+            #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
+            try await wait(for: "the first owner to leave") { !live.cache.isFollowing(live.generation) }
+            #expect(try await live.cachedJSON("thing 3") != nil)
+            let back = try await CachedShelf(live.database, live.server, live.settings, generation: live.generation)
+            try await back.commit(things(5), isTold: false)
+            try await back.point()
+            #expect(try await back.cache.point("shelf", to: back.generation))
+            #expect(try await live.redis("GET", "\(CachedShelf.prefix):shelf:live").integerValue == back.generation)
+            #expect(try await back.cachedJSON("thing 3") == nil)
+            await back.cache.close()
+        }
+    }
+
     // MARK: What operators ask for
 
     @Test("Cleared, the cache is warmed again by its owner; asked to, it is too; without an owner nobody does")

@@ -153,6 +153,24 @@ struct HotCacheTests {
         }
     }
 
+    @Test("Hot rows that nobody changes are written again before they expire")
+    func renewed() async throws {
+        var settings = ranked
+        settings.lifetime = .seconds(3)
+        try await CachedShelf.following(settings) { shelf in
+            try await shelf.commit(.put("a", genre: "drama", score: 1))
+            try await shelf.waitUntilRight("a row")
+            var lifetime: Int64 = 0
+            try await wait(for: "the row's lifetime to begin anew") {
+                let last = lifetime
+                lifetime = try await shelf.redis("PTTL", shelf.key("row:a")).integerValue ?? 0
+                return lifetime > last && last > 0
+            }
+            #expect(lifetime > 2000)
+            try await shelf.waitUntilRight("renewing")
+        }
+    }
+
     @Test("A projection that is not cached leaves no key")
     func off() async throws {
         try await CachedShelf.with(ranked) { shelf in
