@@ -10,17 +10,31 @@ import Testing
             let connection = try await database.connect()
             try await connection.executeScript(SampleStoreTables.ddl(payload: "json"))
             let committed = Mutex<Set<Int64>>([])
-            let counts = try await LiveWriters(
+            let ended = Mutex((committed: 0, rolledBack: 0))
+            let (enough, signal) = AsyncStream<Void>.makeStream()
+            let writers = LiveWriters(
                 writers: 4,
                 rate: nil,
                 rollback: 0.3,
                 transactionTime: .milliseconds(6),
-                duration: .milliseconds(600),
+                duration: nil,
                 users: 5,
                 contents: 5
-            ).run(connect: { try await database.connect() }) { transaction in
-                if transaction.wasCommitted { committed.withLock { $0.formUnion(transaction.positions) } }
+            )
+            // However busy the machine is, they write until there is something to count.
+            let writing = Task {
+                try await writers.run(connect: { try await database.connect() }) { transaction in
+                    if transaction.wasCommitted { committed.withLock { $0.formUnion(transaction.positions) } }
+                    let isEnough = ended.withLock { ended in
+                        if transaction.wasCommitted { ended.committed += 1 } else { ended.rolledBack += 1 }
+                        return ended.committed >= 20 && ended.rolledBack >= 5
+                    }
+                    if isEnough { signal.finish() }
+                }
             }
+            for await _ in enough {}
+            writing.cancel()
+            let counts = try await writing.value
             #expect(counts.committed > 0 && counts.rolledBack > 0 && counts.discarded > counts.rolledBack)
             let found = try await connection.query(
                 """
