@@ -54,6 +54,43 @@ struct HighWaterMarkProbeTests {
             #expect(after.mark == after.lastValue)
         }
     }
+
+    @Test("The newest position is never ahead of what was drawn, while others draw without pause")
+    func newestIsNotAhead() async throws {
+        try await TestStore.with { store in
+            let (reader, inspected) = (store.connection, try await store.inspect())
+            // A reader that was shown numbers ahead sees the sequence go back afterwards.
+            try await reader.executeScript(
+                """
+                CREATE FUNCTION times_gone_back(looks integer) RETURNS integer LANGUAGE plpgsql AS $$
+                DECLARE before bigint := 0; now bigint; times integer := 0;
+                BEGIN
+                    FOR look IN 1..looks LOOP
+                        SELECT newest INTO now FROM (\(inspected.sequence.lastValueSQL)) AS s (newest, run);
+                        IF now < before THEN times := times + 1; END IF;
+                        before := now;
+                    END LOOP;
+                    RETURN times;
+                END $$
+                """
+            )
+            let writers = try await [store.connect(), store.connect()]
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in writers {
+                    group.addTask {
+                        // Ended by the cancellation below.
+                        _ = try? await writer.query(
+                            "SELECT count(nextval('\(store.sequence)')) FROM generate_series(1, 100000000)"
+                        )
+                    }
+                }
+                let times = try await reader.query("SELECT times_gone_back(200000)").int32(0, 0)
+                #expect(times == 0)
+                for writer in writers { writer.cancel() }
+                group.cancelAll()
+            }
+        }
+    }
 }
 
 /// A way to draw position 1 in a transaction that stays open.

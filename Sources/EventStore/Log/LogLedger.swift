@@ -93,10 +93,17 @@ public enum LogLedger {
 extension PositionSequence {
     /// The newest position drawn. Before the first nextval, and after setval(…, false), what stands in `last_value` is
     /// the next position.
-    var lastValueSQL: String {
+    ///
+    /// While nextval writes its log record, the sequence's row shows the last of the 32 numbers that it logs ahead, and
+    /// a SELECT from the sequence sees that: a mark taken from it would pass numbers that are yet to be drawn.
+    /// `pg_sequence_last_value` waits for nextval to finish; it is null where nothing was drawn, and only then, looked at
+    /// after the row was read, the row is what it seems. It takes the lock that writers take, until the end of the
+    /// transaction: whoever looks for holders must leave its own session out.
+    /// https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/commands/sequence.c (nextval_internal)
+    package var lastValueSQL: String {
         """
-        SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END, pg_postmaster_start_time()
-        FROM \(quoteIdentifier(schema, name))
+        WITH found AS MATERIALIZED (SELECT last_value - 1 AS before_next FROM \(quoteIdentifier(schema, name)))
+        SELECT coalesce(pg_sequence_last_value(\(oid)::oid), before_next), pg_postmaster_start_time() FROM found
         """
     }
 }

@@ -32,6 +32,7 @@ public final class HighWaterMarkProbe: Sendable {
               AND database = $1::bigint::oid AND relation = $2::bigint::oid
               AND mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
                            'ExclusiveLock', 'AccessExclusiveLock')
+              AND pid IS DISTINCT FROM pg_backend_pid()
             """,
             [.int64(Int64(store.identity.database)), .int64(Int64(store.sequence.oid))]
         )
