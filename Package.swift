@@ -121,6 +121,19 @@ let package = Package(
         ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
+        .target(
+            name: "ProjectionTestKit",
+            dependencies: ["Refold"],
+            path: "Tests/ProjectionTestKit",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProjectionTests",
+            dependencies: [
+                "ContentPopularity", "ProjectionTestKit", "Refold", "TrendingScore", "UserProfiles", "VideoEvents",
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Postgres", "Redis", "SampleLog", "TestSupport"],

@@ -56,6 +56,19 @@ extension Row {
         }
     }
 
+    /// A list of texts that may be null; reading copies them. The empty list is a value.
+    public subscript(column: Column<[Text]?>) -> [Text]? {
+        get {
+            check(column)
+            return isNull(column) ? nil : TextListBytes.texts(in: record.blob(column.offset).bytes)
+        }
+        nonmutating set {
+            check(column)
+            withMemory { $0.setNull(record, column.nullBit, newValue == nil) }
+            setTexts(newValue ?? [], column.offset)
+        }
+    }
+
     private func setTexts(_ texts: [Text], _ offset: Int) {
         let blob = TextListBytes.blob(of: texts)
         if record.blob(offset).equals(blob.bytes) {

@@ -81,6 +81,12 @@ public struct Row {
         nonmutating set { set(column, newValue ? 1 : 0) }
     }
 
+    /// A Boolean column that may be null.
+    public subscript(column: Column<Bool?>) -> Bool? {
+        get { isNull(column) ? nil : word(column) != 0 }
+        nonmutating set { set(column, orNull: newValue.map { $0 ? 1 : 0 }) }
+    }
+
     /// A timestamp column.
     public subscript(column: Column<Timestamp>) -> Timestamp {
         get { Timestamp(microseconds: Int64(bitPattern: word(column))) }
