@@ -117,6 +117,31 @@ extension HotCache {
         }
     }
 
+    /// Brings a generation up to date before its owner gives it back, then follows it no more.
+    ///
+    /// For an owner that ends in good order: what it committed last would else be missing until the next one comes. Gives
+    /// up at once when the server is away.
+    ///
+    /// - Parameter limit: how long it may take; two seconds unless told otherwise.
+    package func finish(_ generation: Int64, within limit: Duration = .seconds(2)) async {
+        let deadline = ContinuousClock.now + limit
+        var wasCompared = false
+        while let followed = queue.followed(generation), ContinuousClock.now < deadline {
+            if followed.need == .nothing && wasCompared { break }
+            let isConnected = await exclusively { cache in
+                guard let redis = await cache.connectedRedis() else { return false }
+                wasCompared = followed.need == .nothing
+                cache.paces[generation] = nil
+                if wasCompared { await cache.compare(redis) } else { await cache.advance(followed, redis) }
+                return cache.isConnected
+            }
+            if !isConnected || Task.isCancelled { break }
+            // What failed is not tried again without pause.
+            if queue.followed(generation)?.need == followed.need { try? await Task.sleep(for: .milliseconds(5)) }
+        }
+        queue.leave(generation)
+    }
+
     func cache(of followed: FollowedGeneration, _ redis: RedisConnection) -> GenerationCache {
         GenerationCache(
             redis: redis,

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Postgres
 public import Refold
 
@@ -22,6 +23,22 @@ extension Engine {
         } catch {
             await cache.close()
             throw error
+        }
+    }
+
+    /// Lets the cache follow a pointer that has just moved. The cache is never the source: what fails here, the
+    /// generation's next owner puts right.
+    func pointCache(of projection: any Projection, to generation: Int64) async {
+        do {
+            guard let cache = try makeCache(for: "point") else { return }
+            do {
+                try await cache.point(projection.name, to: generation)
+            } catch {
+                logger.warning("the cache does not follow the pointer yet", metadata: ["cause": "\(error)"])
+            }
+            await cache.close()
+        } catch {
+            logger.warning("the cache does not follow the pointer", metadata: ["cause": "\(error)"])
         }
     }
 

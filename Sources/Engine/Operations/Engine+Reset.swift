@@ -18,6 +18,7 @@ extension Engine {
                 try control.createLiveGeneration(of: projection, identity: identity, replacing: pointer)
             }
             guard let generation else { throw EngineError.pointerMoved(projection.name) }
+            await pointCache(of: projection, to: generation.number)
             _ = try await control.dropRetired()
             return generation.number
         }
@@ -51,6 +52,7 @@ extension Engine {
             } else {
                 try await advanceAndPoint(projection, generation, pointer)
             }
+            await pointCache(of: projection, to: kept)
             return kept
         }
     }

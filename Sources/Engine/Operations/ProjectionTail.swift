@@ -60,6 +60,7 @@ final class ProjectionTail: Sendable {
                 let runner = try await takeRunner()
                 do {
                     try await follow(runner)
+                    await daemon.cache?.finish(runner.generation.number)
                     await release(runner)
                     backoff.reset()
                     if hasEnded(runner) { return }

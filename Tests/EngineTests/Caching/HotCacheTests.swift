@@ -171,6 +171,34 @@ struct HotCacheTests {
         }
     }
 
+    @Test("An owner that ends in good order leaves the cache up to date")
+    func finished() async throws {
+        try await CachedShelf.with(ranked) { shelf in
+            // One that has only just come, then one that has not been sent everything.
+            shelf.follow()
+            await shelf.cache.finish(shelf.generation)
+            #expect(try await shelf.discrepancy() == nil)
+            #expect(!shelf.cache.isFollowing(shelf.generation))
+            let next = try await shelf.takenOver()
+            next.follow()
+            try await next.whileRunning {
+                try await next.waitUntilRight("the next owner's coming")
+                for round in 1...30 {
+                    try await next.commit(.put("thing \(round)", genre: "drama", score: Double(round)))
+                }
+                await next.cache.finish(next.generation)
+                #expect(try await next.discrepancy() == nil)
+            }
+            // With the server away it takes no time.
+            next.follow()
+            next.server.kill()
+            let start = ContinuousClock.now
+            await next.cache.finish(next.generation)
+            #expect(ContinuousClock.now - start < .seconds(2))
+            await next.cache.close()
+        }
+    }
+
     @Test("A projection that is not cached leaves no key")
     func off() async throws {
         try await CachedShelf.with(ranked) { shelf in
