@@ -119,6 +119,13 @@ let package = Package(
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "Engine", "Postgres", "Redis", "Refold", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
         .target(
