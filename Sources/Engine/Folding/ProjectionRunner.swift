@@ -31,6 +31,8 @@ actor ProjectionRunner {
 
     private var rows: Rows
     private var phase: Generation.Phase
+    /// The generation that readers are sent to, or were: it is read as soon as it is settled.
+    private nonisolated var isLive: Bool { generation.state == .pointed }
     private var hasVersionTables = false
     /// Everything up to here is in the rows.
     private(set) var position: GlobalPosition {
@@ -78,7 +80,10 @@ actor ProjectionRunner {
     /// Puts what must be in memory there: a generation that is built in memory has all its rows there. When they do not
     /// fit the budget, they are settled and loaded as they are needed.
     func loadRows() async throws {
-        guard phase == .memory else { return }
+        guard phase == .memory else {
+            if isLive { try await becomeReadable() }
+            return
+        }
         hasVersionTables = try await writer.hasVersions()
         guard position > .zero else { return }
         for (table, index) in zip(writer.tables, rows.memories.indices) {
@@ -88,6 +93,7 @@ actor ProjectionRunner {
             rows = Rows(projection.model, isComplete: false)
             try await writer.settleVersions()
             phase = .settled
+            if isLive { try await becomeReadable() }
         } else {
             for memory in rows.memories { memory.markComplete() }
         }
@@ -121,8 +127,13 @@ actor ProjectionRunner {
             }
         }
         position = max(position, block.through)
-        // What is built in memory is not seen before it is settled, so there is no hurry at the head.
-        if block.isAtHead && !moreIsWaiting && phase == .settled { try await closeWindow() }
+        guard block.isAtHead && !moreIsWaiting else { return }
+        if phase == .settled {
+            try await closeWindow()
+        } else if isLive {
+            // Readers have waited for this since the reset.
+            try await settle()
+        }
     }
 
     /// Takes everything that comes through an inbox until it is finished.
@@ -133,6 +144,11 @@ actor ProjectionRunner {
             inbox.abandon()
             throw error
         }
+    }
+
+    /// Commits everything folded so far, for readers to see: what a live generation has built in memory is settled.
+    func finish() async throws {
+        if isLive && phase == .memory { try await settle() } else { try await flush() }
     }
 
     /// Commits everything folded so far.
@@ -228,7 +244,7 @@ actor ProjectionRunner {
     private func stop(at event: Event, because error: any Error) async throws {
         position = GlobalPosition(event.position.rawValue - 1)
         // Within the pointing transaction the throw rolls everything back, and the next run stops here again.
-        if !isPointing { try await flush() }
+        if !isPointing { try await finish() }
         throw EngineError(
             .stopped,
             projection: projection.name,
@@ -347,6 +363,13 @@ actor ProjectionRunner {
         try await writer.commit(window)
         cache?.committed(window.hotRows, of: generation.number, through: window.to)
         phase = .settled
+        if isLive { try await becomeReadable() }
+    }
+
+    /// Attaches the settled tables of the live generation, so that the view shows them, and lets the cache follow.
+    private func becomeReadable() async throws {
+        try await writer.connection.attach(writer.tables)
+        cache?.follow(generation.number, of: projection.name, epoch: writer.claim.epoch)
     }
 
     /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on

@@ -3,7 +3,10 @@ internal import Refold
 
 /// Creating, attaching and dropping the tables of generations.
 extension PostgresConnection {
-    /// Creates an empty generation with its keyed tables and points at it: what `reset` does, and the first daemon.
+    /// Creates an empty generation and points at it: what `reset` does, and the first daemon.
+    ///
+    /// It has no tables yet, so its views are empty. Its owner builds it in memory like a rebuild, and readers see it as
+    /// soon as it has caught up, or when it outgrows the memory.
     ///
     /// - Parameter pointer: the pointer as it was read when the operation started.
     /// - Returns: nil when the pointer has moved meanwhile.
@@ -15,12 +18,7 @@ extension PostgresConnection {
         let current = try self.pointer(of: projection.name, lock: true)
         guard current.revision == pointer.revision else { return nil }
         if let live = current.live { _ = try checkpoint(of: live, lock: true) }
-        let generation = try addGeneration(of: projection, identity: identity, phase: .settled, target: nil)
-        for table in generation.tables(of: projection) {
-            try executeScript(table.createSQL)
-            try executeScript(table.addKeySQL)
-            try executeScript(table.attachSQL)
-        }
+        let generation = try addGeneration(of: projection, identity: identity, phase: .memory, target: nil)
         try showTables(of: projection)
         guard try point(projection.name, to: generation.number, kept: current.live, from: current) else { return nil }
         return generation

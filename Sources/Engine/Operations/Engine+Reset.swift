@@ -75,6 +75,7 @@ extension Engine {
             RunnerOptions(limits: .init(), budget: budget, cache: nil)
         )
         do {
+            try await runner.settle()
             try await Pointing.pointWhenCaughtUp(runner, from: pointer, self)
         } catch {
             await runner.release()

@@ -121,7 +121,6 @@ final class ProjectionTail: Sendable {
             generation,
             Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache)
         )
-        daemon.cache?.follow(generation.number, of: projection.name, epoch: runner.writer.claim.epoch)
         try await runner.writer.connection.setCause(nil, at: nil, of: generation.number)
         return runner
     }
@@ -142,17 +141,16 @@ final class ProjectionTail: Sendable {
             guard let inbox = await feed.join(at: runner.foldedPosition) else {
                 // Commits window by window on the way; stops between two.
                 let end = min(await feed.position ?? .zero, GlobalPosition(runner.foldedPosition.rawValue + 100_000))
-                try await alone.advance(runner, to: end)
+                try await alone.fold(runner, to: end)
                 continue
             }
             state.withLock { $0.inbox = inbox }
             try await runner.takeBlocks(from: inbox)
-            try await runner.flush()
             if let goal, runner.foldedPosition < goal, await feed.hasFinished {
                 try await alone.advance(runner, to: goal)
             }
         }
-        try await runner.flush()
+        if hasEnded(runner) { try await runner.finish() } else { try await runner.flush() }
     }
 
     private func hasEnded(_ runner: ProjectionRunner) -> Bool {

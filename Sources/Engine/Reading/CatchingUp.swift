@@ -18,11 +18,16 @@ final class CatchingUp: Sendable {
 
     /// Folds on to a position that is at or below the mark, and commits.
     func advance(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
+        try await fold(runner, to: end)
+        try await runner.flush()
+    }
+
+    /// Folds on to a position that is at or below the mark; windows are committed as they fall due.
+    func fold(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
         let source = try await connected()
         try await source.read(after: runner.foldedPosition, through: end) { block in
-            try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: !block.isLast)
+            try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: true)
         }
-        try await runner.flush()
     }
 
     func connected() async throws -> StoreSource {

@@ -56,14 +56,15 @@ actor EventFeed {
     func run(until goal: GlobalPosition?) async throws {
         defer { finish() }
         while !isStopping {
+            let someoneJoins = !joining.isEmpty
             let start = admitJoining()
             let mark = try await source.mark(after: start ?? GlobalPosition(Int64.max))
             guard let start else { continue }
             let limit = min(mark.rawValue, start.rawValue + Self.cyclePositions, goal?.rawValue ?? .max)
             if limit > start.rawValue {
                 try await deliver(after: start, through: GlobalPosition(limit), mark: mark)
-            } else if position == nil {
-                position = start
+            } else if someoneJoins && !isStopping {
+                try await broadcast(FeedBlock(headAt: start))
             }
             if let goal, limit >= goal.rawValue { return }
         }

@@ -11,6 +11,13 @@ struct FeedBlock: Sendable {
     /// Nothing more is known to follow: commit rather than wait.
     let isAtHead: Bool
 
+    /// No events: says to those who join at the head that they are there.
+    init(headAt position: GlobalPosition) {
+        batches = []
+        through = position
+        isAtHead = true
+    }
+
     init(_ block: EventBlock, mark: GlobalPosition) {
         batches = block.batches
         through = block.through
