@@ -111,7 +111,10 @@ extension Engine {
             guard let delay = backoff.next() else { break }
             try await Task.sleep(for: delay)
         }
-        try await withConnection(for: "drop") { control in _ = try await control.dropRetired() }
+        try await withConnection(for: "drop") { control in
+            try await control.forgetLateEvents(of: settings.store.log)
+            _ = try await control.dropRetired()
+        }
         return request.projections.compactMap { outcomes[$0.name] }
     }
 
@@ -129,16 +132,13 @@ extension Engine {
         }
     }
 
-    /// Gives a half-built generation up, unless a live process is building it.
+    /// Gives a half-built generation up.
+    ///
+    /// - Throws: ``EngineError/Code/owned`` when a live process is building it.
     @discardableResult
     private func retireUnfinished(_ projection: any Projection, on control: PostgresConnection) async throws -> Int64? {
         guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
-        do {
-            _ = try await control.claim(generation, as: Self.owner)
-        } catch let error as EngineError {
-            guard error.code == .owned else { throw error }
-            return nil
-        }
+        _ = try await control.claim(generation, as: Self.owner)
         try await control.setState(.retired, of: generation.number)
         try await control.release(generation.number)
         return generation.number

@@ -113,7 +113,11 @@ final class TailDaemon: Sendable {
         let source = try await StoreSource.open(engine)
         defer { source.closeSoon() }
         let goal = request.untilCaughtUp ? try await source.currentMark() : nil
-        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger)
+        let sweep = try await openSweep()
+        defer { sweep.closeSoon() }
+        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger) { holes in
+            try await sweep.sweep.passed(holes)
+        }
         let tails = request.projections.map { ProjectionTail($0, daemon: self, feed: feed, goal: goal) }
         try await open(tails)
         started()
@@ -131,8 +135,8 @@ final class TailDaemon: Sendable {
                     return true
                 }
             }
-            group.addTask { try await self.watchPointers(of: tails) }
-            group.addTask { try await self.sweep(source.store) }
+            group.addTask { try await self.watch { try await self.watchPointers(of: tails) } }
+            group.addTask { try await self.watch { try await self.look(with: sweep.sweep) } }
             // The feed and the tails end by themselves; the watchers never do.
             var ended = 0
             while let didWork = try await group.next() {
@@ -140,6 +144,18 @@ final class TailDaemon: Sendable {
                 if ended == tails.count + 1 { group.cancelAll() }
             }
         }
+        // One projection's failure is its own: the others have reached the goal meanwhile.
+        if let failure = tails.compactMap(\.failure).first { throw failure }
+    }
+
+    /// Runs what goes on until it is cancelled; a statement that the cancellation interrupts is no failure.
+    private func watch(_ body: () async throws -> Void) async throws -> Bool {
+        do {
+            try await body()
+        } catch {
+            guard Task.isCancelled else { throw error }
+        }
+        return false
     }
 
     /// Takes the live generations before anything is read. A projection whose generation cannot be gone on with stands
@@ -158,7 +174,7 @@ final class TailDaemon: Sendable {
     }
 
     /// Tells the tails when someone moved a pointer: a reset, a rebuild, a rollback.
-    private func watchPointers(of tails: [ProjectionTail]) async throws -> Bool {
+    private func watchPointers(of tails: [ProjectionTail]) async throws {
         try await engine.withConnection(for: "pointers") { connection in
             while !Task.isCancelled {
                 for tail in tails {
@@ -168,24 +184,27 @@ final class TailDaemon: Sendable {
                 do { try await Task.sleep(for: Self.pointerInterval) } catch { break }
             }
         }
-        return false
+    }
+
+    /// The sweep, on a session of its own, with the stretch behind the stored mark: nobody may have written down its
+    /// holes.
+    private func openSweep() async throws -> (sweep: LateEventSweep, closeSoon: @Sendable () -> Void) {
+        let connection = try await engine.connect(for: "sweep")
+        let store = try await StoreInspection.inspect(connection, engine.settings.store)
+        let schedule = SweepSchedule(delays: engine.settings.sweepDelays)
+        let sweep = LateEventSweep(connection, store, schedule: schedule)
+        try await sweep.passed(behind: try await LogLedger.verify(connection, store))
+        // Not a child task: closing outlives whoever is done with the sweep, and cannot fail.
+        return (sweep, { Task { await connection.close() } })
     }
 
     /// Looks once more at holes that were passed as dead.
-    private func sweep(_ store: InspectedStore) async throws -> Bool {
-        let settings = engine.settings
-        let logger = engine.logger
-        try await engine.withConnection(for: "sweep") { connection in
-            let store = try await StoreInspection.inspect(connection, settings.store)
-            let sweep = LateEventSweep(connection, store, schedule: SweepSchedule(delays: settings.sweepDelays))
-            try await sweep.passed(behind: try await LogLedger.verify(connection, store))
-            while !Task.isCancelled {
-                for event in try await sweep.step() {
-                    logger.error("late event at \(event.position): it was inserted behind the high-water mark")
-                }
-                do { try await Task.sleep(for: .seconds(1)) } catch { break }
+    private func look(with sweep: LateEventSweep) async throws {
+        while !Task.isCancelled {
+            for event in try await sweep.step() {
+                engine.logger.error("late event at \(event.position): it was inserted behind the high-water mark")
             }
+            do { try await Task.sleep(for: .seconds(1)) } catch { break }
         }
-        return false
     }
 }

@@ -15,6 +15,7 @@ final class ProjectionTail: Sendable {
         var revision: Int64 = -1
         var pointerMoved = false
         var isolation = FaultIsolation()
+        var failure: (any Error)?
     }
 
     let projection: any Projection
@@ -37,6 +38,9 @@ final class ProjectionTail: Sendable {
 
     /// Where the runner opened first stands.
     var startPosition: GlobalPosition? { state.withLock { $0.runner }?.foldedPosition }
+
+    /// What ended it before the goal.
+    var failure: (any Error)? { state.withLock { $0.failure } }
 
     /// Takes the live generation before anything is read: who finds another owner at the start does not start.
     func openFirst() async throws {
@@ -71,7 +75,7 @@ final class ProjectionTail: Sendable {
             } catch {
                 // Another part of the daemon has failed; all of it starts again.
                 if Task.isCancelled { throw error }
-                try await handle(error, &backoff)
+                guard try await handle(error, &backoff) else { return }
             }
         }
         if let runner = state.withLock({ $0.runner.take() }) { await release(runner) }
@@ -137,7 +141,7 @@ final class ProjectionTail: Sendable {
     private func follow(_ runner: ProjectionRunner) async throws {
         let alone = CatchingUp(engine: engine)
         defer { alone.closeSoon() }
-        while !daemon.isStopping && !state.withLock({ $0.pointerMoved }) && !hasEnded(runner) {
+        while !daemon.isStopping && !Task.isCancelled && !state.withLock({ $0.pointerMoved }) && !hasEnded(runner) {
             guard let inbox = await feed.join(at: runner.foldedPosition) else {
                 // Commits window by window on the way; stops between two.
                 let end = min(await feed.position ?? .zero, GlobalPosition(runner.foldedPosition.rawValue + 100_000))
@@ -161,29 +165,33 @@ final class ProjectionTail: Sendable {
 
     /// Waits until it makes sense to start again.
     ///
-    /// - Throws: the error, when it ends a run that is to stop at the head.
-    private func handle(_ error: any Error, _ backoff: inout Backoff) async throws {
+    /// - Returns: false when the error ends a run that is to stop at the head.
+    private func handle(_ error: any Error, _ backoff: inout Backoff) async throws -> Bool {
         let code = (error as? EngineError)?.code
         if code == .fenced {
             logger.info("the generation was taken over or left by the pointer", metadata: ["cause": "\(error)"])
-            return
+            return true
         }
         if state.withLock({ $0.isolation.narrow(after: error) }) {
             logger.warning("the database refuses a window; its event is looked for", metadata: ["cause": "\(error)"])
-            return
+            return true
         }
-        if goal != nil && !error.isTransient && code != .owned { throw error }
         if error.isTransient || code == .owned {
             logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
             await daemon.pause(backoff.next() ?? .seconds(1))
-            return
+            return true
         }
         logger.error("\(projection.name) stands still", metadata: ["cause": "\(error)"])
         await recordCause(error)
+        if goal != nil {
+            state.withLock { $0.failure = error }
+            return false
+        }
         // Only an operator can help: a reset, a rebuild, another policy with a restart.
         while !daemon.isStopping && !Task.isCancelled && !state.withLock({ $0.pointerMoved }) {
             await daemon.pause(.milliseconds(250))
         }
+        return true
     }
 
     /// Notes down for status why the projection stands still.

@@ -17,6 +17,7 @@ actor EventFeed {
     private let source: any EventSource
     private let logger: Logger
     private let detachesSlow: Bool
+    private let passed: @Sendable (PassedHoles) async throws -> Void
     private var members: [Inbox] = []
     private var joining: [(inbox: Inbox, position: GlobalPosition)] = []
     /// Everything up to here has been delivered; nil before anybody has joined.
@@ -25,9 +26,17 @@ actor EventFeed {
     /// ``run(until:)`` has ended; inboxes handed out from here on are empty.
     private(set) var hasFinished = false
 
-    /// - Parameter detachesSlow: a projection that keeps the others waiting is made to read on its own.
-    init(source: any EventSource, detachesSlow: Bool, logger: Logger) {
+    /// - Parameters:
+    ///   - detachesSlow: a projection that keeps the others waiting is made to read on its own.
+    ///   - passed: told of the positions that held no event when they were passed.
+    init(
+        source: any EventSource,
+        detachesSlow: Bool,
+        logger: Logger,
+        passed: @escaping @Sendable (PassedHoles) async throws -> Void = { _ in }
+    ) {
         self.source = source
+        self.passed = passed
         self.detachesSlow = detachesSlow
         self.logger = logger
     }
@@ -82,6 +91,7 @@ actor EventFeed {
         do {
             try await source.read(after: start, through: end) { block in
                 try await self.broadcast(FeedBlock(block, mark: mark))
+                try await self.passed(block.holes)
             }
         } catch is FeedStopped {
             return

@@ -63,11 +63,16 @@ final class StoreSource: EventSource {
             idle: settings.idleInterval,
             logger: engine.logger
         )
+        let now = try await source.currentMark()
+        let newest = source.lastTick?.lastValue ?? now
         if adoptsLog {
-            let mark = try await source.currentMark()
             _ = try await probeConnection.pipeline([
-                LogLedger.adopting(mark, of: store), LateEventSweep.forgetting(settings.store),
+                LogLedger.adopting(now, of: store), LateEventSweep.forgetting(settings.store),
+                probeConnection.cuttingCheckpoints(to: newest),
             ])
+        } else if let folded = try await probeConnection.newestLiveCheckpoint(), folded > newest {
+            // The mark is stored now and then; checkpoints are what was really read.
+            throw EventStoreError.logShrank(lastValue: newest, passed: folded)
         }
         return source
     }
