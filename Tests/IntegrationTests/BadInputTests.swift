@@ -91,9 +91,9 @@ extension BlackBox {
                 within: .seconds(20)
             )
             #expect(outcome.code == item.code, "\(outcome)")
-            for word in item.words { #expect(outcome.errors.contains(word), "\(outcome)") }
+            for word in item.words { #expect(outcome.description.contains(word), "\(outcome)") }
             #expect(!outcome.description.contains("hidden-word"), "\(outcome)")
-            if item.code != 64 {
+            if item.code != 64, item.arguments != ["doctor"] {
                 #expect(outcome.errors.contains("refold: "), "\(outcome)")
             }
         }
@@ -130,8 +130,6 @@ extension BlackBox {
                 // Without a terminal nobody can answer, so nothing is done.
                 let unconfirmed = try await site.refold("reset", "user_profiles")
                 #expect(unconfirmed.code == 64 && unconfirmed.errors.contains("--yes"), "\(unconfirmed)")
-                let beyond = try await site.refold("rebuild", "--until", "999")
-                #expect(beyond.code == 64 || beyond.code == 65, "\(beyond)")
                 await site.connection.close()
             }
         }

@@ -37,9 +37,7 @@ extension BlackBox {
                         rate: 1_500,
                         rollback: 0.1,
                         transactionTime: .milliseconds(40),
-                        duration: .seconds(4),
-                        users: 300,
-                        contents: 100
+                        duration: .seconds(4)
                     ).run(connect: { try await PostgresConnection.connect(to: site.url) })
                     #expect(counts.appended > 500 && counts.rolledBack > 20, "\(counts)")
                     try await site.waitUntilCaughtUp()
@@ -61,14 +59,14 @@ extension BlackBox {
             try await Site.with { site in
                 try await site.load(3_000)
                 try await site.running("tail") { daemon in
+                    // Its first act is to create the live generations, which moves the pointers.
+                    try await site.waitUntilCaughtUp()
                     let writing = Task {
                         try await LiveWriters(
                             writers: 4,
                             rate: 300,
                             rollback: 0.1,
-                            transactionTime: .milliseconds(20),
-                            users: 300,
-                            contents: 100
+                            transactionTime: .milliseconds(20)
                         ).run(connect: { try await PostgresConnection.connect(to: site.url) })
                     }
                     for _ in 0..<3 {

@@ -30,8 +30,10 @@ extension BlackBox {
                 for _ in 0..<3 {
                     try await site.running("tail") { daemon in
                         try await wait(for: "the daemon owns something") {
-                            try await site.number("SELECT count(*) FROM refold.checkpoints WHERE owner_pid IS NOT NULL")
-                                > 0
+                            try await site.number(
+                                "SELECT count(*) FROM refold.checkpoints WHERE owner_pid = $1",
+                                [.int64(Int64(daemon.id))]
+                            ) > 0
                         }
                         await daemon.send(signal)
                         let outcome = try await daemon.outcome(within: .seconds(5))

@@ -67,7 +67,7 @@ extension BlackBox {
             try await Site.with { site in
                 try await site.load(3_000)
                 let codes = try await withThrowingTaskGroup(of: Int32.self) { group in
-                    for _ in 0..<4 { group.addTask { try await site.refold("rebuild").code } }
+                    for _ in 0..<4 { group.addTask { try await site.refold("rebuild", "trending_score").code } }
                     return try await group.reduce(into: [Int32]()) { $0.append($1) }
                 }
                 #expect(codes.contains(0))

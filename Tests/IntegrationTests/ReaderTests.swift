@@ -135,7 +135,7 @@ extension BlackBox {
                     """
                     SELECT count(*) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
                     JOIN pg_namespace n ON n.oid = p.relnamespace
-                    WHERE n.nspname = 'refold_data' AND p.relname = 'trending_score' AND p.relkind = 'p'
+                    WHERE n.nspname = 'refold_data' AND p.relname LIKE 'trending_score%' AND p.relkind = 'p'
                     """
                 )
                 #expect(tables == 2)
