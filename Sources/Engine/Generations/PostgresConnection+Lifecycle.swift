@@ -37,6 +37,30 @@ extension PostgresConnection {
             }
         }
         try executeScript("RESET lock_timeout")
+        try await outlastPlans(over: tables)
+    }
+
+    /// Waits until no statement can be under way that was planned before the tables were attached and takes its snapshot
+    /// after the pointer has moved: it would look for the new generation among the partitions of its plan, and find
+    /// nothing.
+    ///
+    /// A statement locks the parent before it is planned and takes its snapshot afterwards, within moments. So those who
+    /// hold such a lock now are waited for; a transaction that keeps its locks for long is past that point after a
+    /// second.
+    private func outlastPlans(over tables: [GenerationTable]) async throws {
+        let holders = """
+            SELECT DISTINCT virtualtransaction FROM pg_locks
+             WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid()
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND relation = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS name)
+            """
+        let parents = [PostgresValue.textArray(tables.map(\.quotedParent))]
+        let deadline = ContinuousClock.now + .seconds(1)
+        var waitedFor = Set(try query(holders, parents).rows.map { try $0.text(0) })
+        while !waitedFor.isEmpty && ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(2))
+            waitedFor.formIntersection(try query(holders, parents).rows.map { try $0.text(0) })
+        }
     }
 
     /// - Returns: false when a lock could not be had in time and another try is allowed.
