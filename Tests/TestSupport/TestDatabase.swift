@@ -17,6 +17,22 @@ public struct TestDatabase: Sendable {
         _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
         let server = try ConnectionString(TestServers.databaseURL)
+        await Gate.databases.enter()
+        let outcome: Swift.Result<Result, any Error>
+        do {
+            outcome = .success(try await create(on: server, body))
+        } catch {
+            outcome = .failure(error)
+        }
+        await Gate.databases.leave()
+        return try outcome.get()
+    }
+
+    private static func create<Result: Sendable>(
+        on server: ConnectionString,
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (TestDatabase) async throws -> Result
+    ) async throws -> Result {
         let name = "refold_test_\(UInt64.random(in: 0 ... .max))"
         let administrator = try await PostgresConnection.connect(to: server.keywordValueText)
         try await administrator.executeScript(
