@@ -122,7 +122,8 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Postgres", "Redis", "Refold", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "Engine", "EventStore", "Postgres", "Redis", "Refold", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),

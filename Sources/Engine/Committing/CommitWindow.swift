@@ -1,24 +1,42 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
 ///
 /// A value, encoded from memory at the moment the window was closed: folding goes on while it is being committed.
-struct CommitWindow: Sendable {
+package struct CommitWindow: Sendable {
     /// The checkpoint it starts from.
-    let from: GlobalPosition
+    package let from: GlobalPosition
     /// The checkpoint it moves to.
-    let to: GlobalPosition
+    package let to: GlobalPosition
     /// Events the projection applied or set aside.
-    let events: Int
+    package let events: Int
     /// Events a second since the window before.
-    let rate: Double?
-    let rows: Rows
-    let deadLetters: [DeadLetter]
+    package let rate: Double?
+    package let rows: Rows
+    package let deadLetters: [DeadLetter]
     /// Changed rows in the form of the cache, where it follows this generation.
-    let hotRows: HotRows
+    package let hotRows: HotRows
 
-    enum Rows: Sendable {
+    package init(
+        from: GlobalPosition,
+        to: GlobalPosition,
+        events: Int,
+        rate: Double?,
+        rows: Rows,
+        deadLetters: [DeadLetter],
+        hotRows: HotRows
+    ) {
+        self.from = from
+        self.to = to
+        self.events = events
+        self.rate = rate
+        self.rows = rows
+        self.deadLetters = deadLetters
+        self.hotRows = hotRows
+    }
+
+    package enum Rows: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
         case versions([[[UInt8]]])
         /// Everything there is, into fresh tables that then get their keys: COPY pieces by table.
@@ -31,8 +49,14 @@ struct CommitWindow: Sendable {
 }
 
 /// An event that was set aside.
-struct DeadLetter: Sendable {
-    let position: GlobalPosition
-    let type: String
-    let error: String
+package struct DeadLetter: Sendable {
+    package let position: GlobalPosition
+    package let type: String
+    package let error: String
+
+    package init(position: GlobalPosition, type: String, error: String) {
+        self.position = position
+        self.type = type
+        self.error = error
+    }
 }

@@ -1,24 +1,38 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Writes the windows of one generation and reads its rows back, over a session that owns the generation.
 ///
 /// After an error its state is unknown: whoever gets one drops the writer and the rows in memory and starts from the
 /// committed checkpoint.
-struct GenerationWriter: Sendable {
-    let connection: PostgresConnection
-    let generation: Generation
-    let tables: [GenerationTable]
-    let claim: Claim
+package struct GenerationWriter: Sendable {
+    package let connection: PostgresConnection
+    package let generation: Generation
+    package let tables: [GenerationTable]
+    package let claim: Claim
     /// The quoted name of the events table, for the ids of dead letters.
-    let events: String
+    package let events: String
+
+    package init(
+        connection: PostgresConnection,
+        generation: Generation,
+        tables: [GenerationTable],
+        claim: Claim,
+        events: String
+    ) {
+        self.connection = connection
+        self.generation = generation
+        self.tables = tables
+        self.claim = claim
+        self.events = events
+    }
 
     // MARK: Windows
 
     /// Commits a window.
     ///
     /// - Throws: ``EngineError/Code/fenced`` when another process has taken the generation or the pointer has moved.
-    func commit(_ window: CommitWindow) async throws {
+    package func commit(_ window: CommitWindow) async throws {
         switch window.rows {
         case .replacements:
             let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
@@ -94,7 +108,7 @@ struct GenerationWriter: Sendable {
     // MARK: Settling in the database
 
     /// Settles versions that do not fit in memory: newest versions into keyed tables, in one transaction.
-    func settleVersions() async throws {
+    package func settleVersions() async throws {
         try await connection.transaction { connection in
             for table in tables {
                 try connection.executeScript(table.createSQL)
@@ -108,7 +122,7 @@ struct GenerationWriter: Sendable {
     }
 
     /// Makes the tables that versions are appended to; nothing happens when they are there.
-    func createVersions() async throws {
+    package func createVersions() async throws {
         try await connection.transaction { connection in
             for table in tables where try !connection.tableExists(table.quotedVersions) {
                 try connection.executeScript(table.createVersionsSQL)
@@ -119,12 +133,13 @@ struct GenerationWriter: Sendable {
     // MARK: Reading rows back
 
     /// Whether versions were appended before, so that their tables are there.
-    func hasVersions() async throws -> Bool {
+    package func hasVersions() async throws -> Bool {
         try await connection.tableExists(tables[0].quotedVersions)
     }
 
     /// The newest version of each row of one table, in pieces.
-    func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool) async throws
+    package func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool)
+        async throws
     {
         try await connection.transaction { connection in
             try connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
@@ -138,7 +153,7 @@ struct GenerationWriter: Sendable {
     }
 
     /// Loads rows by key; those that do not exist are remembered as absent.
-    func load(_ keys: [[EncodedKey]]) async throws -> [PostgresResult?] {
+    package func load(_ keys: [[EncodedKey]]) async throws -> [PostgresResult?] {
         let statements = zip(tables, keys).map { table, keys in
             keys.isEmpty
                 ? nil

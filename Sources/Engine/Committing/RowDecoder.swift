@@ -1,18 +1,18 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Puts rows that were read from the database into memory: key, columns, `_position`, in binary, collections of texts as
 /// `text[]`.
-struct RowDecoder {
-    let definition: TableDefinition
+package struct RowDecoder {
+    package let definition: TableDefinition
     private var keyBytes: [UInt8] = []
 
-    init(definition: TableDefinition) {
+    package init(definition: TableDefinition) {
         self.definition = definition
     }
 
     /// Keeps all rows of a result, and remembers the wanted keys that it does not have as absent.
-    mutating func keep(_ result: PostgresResult, wanted: [EncodedKey] = [], in memory: TableMemory) throws {
+    package mutating func keep(_ result: PostgresResult, wanted: [EncodedKey] = [], in memory: TableMemory) throws {
         for row in 0..<result.count { try keep(row, of: result, in: memory) }
         for key in wanted where !memory.isKnown(key) { memory.loadAbsent(key) }
     }

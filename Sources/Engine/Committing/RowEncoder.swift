@@ -1,15 +1,19 @@
 internal import Glibc
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Turns changed rows into what COPY or an upsert takes.
-struct RowEncoder {
-    let definition: TableDefinition
+package struct RowEncoder {
+    package let definition: TableDefinition
+
+    package init(definition: TableDefinition) {
+        self.definition = definition
+    }
 
     /// Rows for COPY, sorted by key so that the key's index is built from neighbours; without header and trailer.
     ///
     /// - Parameter withDeletions: adds the column `_deleted` of a table of versions.
-    func copyRows(_ rows: [ChangedRecord], withDeletions: Bool) -> [[UInt8]] {
+    package func copyRows(_ rows: [ChangedRecord], withDeletions: Bool) -> [[UInt8]] {
         let rows = sorted(rows)
         let fields = Int16(definition.key.count + definition.columns.count + (withDeletions ? 2 : 1))
         var chunks: [[UInt8]] = []
@@ -35,7 +39,7 @@ struct RowEncoder {
     }
 
     /// Parameters of upserts, one array a column, at most ``rowsPerStatement`` rows each.
-    func upserts(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
+    package func upserts(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
         slices(of: sorted(rows)).map { rows in
             keyArrays(rows)
                 + definition.columns.enumerated().map { index, column in
@@ -47,12 +51,12 @@ struct RowEncoder {
     }
 
     /// Parameters of deletions, one array a key column.
-    func deletions(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
+    package func deletions(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
         slices(of: sorted(rows)).map { keyArrays($0) }
     }
 
     /// Parameters of a look-up by keys, one array a key column.
-    func keys(_ keys: [EncodedKey]) -> [PostgresValue] {
+    package func keys(_ keys: [EncodedKey]) -> [PostgresValue] {
         definition.key.indices.map { index in
             array(of: definition.key[index].type, keys, hasNulls: false) { bytes, key in
                 key.bytes.withUnsafeBytes { bytes.appendKey(index, of: definition.key, in: $0) }

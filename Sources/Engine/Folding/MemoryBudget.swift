@@ -3,17 +3,17 @@ internal import Synchronization
 /// The bytes that the rows of all projections may take together.
 ///
 /// A projection may use what the others leave, and always an equal share.
-final class MemoryBudget: Sendable {
+package final class MemoryBudget: Sendable {
     private let limit: Int
     private let used: Mutex<[Int64: Int]>
 
-    init(limit: Int) {
+    package init(limit: Int) {
         self.limit = limit
         used = Mutex([:])
     }
 
     /// Takes note of a generation's bytes and says how many it may have.
-    func allowance(for generation: Int64, using bytes: Int) -> Int {
+    package func allowance(for generation: Int64, using bytes: Int) -> Int {
         used.withLock { used in
             used[generation] = bytes
             let others = used.reduce(0) { $1.key == generation ? $0 : $0 + $1.value }
@@ -22,7 +22,7 @@ final class MemoryBudget: Sendable {
     }
 
     /// Forgets a generation that is no longer folded.
-    func leave(_ generation: Int64) {
+    package func leave(_ generation: Int64) {
         _ = used.withLock { $0.removeValue(forKey: generation) }
     }
 }

@@ -1,16 +1,16 @@
 public import Refold
 
 /// One complete copy of a projection's read model, as `refold.generations` has it.
-struct Generation: Sendable {
+package struct Generation: Sendable {
     /// Never used twice.
-    let number: Int64
-    let projection: ProjectionName
-    let version: Int
-    let identity: String
-    var state: State
-    var phase: Phase
+    package let number: Int64
+    package let projection: ProjectionName
+    package let version: Int
+    package let identity: String
+    package var state: State
+    package var phase: Phase
 
-    enum State: String, Sendable {
+    package enum State: String, Sendable {
         /// Being folded for the first time.
         case building
         /// Folded, but the pointer moved meanwhile: the next rebuild only points.
@@ -21,30 +21,30 @@ struct Generation: Sendable {
         case retired
     }
 
-    enum Phase: String, Sendable {
+    package enum Phase: String, Sendable {
         /// Row versions are appended to tables without key; everything that exists is in memory.
         case memory
         /// Keyed tables whose rows are replaced.
         case settled
     }
 
-    func tables(of projection: any Projection) -> [GenerationTable] {
+    package func tables(of projection: any Projection) -> [GenerationTable] {
         projection.model.tables.map { GenerationTable($0, generation: number) }
     }
 }
 
 /// Which generation of a projection is live, as `refold.projections` has it.
-struct Pointer: Sendable {
-    let live: Int64?
-    let kept: Int64?
+package struct Pointer: Sendable {
+    package let live: Int64?
+    package let kept: Int64?
     /// Raised at every move: whoever points states the revision it knew.
-    let revision: Int64
+    package let revision: Int64
 }
 
 /// A generation taken for writing: who commits states the epoch.
-struct Claim: Sendable {
-    let epoch: Int64
-    let position: GlobalPosition
+package struct Claim: Sendable {
+    package let epoch: Int64
+    package let position: GlobalPosition
 }
 
 /// The process that owns a generation.
@@ -55,11 +55,17 @@ public struct Owner: Sendable, Hashable {
     public let pid: Int32
     /// When it took the generation, microseconds since 2000-01-01 UTC; nil for this process.
     public let since: Timestamp?
+
+    package init(host: String, pid: Int32, since: Timestamp?) {
+        self.host = host
+        self.pid = pid
+        self.since = since
+    }
 }
 
 extension Projection {
     /// Hash of all that a generation must agree on to be gone on with: the tables, the settings and the store.
-    func identity(store: String) -> String {
+    package func identity(store: String) -> String {
         let tables = model.tables.map { table in
             let key = table.key.map { "\($0.name) \($0.type)" }
             let columns = table.columns.map { "\($0.name) \($0.type) \($0.isNullable) \($0.isPublic)" }

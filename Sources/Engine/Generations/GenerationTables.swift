@@ -1,15 +1,15 @@
 internal import Postgres
-internal import Refold
+package import Refold
 
 /// The names and statements of one table of one generation.
 ///
 /// Readers see the view; it reads the partitioned parent; each generation is a partition. While a generation is built in
 /// memory its rows lie in a table of versions, without key, from which an interrupted rebuild goes on.
-struct GenerationTable: Sendable {
-    let definition: TableDefinition
-    let parent: String
-    let name: String
-    let generation: Int64
+package struct GenerationTable: Sendable {
+    package let definition: TableDefinition
+    package let parent: String
+    package let name: String
+    package let generation: Int64
 
     init(_ definition: TableDefinition, generation: Int64) {
         self.definition = definition
@@ -18,9 +18,9 @@ struct GenerationTable: Sendable {
         name = "\(definition.name)_g\(generation)"
     }
 
-    var quotedName: String { quoteIdentifier("refold_data", name) }
-    var quotedParent: String { quoteIdentifier("refold_data", parent) }
-    var quotedVersions: String { quoteIdentifier("refold_data", name + "_versions") }
+    package var quotedName: String { quoteIdentifier("refold_data", name) }
+    package var quotedParent: String { quoteIdentifier("refold_data", parent) }
+    package var quotedVersions: String { quoteIdentifier("refold_data", name + "_versions") }
 
     private var keyList: String { definition.key.map { quoteIdentifier($0.name) }.joined(separator: ", ") }
 
@@ -39,7 +39,7 @@ struct GenerationTable: Sendable {
     // MARK: Definition
 
     /// A stand-alone table that can be attached without a scan: its CHECK says what the partition's bound demands.
-    var createSQL: String {
+    package var createSQL: String {
         """
         CREATE TABLE \(quotedName) (
             LIKE \(quotedParent),
@@ -49,11 +49,11 @@ struct GenerationTable: Sendable {
         """
     }
 
-    var addKeySQL: String { "ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))" }
+    package var addKeySQL: String { "ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))" }
 
     var analyzeSQL: String { "ANALYZE \(quotedName)" }
 
-    var attachSQL: String {
+    package var attachSQL: String {
         "ALTER TABLE \(quotedParent) ATTACH PARTITION \(quotedName) FOR VALUES IN (\(generation))"
     }
 
@@ -76,7 +76,7 @@ struct GenerationTable: Sendable {
     }
 
     /// Rows come as one array a column. Sorted by the caller, so that neighbours fall on the same index pages.
-    var upsertSQL: String {
+    package var upsertSQL: String {
         let arrays = columnTypes.enumerated().map { "$\($0 + 1)::\($1)[]" }.joined(separator: ", ")
         let updates = columnNames.dropFirst(definition.key.count).map { "\($0) = excluded.\($0)" }
         return """
@@ -85,7 +85,7 @@ struct GenerationTable: Sendable {
             """
     }
 
-    var deleteSQL: String {
+    package var deleteSQL: String {
         let match = definition.key.enumerated().map { "t.\(quoteIdentifier($1.name)) = k.k\($0)" }
         return "DELETE FROM \(quotedName) t USING \(keyArrays) WHERE \(match.joined(separator: " AND "))"
     }
@@ -97,7 +97,7 @@ struct GenerationTable: Sendable {
     }
 
     /// The newest version of each row of an interrupted rebuild.
-    var selectNewestSQL: String {
+    package var selectNewestSQL: String {
         """
         SELECT \(readList) FROM (SELECT DISTINCT ON (\(keyList)) * FROM \(quotedVersions) \
         ORDER BY \(keyList), _position DESC) t WHERE NOT _deleted
@@ -123,7 +123,9 @@ struct GenerationTable: Sendable {
         let columns = definition.columns.map { column in
             let name = "t." + quoteIdentifier(column.name)
             return switch column.type {
-            case .textList, .textSet: "ARRAY(SELECT jsonb_array_elements_text(\(name)))"
+            case .textList, .textSet:
+                // The array of a null's elements would be empty, not null.
+                "CASE WHEN \(name) IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(\(name))) END"
             default: name
             }
         }

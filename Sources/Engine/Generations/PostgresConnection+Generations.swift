@@ -1,5 +1,5 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Reading and moving Refold's own bookkeeping. Lock order everywhere: pointer, checkpoints by generation, data.
 extension PostgresConnection {
@@ -8,7 +8,7 @@ extension PostgresConnection {
     /// The pointer of a projection.
     ///
     /// - Parameter lock: takes the row until the end of the transaction.
-    func pointer(of name: ProjectionName, lock: Bool = false) throws -> Pointer {
+    package func pointer(of name: ProjectionName, lock: Bool = false) throws -> Pointer {
         let sql = "SELECT live, kept, revision FROM refold.projections WHERE name = $1"
         let result: PostgresResult
         do {
@@ -30,7 +30,9 @@ extension PostgresConnection {
     /// meanwhile. Part of a transaction that holds the pointer's row.
     ///
     /// The epochs of both generations rise: a daemon that feeds the old one finds its next commit refused.
-    func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws -> Bool {
+    package func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws
+        -> Bool
+    {
         let moved = try execute(
             """
             UPDATE refold.projections SET live = $2, kept = $3, revision = revision + 1, pointed_at = clock_timestamp()
@@ -69,14 +71,14 @@ extension PostgresConnection {
     // MARK: Generations
 
     /// A generation by number.
-    func generation(_ number: Int64) throws -> Generation? {
+    package func generation(_ number: Int64) throws -> Generation? {
         let columns = "generation, projection, version, identity, state, phase"
         return try query("SELECT \(columns) FROM refold.generations WHERE generation = $1", [.int64(number)])
             .rows.first.map { try Generation($0) }
     }
 
     /// The half-built or ready generation of a projection, the newest if there are several.
-    func unfinishedGeneration(of name: ProjectionName) throws -> Generation? {
+    package func unfinishedGeneration(of name: ProjectionName) throws -> Generation? {
         try query(
             """
             SELECT generation, projection, version, identity, state, phase FROM refold.generations
@@ -87,7 +89,7 @@ extension PostgresConnection {
     }
 
     /// Records a new generation at position 0. Its tables are the caller's.
-    func addGeneration(
+    package func addGeneration(
         of projection: any Projection,
         identity: String,
         phase: Generation.Phase,
@@ -116,7 +118,7 @@ extension PostgresConnection {
     }
 
     /// Changes a generation's state.
-    func setState(_ state: Generation.State, of generation: Int64) throws {
+    package func setState(_ state: Generation.State, of generation: Int64) throws {
         try execute(
             "UPDATE refold.generations SET state = $2 WHERE generation = $1",
             [.int64(generation), .text(state.rawValue)]
@@ -124,7 +126,7 @@ extension PostgresConnection {
     }
 
     /// Records why a generation stands still, or, with nil, that it goes on.
-    func setCause(_ cause: String?, at position: GlobalPosition?, of generation: Int64) throws {
+    package func setCause(_ cause: String?, at position: GlobalPosition?, of generation: Int64) throws {
         try execute(
             """
             UPDATE refold.generations
@@ -142,7 +144,7 @@ extension PostgresConnection {
     /// refuses those who believed that they still owned it.
     ///
     /// - Throws: ``EngineError/Code/owned`` when a live session holds it.
-    func claim(_ generation: Generation, as owner: Owner) throws -> Claim {
+    package func claim(_ generation: Generation, as owner: Owner) throws -> Claim {
         let key = PostgresValue.int64(Self.lockKey(of: generation.number))
         guard try query("SELECT pg_try_advisory_lock($1)", [key]).bool(0, 0) else {
             throw EngineError.owned(generation, by: try self.owner(of: generation.number))
@@ -161,7 +163,7 @@ extension PostgresConnection {
     }
 
     /// Gives a generation back, for the next owner to take at once.
-    func release(_ generation: Int64) throws {
+    package func release(_ generation: Int64) throws {
         try execute(
             """
             UPDATE refold.checkpoints SET owner_host = NULL, owner_pid = NULL, owner_since = NULL
@@ -173,7 +175,7 @@ extension PostgresConnection {
     }
 
     /// Who took the generation last and did not give it back.
-    func owner(of generation: Int64) throws -> Owner? {
+    package func owner(of generation: Int64) throws -> Owner? {
         let row = try query(
             "SELECT owner_host, owner_pid, owner_since FROM refold.checkpoints WHERE generation = $1",
             [.int64(generation)]
@@ -190,7 +192,7 @@ extension PostgresConnection {
     /// The last position whose effects a generation has.
     ///
     /// - Parameter lock: takes the row until the end of the transaction, so that its owner's next commit waits.
-    func checkpoint(of generation: Int64, lock: Bool = false) throws -> GlobalPosition {
+    package func checkpoint(of generation: Int64, lock: Bool = false) throws -> GlobalPosition {
         let sql = "SELECT position FROM refold.checkpoints WHERE generation = $1"
         let result = try query(lock ? sql + " FOR UPDATE" : sql, [.int64(generation)])
         return GlobalPosition(result.isEmpty ? 0 : try result.int64(0, 0))
@@ -225,7 +227,7 @@ extension PostgresConnection {
     }
 
     /// Advisory locks share one space in a database: "Refold" in the upper bytes keeps ours apart.
-    static func lockKey(of generation: Int64) -> Int64 { 0x5265_666f_0000_0000 + generation }
+    package static func lockKey(of generation: Int64) -> Int64 { 0x5265_666f_0000_0000 + generation }
 }
 
 extension Generation {

@@ -1,5 +1,5 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Creating, attaching and dropping the tables of generations.
 extension PostgresConnection {
@@ -10,7 +10,7 @@ extension PostgresConnection {
     ///
     /// - Parameter pointer: the pointer as it was read when the operation started.
     /// - Returns: nil when the pointer has moved meanwhile.
-    func createLiveGeneration(
+    package func createLiveGeneration(
         of projection: any Projection,
         identity: String,
         replacing pointer: Pointer
@@ -28,7 +28,7 @@ extension PostgresConnection {
     ///
     /// ATTACH waits for nobody who reads: its lock on the parent conflicts only with other changes of the parent. Against
     /// those it tries again, so that it never stands long in a queue.
-    func attach(_ tables: [GenerationTable]) async throws {
+    package func attach(_ tables: [GenerationTable]) async throws {
         try executeScript("SET lock_timeout = '200ms'")
         let deadline = ContinuousClock.now + .seconds(30)
         for table in tables {
@@ -83,7 +83,7 @@ extension PostgresConnection {
     ///
     /// A view with the same columns, or with more at the end, is replaced in place, which keeps its grants and whatever
     /// stands on it. Other changes need the view to be made anew.
-    func showTables(of projection: any Projection) throws {
+    package func showTables(of projection: any Projection) throws {
         for table in projection.model.tables where table.isPublic {
             guard try !shows(table) else { continue }
             do {
@@ -159,7 +159,7 @@ extension PostgresConnection {
     /// left for the next time.
     ///
     /// - Returns: the generations that are still there, with the reason.
-    func dropRetired() throws -> [LeftGeneration] {
+    package func dropRetired() throws -> [LeftGeneration] {
         var left: [LeftGeneration] = []
         let retired = try query(
             """
@@ -217,7 +217,7 @@ extension PostgresConnection {
 }
 
 /// A generation that is to be dropped and could not be yet.
-struct LeftGeneration: Sendable {
-    let number: Int64
-    let reason: String
+package struct LeftGeneration: Sendable {
+    package let number: Int64
+    package let reason: String
 }

@@ -1,5 +1,5 @@
 internal import Postgres
-internal import Refold
+package import Refold
 
 /// The parents and views of a projection's tables.
 extension TableDefinition {
@@ -11,7 +11,7 @@ extension TableDefinition {
     }
 
     /// The partitioned parent: tables of another shape get a parent of their own.
-    var parentName: String { "\(name)_\(StableHash.hex(shape).suffix(8))" }
+    package var parentName: String { "\(name)_\(StableHash.hex(shape).suffix(8))" }
 
     var createParentSQL: String {
         let keys = key.map { "\(quoteIdentifier($0.name)) \($0.type.sqlName) NOT NULL" }
@@ -42,8 +42,8 @@ extension TableDefinition {
 }
 
 /// FNV-1a with 128 bits: the same in every run and on every machine, for names and identities, not against forgery.
-enum StableHash {
-    static func hex(_ text: String) -> String {
+package enum StableHash {
+    package static func hex(_ text: String) -> String {
         var hash: UInt128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
         for byte in text.utf8 {
             hash ^= UInt128(byte)

@@ -1,19 +1,22 @@
 /// Waiting times between attempts: exponential, with jitter, so that those who failed together do not return together.
-struct Backoff {
+package struct Backoff {
     /// No attempt begins later than this after the first failure; nil for ever.
-    let limit: Duration?
+    package let limit: Duration?
     private var failures = 0
     private var firstFailure: ContinuousClock.Instant?
 
     private static let first: Duration = .milliseconds(50)
     private static let longest: Duration = .seconds(5)
 
-    init(limit: Duration?) {
+    package init(limit: Duration?) {
         self.limit = limit
     }
 
     /// How long to wait before the next attempt; nil when the limit is reached.
-    mutating func next(now: ContinuousClock.Instant = .now, random: Double = .random(in: 0.5...1)) -> Duration? {
+    package mutating func next(
+        now: ContinuousClock.Instant = .now,
+        random: Double = .random(in: 0.5...1)
+    ) -> Duration? {
         let start = firstFailure ?? now
         firstFailure = start
         if let limit, now - start > limit { return nil }
@@ -23,7 +26,7 @@ struct Backoff {
     }
 
     /// Starts small again after things went well.
-    mutating func reset() {
+    package mutating func reset() {
         failures = 0
         firstFailure = nil
     }

@@ -1,14 +1,14 @@
-internal import EventStore
-internal import Logging
-internal import Refold
+package import EventStore
+package import Logging
+package import Refold
 
 /// One read of the event store that feeds every projection standing at about the same position.
 ///
 /// A projection joins with the position it has; from the next cycle on it gets every block, and passes over events that
 /// it has already. One that stands far behind reads on its own until it has caught up.
-actor EventFeed {
+package actor EventFeed {
     /// How far a projection may be behind to join; the others wait while it is read forward.
-    static let joiningDistance: Int64 = 10_000
+    package static let joiningDistance: Int64 = 10_000
     /// One cycle reads at most this many positions, so that those who want to join wait no longer.
     private static let cyclePositions: Int64 = 1_000_000
     /// How long a full inbox may hold up the others before its projection has to read on its own.
@@ -21,15 +21,15 @@ actor EventFeed {
     private var members: [Inbox] = []
     private var joining: [(inbox: Inbox, position: GlobalPosition)] = []
     /// Everything up to here has been delivered; nil before anybody has joined.
-    private(set) var position: GlobalPosition?
+    package private(set) var position: GlobalPosition?
     private var isStopping = false
     /// ``run(until:)`` has ended; inboxes handed out from here on are empty.
-    private(set) var hasFinished = false
+    package private(set) var hasFinished = false
 
     /// - Parameters:
     ///   - detachesSlow: a projection that keeps the others waiting is made to read on its own.
     ///   - passed: told of the positions that held no event when they were passed.
-    init(
+    package init(
         source: any EventSource,
         detachesSlow: Bool,
         logger: Logger,
@@ -42,7 +42,7 @@ actor EventFeed {
     }
 
     /// Adds a projection that has everything up to `position`; nil when it has to catch up first.
-    func join(at position: GlobalPosition) -> Inbox? {
+    package func join(at position: GlobalPosition) -> Inbox? {
         if let current = self.position, current.rawValue - position.rawValue > Self.joiningDistance { return nil }
         let inbox = Inbox()
         if isStopping || hasFinished { inbox.finish() } else { joining.append((inbox, position)) }
@@ -50,19 +50,19 @@ actor EventFeed {
     }
 
     /// Sets where the first cycle begins, so that those far behind it read on their own.
-    func begin(at position: GlobalPosition?) {
+    package func begin(at position: GlobalPosition?) {
         self.position = position
     }
 
     /// Ends all inboxes after the block in hand; ``run(until:)`` returns.
-    func stop() {
+    package func stop() {
         isStopping = true
     }
 
     /// Reads until everything up to the goal has been delivered, or until ``stop()``.
     ///
     /// - Parameter goal: a position, or nil to follow the log for ever.
-    func run(until goal: GlobalPosition?) async throws {
+    package func run(until goal: GlobalPosition?) async throws {
         defer { finish() }
         while !isStopping {
             let someoneJoins = !joining.isEmpty
@@ -133,7 +133,7 @@ actor EventFeed {
 private struct FeedStopped: Error {}
 
 /// Where a feed gets its events from.
-protocol EventSource: Sendable {
+package protocol EventSource: Sendable {
     /// The high-water mark; when it is not above `position`, waits the idle interval for it to rise.
     func mark(after position: GlobalPosition) async throws -> GlobalPosition
 

@@ -1,24 +1,24 @@
 internal import DequeModule
-internal import EventStore
-internal import Refold
+package import EventStore
+package import Refold
 internal import Synchronization
 
 /// Consecutive events for every projection that reads along.
-struct FeedBlock: Sendable {
-    let batches: [EventBatch]
+package struct FeedBlock: Sendable {
+    package let batches: [EventBatch]
     /// All events up to here have been delivered with this block and those before it; holes included.
-    let through: GlobalPosition
+    package let through: GlobalPosition
     /// Nothing more is known to follow: commit rather than wait.
-    let isAtHead: Bool
+    package let isAtHead: Bool
 
     /// No events: says to those who join at the head that they are there.
-    init(headAt position: GlobalPosition) {
+    package init(headAt position: GlobalPosition) {
         batches = []
         through = position
         isAtHead = true
     }
 
-    init(_ block: EventBlock, mark: GlobalPosition) {
+    package init(_ block: EventBlock, mark: GlobalPosition) {
         batches = block.batches
         through = block.through
         isAtHead = block.through >= mark
@@ -29,9 +29,9 @@ struct FeedBlock: Sendable {
 ///
 /// One sender, one receiver. A full inbox makes the sender wait, so that a slow projection slows the reading and not the
 /// memory.
-final class Inbox: Sendable {
+package final class Inbox: Sendable {
     /// Blocks that may wait; each has at most some thousands of events.
-    static let capacity = 4
+    package static let capacity = 4
 
     private struct State {
         var blocks: Deque<FeedBlock> = []
@@ -43,10 +43,12 @@ final class Inbox: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Queues a block, waiting while the inbox is full.
     ///
     /// - Returns: false when the receiver has gone.
-    func send(_ block: FeedBlock) async -> Bool {
+    package func send(_ block: FeedBlock) async -> Bool {
         while true {
             let sent: Bool? = state.withLock { state in
                 if state.isAbandoned || state.isFinished { return false }
@@ -68,7 +70,7 @@ final class Inbox: Sendable {
     }
 
     /// The next block; nil when the sender has finished and everything was taken.
-    func next() async -> FeedBlock? {
+    package func next() async -> FeedBlock? {
         while true {
             let taken: FeedBlock?? = state.withLock { state in
                 if let block = state.blocks.popFirst() {
@@ -90,13 +92,13 @@ final class Inbox: Sendable {
     }
 
     /// Whether nothing is waiting.
-    var isEmpty: Bool { state.withLock { $0.blocks.isEmpty } }
+    package var isEmpty: Bool { state.withLock { $0.blocks.isEmpty } }
 
     /// Whether the sender has to wait.
-    var isFull: Bool { state.withLock { $0.blocks.count >= Self.capacity } }
+    package var isFull: Bool { state.withLock { $0.blocks.count >= Self.capacity } }
 
     /// Says that nothing more comes. What waits can still be taken.
-    func finish() {
+    package func finish() {
         state.withLock { state in
             state.isFinished = true
             state.receiver.take()?.resume()
@@ -105,7 +107,7 @@ final class Inbox: Sendable {
     }
 
     /// Says that nobody takes any more.
-    func abandon() {
+    package func abandon() {
         state.withLock { state in
             state.isAbandoned = true
             state.isFinished = true

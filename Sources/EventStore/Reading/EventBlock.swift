@@ -15,6 +15,20 @@ public struct EventBlock: Sendable {
     /// Whether the read ends with this block.
     public let isLast: Bool
 
+    package init(
+        batches: [EventBatch],
+        after: GlobalPosition,
+        through: GlobalPosition,
+        holes: PassedHoles,
+        isLast: Bool
+    ) {
+        self.batches = batches
+        self.after = after
+        self.through = through
+        self.holes = holes
+        self.isLast = isLast
+    }
+
     /// The number of events.
     public var count: Int { batches.reduce(0) { $0 + $1.count } }
 }

@@ -1,0 +1,106 @@
+import Engine
+import EventStore
+import Refold
+import Synchronization
+
+/// A log in memory whose mark the test moves: positions hold an event each, except for some.
+final class FakeLog: EventSource {
+    private struct State {
+        var mark: Int64 = 0
+        var reads: [ClosedRange<Int64>] = []
+        var failure: (any Error)?
+    }
+
+    private let state = Mutex(State())
+    private let holes: Set<Int64>
+    private let blockLength: Int64
+
+    /// - Parameters:
+    ///   - mark: where the log ends at first.
+    ///   - blockLength: positions that are delivered together.
+    init(through mark: Int64, holes: Set<Int64> = [], blockLength: Int64 = 10) {
+        self.holes = holes
+        self.blockLength = blockLength
+        state.withLock { $0.mark = mark }
+    }
+
+    /// What was read so far, as ranges of positions.
+    var reads: [ClosedRange<Int64>] { state.withLock { $0.reads } }
+
+    func grow(to mark: Int64) { state.withLock { $0.mark = mark } }
+
+    /// Makes the next look at the mark fail.
+    func fail(with error: any Error) { state.withLock { $0.failure = error } }
+
+    func mark(after position: GlobalPosition) async throws -> GlobalPosition {
+        let mark = try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            return state.mark
+        }
+        if mark <= position.rawValue { await Task.yield() }
+        return GlobalPosition(mark)
+    }
+
+    nonisolated(nonsending) func read(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        deliver: (EventBlock) async throws -> Void
+    ) async throws {
+        state.withLock { $0.reads.append((after.rawValue + 1)...through.rawValue) }
+        var start = after.rawValue
+        while start < through.rawValue {
+            let end = min(start + blockLength, through.rawValue)
+            try await deliver(Self.block(after: start, through: end, holes: holes, isLast: end == through.rawValue))
+            start = end
+        }
+    }
+
+    static func block(
+        after: Int64,
+        through: Int64,
+        holes: Set<Int64> = [],
+        isLast: Bool = true
+    ) -> EventBlock {
+        var builder = EventBatchBuilder(types: EventTypeCatalog([.put]), reads: [])
+        var passed = PassedHoles(after: GlobalPosition(after))
+        for position in (after + 1)...through where !holes.contains(position) {
+            passed.pass(GlobalPosition(position))
+            Array("thing.put".utf8).withUnsafeBytes { type in
+                Array("{}".utf8).withUnsafeBytes { payload in
+                    builder.append(
+                        position: position,
+                        type: type,
+                        timestamp: 0,
+                        payload: payload,
+                        metadata: nil,
+                        streamID: nil
+                    )
+                }
+            }
+        }
+        passed.pass(emptyThrough: GlobalPosition(through))
+        return EventBlock(
+            batches: builder.count > 0 ? [builder.finish()] : [],
+            after: GlobalPosition(after),
+            through: GlobalPosition(through),
+            holes: passed,
+            isLast: isLast
+        )
+    }
+}
+
+extension FeedBlock {
+    /// A block of a log that ends at `mark`.
+    static func block(after: Int64, through: Int64, mark: Int64 = .max) -> FeedBlock {
+        FeedBlock(FakeLog.block(after: after, through: through), mark: GlobalPosition(mark))
+    }
+
+    var positions: [Int64] { batches.flatMap { batch in batch.map(\.position.rawValue) } }
+}
+
+/// Takes everything from an inbox until it is finished.
+func takeAll(_ inbox: Inbox) async -> [FeedBlock] {
+    var blocks: [FeedBlock] = []
+    while let block = await inbox.next() { blocks.append(block) }
+    return blocks
+}
