@@ -122,9 +122,14 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "EventStore", "Postgres", "Redis", "Refold", "TestSupport",
+                "AllProjections", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", "Engine", "EventStore", "Postgres", "Redis", "Refold"],
             swiftSettings: settings
         ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),

@@ -111,7 +111,7 @@ extension EventStoreError {
         EventStoreError(
             .logShrank,
             "the log shrank: its newest position is \(lastValue), but positions up to \(passed) were read before",
-            remedy: "find out whether a backup was restored or the sequence was set back; then rebuild all projections",
+            remedy: "find out whether a backup was restored or the sequence was set back; then refold rebuild --fresh",
             position: lastValue
         )
     }

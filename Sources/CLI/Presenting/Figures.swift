@@ -13,7 +13,7 @@ package enum Figures {
     /// `0.004 s`, `12.3 s`, `4 min 05 s`, `3 h 07 min`, `2 d 01 h`
     package static func time(_ duration: Duration) -> String {
         let seconds = duration / .seconds(1)
-        let whole = Int64(seconds)
+        let whole = duration.components.seconds
         switch seconds {
         case ..<1: return "\(decimals(seconds, 3)) s"
         case ..<60: return "\(decimals(seconds, 1)) s"

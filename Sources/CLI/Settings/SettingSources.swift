@@ -14,14 +14,25 @@ struct SettingSources {
     }
 
     private static func check(_ key: String, in file: SettingsFile?, _ catalogue: [Setting]) throws {
+        let path = file?.path ?? ""
         if catalogue.contains(where: { $0.key == key }) { return }
-        // A section whose lines are all commented out has the value null.
-        if catalogue.contains(where: { $0.key.hasPrefix(key + ".") }), try file?.isEmpty(key) ?? true { return }
-        let nearest = catalogue.map(\.key).min { EditDistance.between($0, key) < EditDistance.between($1, key) }
+        if catalogue.contains(where: { $0.key.hasPrefix(key + ".") }) {
+            // A section whose lines are all commented out has the value null.
+            if try file?.isEmpty(key) ?? true { return }
+            throw SettingError("there is no setting \(key): it is a section", remedy: "correct it in \(path)")
+        }
+        // Sections too: of a wrong section's keys none would be near.
+        let names = Set(catalogue.flatMap { Self.sections(of: $0.key) + [$0.key] }).sorted()
+        let nearest = names.min { EditDistance.between($0, key) < EditDistance.between($1, key) }
         throw SettingError(
             "there is no setting \(key)",
-            remedy: "did you mean \(nearest ?? "")? Correct it in \(file?.path ?? "")"
+            remedy: "did you mean \(nearest ?? "")? Correct it in \(path)"
         )
+    }
+
+    private static func sections(of key: String) -> [String] {
+        let components = key.split(separator: ".")
+        return (1..<components.count).map { components.prefix($0).joined(separator: ".") }
     }
 
     /// The text of a setting, and where it stands.

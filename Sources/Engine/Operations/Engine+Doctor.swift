@@ -27,6 +27,7 @@ extension Engine {
         ]
         checks += await storeChecks(on: connection)
         do {
+            try await requireMigration(on: connection)
             let generations = try await generations(on: connection)
             let status = try await status(on: connection)
             checks.append(.passed("migration", "refold's tables and the pointers of all projections are there"))
@@ -81,7 +82,8 @@ extension Engine {
             if let late = try await LateEventSweep.found(connection, settings.store).first {
                 return .failed("log", late.error, remedy: "rebuild")
             }
-            return .passed("log", "the one that was read before, up to position \(mark)")
+            let known = mark > .zero ? "the one that was read before, up to position \(mark)" : "it was not tailed yet"
+            return .passed("log", known)
         } catch {
             // Nothing was read before there were tables.
             guard error.code == .database else { return .failed("log", error, remedy: "rebuild all projections") }

@@ -7,6 +7,7 @@ extension Engine {
     public func dryRun(_ projections: [any Projection], fresh: Bool = false) async throws -> RebuildPlan {
         try await withConnection(for: "dry run") { connection in
             let store = try await StoreInspection.inspect(connection, settings.store)
+            try await requireMigration(on: connection)
             let head = try await HighWaterMarkProbe(connection, store).tick().lastValue
             let known = try await generations(on: connection)
             var steps: [RebuildPlan.Step] = []
@@ -69,7 +70,11 @@ extension Engine {
     ) async throws -> (shares: [RebuildPlan.TypeShare], isExact: Bool) {
         let table = quoteIdentifier(settings.store.schema, settings.store.eventsTable)
         let size = try await connection.query(
-            "SELECT coalesce(sum(pg_relation_size(relid)), 0)::bigint FROM pg_partition_tree($1::text::regclass)",
+            """
+            SELECT pg_relation_size($1::text::regclass)
+                + coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree($1::text::regclass)
+                             WHERE relid <> $1::text::regclass), 0)::bigint
+            """,
             [.text(table)]
         ).int64(0, 0)
         let isExact = size <= Self.countedBytes

@@ -42,7 +42,10 @@ public struct GenerationStatus: Sendable {
 extension Engine {
     /// All generations there are, by projection, the newest first.
     public func generations() async throws -> [GenerationStatus] {
-        try await withConnection(for: "generations") { try await generations(on: $0) }
+        try await withConnection(for: "generations") { connection in
+            try await requireMigration(on: connection)
+            return try await generations(on: connection)
+        }
     }
 
     func generations(on connection: PostgresConnection) async throws -> [GenerationStatus] {

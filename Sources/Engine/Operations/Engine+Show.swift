@@ -38,6 +38,7 @@ extension Engine {
         let parameters = try table.parameters(for: key, of: projection.name)
         if key.count == 1, let row = try await cachedRow(projection, key[0]) { return row }
         return try await withConnection(for: "show") { connection in
+            try await requireMigration(on: connection)
             let match = table.key.enumerated().map { "v.\(quoteIdentifier($1.name)) = $\($0 + 2)" }
             // One statement, so that row and generation are of one moment.
             let found = try await connection.query(

@@ -9,7 +9,21 @@ extension Engine {
     ///
     /// - Throws: an unreachable server, ``EngineError/Code/notMigrated``.
     public func status() async throws -> Status {
-        try await withConnection(for: "status") { try await status(on: $0) }
+        try await withConnection(for: "status") { connection in
+            try await requireMigration(on: connection)
+            return try await status(on: connection)
+        }
+    }
+
+    /// - Throws: ``EngineError/Code/notMigrated`` where refold's own tables are missing.
+    func requireMigration(on connection: PostgresConnection) async throws {
+        let found = try await connection.query("SELECT to_regclass('refold.generations') IS NOT NULL").bool(0, 0)
+        guard !found else { return }
+        throw EngineError(
+            .notMigrated,
+            "refold's tables are not in this database yet",
+            remedy: "run refold migrate"
+        )
     }
 
     /// The same on a session that is kept, for looking again and again.
@@ -21,9 +35,14 @@ extension Engine {
             guard error.code != .database else { throw error }
             status.store.problem = error
         }
-        for index in status.projections.indices {
+        let applied = status.projections.map(\.position).max() ?? .zero
+        if status.store.problem == nil {
+            if applied > status.store.position {
+                // The mark is stored by who tails; what was rebuilt tells as much.
+                status.store.problem = EventStoreError.logShrank(lastValue: status.store.position, passed: applied)
+            }
             // What is applied was below the mark, even if this look at it did not find out.
-            status.store.mark = max(status.store.mark, status.projections[index].position)
+            status.store.mark = max(status.store.mark, applied)
         }
         for index in status.projections.indices {
             status.projections[index].mark = status.store.mark
@@ -64,18 +83,16 @@ extension Engine {
         }
         let late = try await LateEventSweep.found(connection, settings.store)
         status.lateEvents = late.map(\.position)
-        if status.problem == nil {
-            let probe = HighWaterMarkProbe(connection, store, from: known)
-            var tick = try await probe.tick()
-            // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
-            for _ in 0..<10 where tick.hold != nil {
-                try await Task.sleep(for: .milliseconds(2))
-                tick = try await probe.tick()
-            }
-            status.position = tick.lastValue
-            status.mark = tick.mark
-            if let hold = tick.hold { status.hold = try await holdStatus(hold, probe) }
+        let probe = HighWaterMarkProbe(connection, store, from: known)
+        var tick = try await probe.tick()
+        // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
+        for _ in 0..<10 where tick.hold != nil {
+            try await Task.sleep(for: .milliseconds(2))
+            tick = try await probe.tick()
         }
+        status.position = tick.lastValue
+        status.mark = tick.mark
+        if let hold = tick.hold { status.hold = try await holdStatus(hold, probe) }
         return status
     }
 

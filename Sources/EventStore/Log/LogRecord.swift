@@ -38,7 +38,7 @@ public struct LogRecord: Sendable, Equatable {
         EventStoreError(
             .otherLog,
             message + ", so what was folded may never have happened here",
-            remedy: "after a failover or a restore, rebuild all projections; otherwise correct the database URL",
+            remedy: "after a failover or a restore, refold rebuild --fresh; otherwise correct the database URL",
             position: mark
         )
     }

@@ -1,0 +1,87 @@
+import CLI
+import Engine
+import EventStore
+import Postgres
+import Redis
+import Testing
+
+@Suite("Errors and exit codes")
+struct FailureTests {
+    private func postgres(_ code: PostgresError.Code, _ state: String? = nil) -> PostgresError {
+        var error = PostgresError(code, operation: "query", message: "it did not\nwork", address: "db.example:5432")
+        error.sqlState = state
+        return error
+    }
+
+    @Test("Usage is 64, configuration 78")
+    func usageAndConfiguration() {
+        #expect(Failure(UsageError("what", remedy: "how")).code == 64)
+        #expect(Failure(SettingError("what", remedy: "how")).line == "refold: what — how")
+        #expect(Failure(SettingError("what", remedy: "how")).code == 78)
+        #expect(Failure(postgres(.configuration)).code == 78)
+    }
+
+    @Test(
+        "The database's errors by what the caller must decide",
+        arguments: [
+            (PostgresError.Code.connectionFailed, nil, 69), (.connectionFailed, "08006", 69),
+            (.connectionFailed, "57P03", 69),
+            (.connectionFailed, "28P01", 78), (.connectionFailed, "3D000", 78), (.connectionLost, "57P01", 69),
+            (.server, "42P01", 78), (.server, "3F000", 78), (.server, "42501", 78), (.server, "53100", 75),
+            (.server, "40001", 75), (.server, "55P03", 75), (.server, "22003", 65), (.server, "23505", 65),
+            (.server, "42601", 70), (.cancelled, nil, 75),
+        ] as [(PostgresError.Code, String?, Int32)]
+    )
+    func database(code: PostgresError.Code, state: String?, expected: Int32) {
+        let failure = Failure(postgres(code, state))
+        #expect(failure.code == expected, "\(failure)")
+        #expect(failure.line?.contains("\n") == false)
+        #expect(failure.line?.hasPrefix("refold: ") == true)
+    }
+
+    @Test("An unreachable server is named with its address and what to do")
+    func unreachable() throws {
+        let line = try #require(Failure(postgres(.connectionFailed)).line)
+        #expect(line.contains("db.example:5432") && line.contains("REFOLD_DATABASE_URL"))
+    }
+
+    @Test("A store that cannot be adopted is configuration, another log is data, and a cause counts for itself")
+    func store() {
+        let standby = EventStoreError(.inRecovery, "a standby", remedy: "connect to the primary")
+        #expect(Failure(standby).code == 78)
+        #expect(Failure(EventStoreError(.sequenceCached, "cached")).code == 78)
+        #expect(Failure(EventStoreError(.logShrank, "shrank")).code == 65)
+        #expect(Failure(EventStoreError(.otherLog, "other")).code == 65)
+        #expect(Failure(EventStoreError(.lateEvent, "late")).code == 65)
+        let lost = EventStoreError(.database, "reading failed", cause: postgres(.connectionLost))
+        #expect(Failure(lost).code == 69)
+    }
+
+    @Test("Redis: an address that cannot work is configuration, a server that is away is 69")
+    func redis() {
+        func code(_ code: RedisError.Code) -> Int32 {
+            Failure(RedisError(code, operation: "PING", address: "host:6379", message: "no")).code
+        }
+        #expect(code(.unsupported) == 78)
+        #expect(code(.invalidURL) == 78)
+        #expect(code(.authenticationFailed) == 78)
+        #expect(code(.connectionFailed) == 69)
+        #expect(code(.timedOut) == 69)
+        #expect(code(.reply("OOM")) == 69)
+    }
+
+    @Test("Of several failures the one that trying again does not help is the exit code")
+    func several() {
+        let again = Failure(postgres(.server, "40001"))
+        let away = Failure(postgres(.connectionFailed))
+        let data = Failure(EventStoreError(.logShrank, "shrank"))
+        #expect(Failure.worst(of: [again, data, away]) == data)
+        #expect(Failure.worst(of: [again, away]) == away)
+        #expect(Failure.worst(of: []) == nil)
+    }
+
+    @Test("An interrupted command can be run again")
+    func interrupted() {
+        #expect(Failure(CancellationError()).code == 75)
+    }
+}

@@ -1,0 +1,58 @@
+import AllProjections
+import Engine
+import Logging
+import Postgres
+import Refold
+import SampleLog
+import TestSupport
+
+/// A migrated database of a test's own, and an engine on it.
+struct EngineSite: Sendable {
+    let connection: PostgresConnection
+    var settings: EngineSettings
+
+    var engine: Engine {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return Engine(settings, projections: AllProjections.list(halfLife: .seconds(86_400)), logger: logger)
+    }
+
+    static func with(migrated: Bool = true, _ body: (EngineSite) async throws -> Void) async throws {
+        try await TestDatabase.with { database in
+            var settings = EngineSettings()
+            settings.databaseURL = database.url
+            let site = EngineSite(connection: try await database.connect(), settings: settings)
+            if migrated { try await site.engine.migrate() }
+            try await body(site)
+            await site.connection.close()
+        }
+    }
+
+    func load(_ events: Int, seed: UInt64 = 1) async throws {
+        _ = try await SampleLoader().load(SampleLog(events: events, seed: seed), on: connection)
+    }
+
+    @discardableResult
+    func rebuild(until: GlobalPosition? = nil) async throws -> [RebuildOutcome] {
+        try await engine.rebuild(RebuildRequest(engine.projections, until: until))
+    }
+
+    func projection(_ name: String) throws -> any Projection {
+        try engine.projections(named: [name])[0]
+    }
+
+    func status(of name: ProjectionName) async throws -> ProjectionStatus? {
+        try await engine.status().projections.first { $0.name == name }
+    }
+
+    /// An event that every projection of views refuses.
+    func appendPoison() async throws -> GlobalPosition {
+        let row = try await connection.query(
+            """
+            INSERT INTO events (event_id, stream_id, stream_version, event_type, event_data)
+            VALUES (gen_random_uuid(), 'poison', 1, 'content.watched', '{"user_id": 1}') RETURNING global_position
+            """
+        )
+        return GlobalPosition(try row.int64(0, 0))
+    }
+}
