@@ -30,6 +30,9 @@ public protocol Projection: Sendable {
 
     /// Applies one event to the rows.
     ///
+    /// The event, and payloads and texts read from it, are lent until `apply` returns or throws; rows copy what is put
+    /// into them. Whatever is to live longer has to be a `String` or an `owned()` text.
+    ///
     /// - Throws: ``EventRefusal`` or any other error refuses the event.
     func apply(_ event: Event, to rows: Rows) throws
 }

@@ -203,11 +203,11 @@ actor ProjectionRunner {
     ) -> (event: Event, error: any Error)? {
         var applied = 0
         for index in range {
-            let event = batch[index]
+            let event = batch.lend(index)
             guard types.contains(event) else { continue }
             applied += 1
             if let error = limits.isolation.culprits[event.position] {
-                if policy == .stop { return (event, error) }
+                if policy == .stop { return (batch[index], error) }
                 letters.append(DeadLetter(position: event.position, type: String(event.typeName), error: "\(error)"))
                 continue
             }
@@ -219,7 +219,7 @@ actor ProjectionRunner {
             case .refused(let error):
                 // What is read beside a missing row says nothing about the event.
                 if rows.hasMissingKeys { continue }
-                if policy == .stop { return (event, error) }
+                if policy == .stop { return (batch[index], error) }
                 letters.append(
                     DeadLetter(position: event.position, type: String(event.typeName), error: String(describing: error))
                 )

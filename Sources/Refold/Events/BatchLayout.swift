@@ -35,10 +35,28 @@ struct EventRecord {
     var streamIDLength: Int32 = -1
 }
 
-extension Bytes {
-    var layout: UnsafePointer<BatchLayout> {
-        UnsafePointer(address.assumingMemoryBound(to: BatchLayout.self))
+/// A batch's memory as its events and payloads refer to it: held, or lent without counting a reference.
+///
+/// Several runners fold the same batch at once. Were each of their events, payloads and texts to hold the memory, they
+/// would fight over its reference count, which took a quarter of a rebuild.
+struct BatchStorage: @unchecked Sendable {
+    // `@unchecked Sendable`: the memory is never written after `EventBatchBuilder.finish`, and `owner` keeps it alive, or,
+    // where it is lent, the batch of whoever lends it (``EventBatch/lend(_:)``).
+    let owner: Bytes?
+    let layout: UnsafePointer<BatchLayout>
+
+    init(owner: Bytes) {
+        self.owner = owner
+        layout = UnsafePointer(owner.address.assumingMemoryBound(to: BatchLayout.self))
     }
+
+    private init(lending layout: UnsafePointer<BatchLayout>) {
+        owner = nil
+        self.layout = layout
+    }
+
+    /// The same memory without holding it.
+    var lent: BatchStorage { BatchStorage(lending: layout) }
 }
 
 extension Bytes {
@@ -49,7 +67,7 @@ extension Bytes {
         fields: UnsafeBufferPointer<RefoldField>,
         json: [UInt8],
         names: [UInt8]
-    ) -> Bytes {
+    ) -> BatchStorage {
         // Every region but the last two has a size that is a multiple of 8 or stands behind those that are.
         let eventsOffset = MemoryLayout<BatchLayout>.stride
         let fieldsOffset = eventsOffset + events.count * MemoryLayout<EventRecord>.stride
@@ -80,7 +98,7 @@ extension Bytes {
                 eventCount: events.count
             )
         )
-        return storage
+        return BatchStorage(owner: storage)
     }
 }
 

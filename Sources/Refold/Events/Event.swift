@@ -1,6 +1,6 @@
 /// One event: a reference into its batch.
 public struct Event: Sendable {
-    let storage: Bytes
+    let storage: BatchStorage
     let index: Int32
 
     private var record: EventRecord {
@@ -29,7 +29,7 @@ public struct Event: Sendable {
         return Text(
             borrowing: layout.pointee.names + Int(record.typeNameOffset),
             count: Int(record.typeNameLength),
-            from: storage
+            from: storage.owner
         )
     }
 
@@ -78,7 +78,7 @@ public struct Event: Sendable {
         return Text(
             borrowing: layout.pointee.names + Int(record.streamIDOffset),
             count: Int(record.streamIDLength),
-            from: storage
+            from: storage.owner
         )
     }
 }

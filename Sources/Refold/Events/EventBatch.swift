@@ -3,11 +3,11 @@
 /// Immutable, and one piece of memory for all of them: an event, a payload and a text read from it are references into
 /// it. At most `BatchSize` events; never empty when it comes from a reader.
 public struct EventBatch: Sendable, RandomAccessCollection {
-    let storage: Bytes
+    let storage: BatchStorage
     /// The number of events.
     public let count: Int
 
-    init(storage: Bytes) {
+    init(storage: BatchStorage) {
         self.storage = storage
         count = storage.layout.pointee.eventCount
     }
@@ -26,6 +26,13 @@ public struct EventBatch: Sendable, RandomAccessCollection {
     public subscript(index: Int) -> Event {
         precondition(index >= 0 && index < count, "an event's place in its batch is from 0 to \(count - 1)")
         return Event(storage: storage, index: Int32(truncatingIfNeeded: index))
+    }
+
+    /// The event at that place, to be applied while the batch is held: neither the event nor what is read from it keeps
+    /// the batch in memory.
+    package func lend(_ index: Int) -> Event {
+        precondition(index >= 0 && index < count, "an event's place in its batch is from 0 to \(count - 1)")
+        return Event(storage: storage.lent, index: Int32(truncatingIfNeeded: index))
     }
 
     /// The position of the first event; the batch is not empty.

@@ -117,7 +117,7 @@ extension Payload {
             throw Self.mismatch(field, "text", value)
         }
         if !value.isEscaped {
-            return Text(borrowing: value.start + 1, count: value.length - 2, from: storage)
+            return Text(borrowing: value.start + 1, count: value.length - 2, from: storage.owner)
         }
         return try unescapedText(of: value, field)
     }

@@ -15,7 +15,7 @@ internal import CSimdjson
 ///
 /// A payload that is not an object refuses every field.
 public struct Payload: Sendable {
-    let storage: Bytes
+    let storage: BatchStorage
     let document: Int32
 }
 

@@ -6,12 +6,13 @@ internal import CSimdjson
 
 /// An immutable piece of UTF-8, compared byte by byte.
 ///
-/// A text read from a payload borrows the bytes of the batch that the event came in, without a copy, and keeps that
-/// whole batch in memory: who stores texts for longer than the batch takes stores `owned()` ones. Unlike `String`, two
-/// texts are equal only when their bytes are, and they sort by code point, as PostgreSQL's `"C"` collation does.
+/// A text read from a payload borrows the bytes of the batch that the event came in, without a copy: within
+/// ``Projection/apply(_:to:)`` it is good until the event has been applied, elsewhere it keeps the whole batch in memory.
+/// Who wants it for longer takes an `owned()` one. Unlike `String`, two texts are equal only when their bytes are, and
+/// they sort by code point, as PostgreSQL's `"C"` collation does.
 public struct Text: @unchecked Sendable {
     // `@unchecked Sendable`: the bytes are never written after `storage` was made, and `storage` keeps them alive;
-    // without one they are a literal's, which live as long as the program.
+    // without one they are a literal's, which live as long as the program, or lent by a batch that someone else holds.
     @usableFromInline let storage: Bytes?
     @usableFromInline let start: UnsafePointer<UInt8>
 
