@@ -51,7 +51,17 @@ package struct GenerationTable: Sendable {
 
     package var addKeySQL: String { "ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))" }
 
-    var analyzeSQL: String { "ANALYZE \(quotedName)" }
+    /// Statistics that will do until autovacuum's turn, which takes all rows: naming columns leaves the count of changes
+    /// as it is. A tenth of the usual sample, and no collections, whose comparison took longer than writing the table;
+    /// together that is a sixth of a rebuild of a million events. In a transaction.
+    var analyzeSQL: String {
+        let columns =
+            definition.key.map(\.name) + definition.columns.filter { !$0.type.isCollection }.map(\.name)
+        return """
+            SET LOCAL default_statistics_target = 10;
+            ANALYZE \(quotedName) (\(columns.map { quoteIdentifier($0) }.joined(separator: ", ")))
+            """
+    }
 
     package var attachSQL: String {
         "ALTER TABLE \(quotedParent) ATTACH PARTITION \(quotedName) FOR VALUES IN (\(generation))"
@@ -135,6 +145,14 @@ package struct GenerationTable: Sendable {
 }
 
 extension ColumnType {
+    /// Whether a value has members.
+    fileprivate var isCollection: Bool {
+        switch self {
+        case .integer, .double, .boolean, .text, .timestamp: false
+        case .textList, .textSet, .numberSet: true
+        }
+    }
+
     /// The PostgreSQL type that holds it.
     var sqlName: String {
         switch self {
