@@ -34,6 +34,9 @@ package struct Failure: Sendable, Equatable {
         }
     }
 
+    /// Whether the same may go well later without anybody changing a setting.
+    package var isPassing: Bool { code == Self.unavailable || code == Self.tryAgain }
+
     static let usage: Int32 = 64
     static let data: Int32 = 65
     static let unavailable: Int32 = 69

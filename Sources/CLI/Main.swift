@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Engine
 internal import Glibc
 
 /// Runs one command and leaves with its exit code.
@@ -10,7 +11,7 @@ enum Main {
 
     private static func run(_ arguments: [String]) async -> Int32 {
         do {
-            var command = try RefoldCommand.parseAsRoot(arguments)
+            var command = try parse(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -25,6 +26,25 @@ enum Main {
             let failure = Failure(error)
             if let line = failure.line { Console.error(line) }
             return failure.code
+        }
+    }
+
+    /// - Throws: `UsageError` for a command that does not exist, with the nearest, and for what its flags refuse; what
+    ///   the argument parser throws to print help.
+    private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+        let commands = RefoldCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let name = arguments.first { !$0.hasPrefix("-") }
+        if let name, arguments.first == name, name != "help", !commands.contains(name) {
+            let nearest = commands.min { EditDistance.between($0, name) < EditDistance.between($1, name) }
+            throw UsageError("there is no command \(name)", remedy: "did you mean \(nearest ?? "")? See refold --help")
+        }
+        switch Result(catching: { try RefoldCommand.parseAsRoot(arguments) }) {
+        case .success(let command):
+            return command
+        case .failure(let error):
+            guard RefoldCommand.exitCode(for: error) == .validationFailure else { throw error }
+            let command = commands.first { $0 == name }.map { "refold \($0)" } ?? "refold"
+            throw UsageError(RefoldCommand.message(for: error), remedy: "see \(command) --help")
         }
     }
 }

@@ -214,6 +214,15 @@ struct SettingsTests {
         #expect(!error.description.contains("hidden-word"), "\(error)")
     }
 
+    @Test("Variables that set nothing are told, those of tests are not")
+    func unknownVariables() throws {
+        let settings = try load(
+            nil,
+            ["REFOLD_DATABASE_URI": "x", "REFOLD_TEST_REDIS_URL": "x", "REFOLD_CONFIG": "", "REFOLD_REDIS_PREFIX": "p"]
+        )
+        #expect(settings.unknownVariables == ["REFOLD_DATABASE_URI"])
+    }
+
     @Test("Passwords are not shown among the settings")
     func secrets() throws {
         let settings = try load(

@@ -15,7 +15,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try shared.load()
-        let checks = await settings.makeEngine(logging: .critical).doctor()
+        let checks = [settings.variablesCheck] + (await settings.makeEngine(logging: .critical).doctor())
         if json {
             let result: JSON = [
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(\.json)),
@@ -33,6 +33,17 @@ struct DoctorCommand: AsyncParsableCommand {
             if let line = failure.line { Console.error(line) }
             throw Reported(code: failure.code)
         }
+    }
+}
+
+extension Settings {
+    /// Misspelt variables are not refused, since others may use the same prefix; here they are told.
+    fileprivate var variablesCheck: Check {
+        guard !unknownVariables.isEmpty else {
+            return Check("settings", .passed, "every REFOLD_ variable is a setting")
+        }
+        let names = unknownVariables.joined(separator: ", ")
+        return Check("settings", .warning, "\(names) set nothing", remedy: "correct or remove the variables")
     }
 }
 

@@ -18,9 +18,9 @@ struct GenerateCommand: AsyncParsableCommand {
     @Option(help: "How many contents there are; a two-hundredth of the events unless given.") var contents: Int?
     @Option(help: "What everything follows from.") var seed: UInt64 = 1
     @Flag(help: "Append from concurrent transactions of varying length.") var live = false
-    @Option(help: "Live: how many writers.") var writers = 4
+    @Option(help: "Live: how many writers; 4 unless given.") var writers: Int?
     @Option(help: "Live: events a second of all writers together; as many as they can unless given.") var rate: Double?
-    @Option(help: "Live: the share of transactions that are rolled back, 0 to 1.") var rollback = 0.0
+    @Option(help: "Live: the share of transactions that are rolled back, 0 to 1.") var rollback: Double?
     @Option(name: .customLong("for"), help: "Live: how long, such as 10s; until interrupted unless given.")
     var time: TimeSpan?
     @Option(help: "Live: the longest time for which a transaction pauses, such as 5ms.") var transactionTime: TimeSpan?
@@ -30,12 +30,19 @@ struct GenerateCommand: AsyncParsableCommand {
     func validate() throws {
         guard live || events != nil else { throw ValidationError("--events is missing: how many to append") }
         guard !live || events == nil else { throw ValidationError("--events does not go with --live; use --for") }
+        let onlyLive: [(String, Bool)] = [
+            ("--writers", writers != nil), ("--rate", rate != nil), ("--rollback", rollback != nil),
+            ("--for", time != nil), ("--transaction-time", transactionTime != nil),
+        ]
+        if !live, let (name, _) = onlyLive.first(where: \.1) { throw ValidationError("\(name) goes with --live") }
         try require(events ?? 0, in: 0...1_000_000_000, "--events")
         try require(users ?? 1, in: 1...100_000_000, "--users")
         try require(contents ?? 1, in: 1...100_000_000, "--contents")
-        try require(writers, in: 1...1_000, "--writers")
+        try require(writers ?? 1, in: 1...1_000, "--writers")
         guard rate ?? 1 > 0, rate ?? 1 <= 1e7 else { throw ValidationError("--rate is \(rate ?? 0), not above 0") }
-        guard (0...1).contains(rollback) else { throw ValidationError("--rollback is \(rollback), not from 0 to 1") }
+        guard (0...1).contains(rollback ?? 0) else {
+            throw ValidationError("--rollback is \(rollback ?? 0), not from 0 to 1")
+        }
         guard time.map({ $0.duration > .zero }) ?? true else { throw ValidationError("--for is not above zero") }
     }
 
@@ -80,9 +87,9 @@ struct GenerateCommand: AsyncParsableCommand {
 
     private func append(to store: SampleStore, _ engine: Engine) async throws {
         let live = LiveWriters(
-            writers: writers,
+            writers: writers ?? 4,
             rate: rate,
-            rollback: rollback,
+            rollback: rollback ?? 0,
             transactionTime: transactionTime?.duration ?? .milliseconds(20),
             duration: time?.duration,
             users: users ?? 20_000,

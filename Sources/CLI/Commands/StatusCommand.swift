@@ -15,19 +15,25 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let engine = try shared.engine(logging: .error)
-        repeat {
+        guard watch else {
             let status = try await engine.status()
-            if json {
-                Console.out(status.json.text)
-            } else {
+            Console.out(json ? status.json.text : status.text)
+            if let problem = status.store.problem { throw problem }
+            return
+        }
+        while true {
+            do {
+                let status = try await engine.status()
                 // Home and clear: the same place every time.
-                Console.out((watch && Console.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" : "") + status.text)
-            }
-            guard watch else {
-                if let problem = status.store.problem { throw problem }
-                return
+                let clear = Console.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" : ""
+                Console.out(json ? status.json.text : clear + status.text)
+            } catch {
+                // Who watches wants to see the server come back.
+                let failure = Failure(error)
+                guard failure.isPassing, let line = failure.line else { throw error }
+                Console.error(line)
             }
             try await Task.sleep(for: .seconds(1))
-        } while true
+        }
     }
 }

@@ -16,6 +16,11 @@ package struct Setting: Sendable {
     let isSecret: Bool
     let apply: @Sendable (SettingText, inout Settings) throws(SettingError) -> Void
 
+    /// The environment variable that sets it.
+    var variable: String {
+        "REFOLD_" + String(key.uppercased().map { $0 == "." || $0 == "-" ? "_" : $0 })
+    }
+
     private init(
         _ key: String,
         _ standard: String...,

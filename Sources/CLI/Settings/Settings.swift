@@ -11,6 +11,8 @@ package struct Settings: Sendable {
     package var halfLife: Duration = .seconds(86_400)
     /// Each value with its source, in the order of the documentation; what may hold a password is not shown.
     package internal(set) var origins: [SettingOrigin] = []
+    /// Variables that begin like ours and are no setting.
+    package internal(set) var unknownVariables: [String] = []
     var redisURL: String?
     var redisPrefix = "refold"
     var redisTimeout: Duration = .seconds(1)
@@ -46,6 +48,10 @@ package struct Settings: Sendable {
             settings.origins.append(SettingOrigin(text, isSecret: setting.isSecret))
         }
         try settings.finish()
+        let known = Set(catalogue.map(\.variable) + ["REFOLD_CONFIG", "REFOLD_SERVICES_DIR"])
+        settings.unknownVariables = environment.keys.sorted().filter {
+            $0.hasPrefix("REFOLD_") && !$0.hasPrefix("REFOLD_TEST_") && !known.contains($0)
+        }
         return settings
     }
 
