@@ -23,9 +23,13 @@ public enum StoreInspection {
             facts.columns = try columns(connection, table.oid)
             facts.sequences = try sequences(connection, table.oid)
             var store = try facts.judge(settings)
-            // Asked only now that the table is known to be readable and indexed.
+            // Asked only now that the table is known to be readable and indexed. The lowest position, rather than whether
+            // one is below 1: of a table that was never analysed the planner takes a third to be, and reads it all.
             let below = try connection.query(
-                "SELECT EXISTS (SELECT FROM \(settings.events) e WHERE e.global_position < 1)"
+                """
+                SELECT coalesce((SELECT e.global_position FROM \(settings.events) e ORDER BY e.global_position LIMIT 1) < 1,
+                                false)
+                """
             )
             if try below.bool(0, 0) {
                 facts.table?.holdsPositionBelowOne = true
