@@ -48,13 +48,14 @@ extension PostgresConnection {
         )
         try execute(
             """
-            UPDATE refold.generations SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL
+            UPDATE refold.generations SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL,
+                   witnesses = NULL
              WHERE generation = $1
             """,
             [.optional(generation)]
         )
         try execute(
-            "UPDATE refold.generations SET left_at = clock_timestamp() WHERE generation = $1",
+            "UPDATE refold.generations SET left_at = clock_timestamp(), witnesses = NULL WHERE generation = $1",
             [.optional(pointer.live)]
         )
         // What was kept for rollback before has done its duty.

@@ -161,13 +161,17 @@ extension PostgresConnection {
     /// - Returns: the generations that are still there, with the reason.
     package func dropRetired() throws -> [LeftGeneration] {
         var left: [LeftGeneration] = []
+        // Who is in a transaction now may have a snapshot from before the pointer left; who begins one later cannot.
+        try execute(
+            """
+            UPDATE refold.generations SET witnesses = ARRAY(\(Self.openSnapshotsSQL))
+             WHERE left_at IS NOT NULL AND witnesses IS NULL
+            """
+        )
         let retired = try query(
             """
-            SELECT g.generation, coalesce(g.left_at > (
-                       SELECT min(xact_start) FROM pg_stat_activity
-                        WHERE datname = current_database() AND pid <> pg_backend_pid()
-                          AND backend_type = 'client backend' AND backend_xmin IS NOT NULL), false) AS is_visible
-              FROM refold.generations g WHERE g.state = 'retired' ORDER BY g.generation
+            SELECT generation, coalesce(witnesses && ARRAY(\(Self.openSnapshotsSQL)), false) AS is_visible
+              FROM refold.generations WHERE state = 'retired' ORDER BY generation
             """
         )
         for row in retired.rows {
@@ -185,6 +189,15 @@ extension PostgresConnection {
         }
         return left
     }
+
+    /// The transactions that may hold a snapshot, as `pg_locks` shows them to every role. Those that are known to hold none,
+    /// such as idle ones in READ COMMITTED, are left out; of other roles' sessions a plain role does not know.
+    private static let openSnapshotsSQL = """
+        SELECT l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+         WHERE l.locktype = 'virtualxid' AND a.datname = current_database() AND l.pid <> pg_backend_pid()
+           AND coalesce(a.backend_type, 'client backend') = 'client backend'
+           AND (a.state IS NULL OR a.backend_xmin IS NOT NULL)
+        """
 
     /// Drops a generation's tables and its rows in the bookkeeping, unless a process owns it.
     private func drop(_ generation: Int64) throws {

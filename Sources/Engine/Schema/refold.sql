@@ -34,12 +34,16 @@ CREATE TABLE IF NOT EXISTS refold.generations (
     pointed_at timestamptz,
     -- When the pointer left it.
     left_at timestamptz,
+    -- The transactions that were open soon afterwards: while one of them lasts, somebody may still read it.
+    witnesses text[],
     -- Why it stands still, and where.
     stopped_at bigint,
     cause text,
     last_error text,
     last_error_at timestamptz
 );
+
+ALTER TABLE refold.generations ADD COLUMN IF NOT EXISTS witnesses text[];
 
 -- One row for each generation, updated with every commit window.
 CREATE TABLE IF NOT EXISTS refold.checkpoints (
