@@ -151,6 +151,25 @@ extension BlackBox {
             }
         }
 
+        @Test("does not hold a rebuild up when Redis is gone or silent in its middle", arguments: [true, false])
+        func rebuildGoesOn(isKilled: Bool) async throws {
+            try await withCache(settings: ["engine.window-events": "500", "engine.window-time": "10ms"]) {
+                site,
+                server in
+                try await site.load(8_000)
+                try await site.succeed("rebuild")
+                try await site.running("rebuild") { rebuild in
+                    try await site.waitUntilBuilding(beyond: 500)
+                    if isKilled { server.kill() } else { server.pause() }
+                    let outcome = try await rebuild.outcome(within: .seconds(20))
+                    #expect(outcome.code == 0, "\(outcome)")
+                }
+                try await site.expectPlainFold()
+                if isKilled { try await server.start() } else { server.resume() }
+                try await site.running("tail") { _ in try await expectRight(site, server) }
+            }
+        }
+
         @Test("is not needed: without Redis everything works, and says so") func isNotNeeded() async throws {
             try await Site.with(settings: ["redis.url": "redis://127.0.0.1:1"]) { site in
                 try await site.load(500)

@@ -140,6 +140,9 @@ extension BlackBox {
                         "SELECT max(c.position) FROM refold.projections p JOIN refold.checkpoints c ON c.generation = p.live"
                     )
                     #expect(seen <= 300)
+                    // Nor does a rebuild wait for anybody: it ends at the mark.
+                    let rebuild = try await site.refold("rebuild", within: .seconds(10))
+                    #expect(rebuild.code == 0, "\(rebuild)")
                     try await writer.executeScript("ROLLBACK")
                     try await site.waitUntilCaughtUp()
                     try await site.expectPlainFold()

@@ -1,0 +1,83 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+extension BlackBox {
+    @Suite("In production") struct OperationsTests {
+        /// The repository, seen from this file.
+        private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+
+        @Test("the cron line rebuilds under cron's poor environment, in silence, and says what goes wrong")
+        func cronLine()
+            async throws
+        {
+            try await Site.with { site in
+                try await site.load(500)
+                let folder = FileManager.default.temporaryDirectory.appending(path: "refold-cron-\(UUID())")
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+                defer { try? FileManager.default.removeItem(at: folder) }
+                try FileManager.default.createSymbolicLink(
+                    at: folder.appending(path: "refold"),
+                    withDestinationURL: URL(filePath: RefoldProcess.binary)
+                )
+                try Data("database:\n  url: \"\(site.url)\"\n".utf8).write(to: folder.appending(path: "refold.yaml"))
+
+                let table = try String(contentsOf: Self.root.appending(path: "ops/cron/refold"), encoding: .utf8)
+                let jobs = table.split(separator: "\n").filter { $0.first?.isNumber == true || $0.first == "*" }
+                try #require(jobs.count == 1)
+                // Five fields of time, the user, and the rest is for the shell.
+                let command = try #require(jobs[0].split(separator: " ", maxSplits: 6).last).description
+                let cron = [
+                    "env", "-i", "SHELL=/bin/sh", "PATH=\(folder.path()):/usr/bin:/bin",
+                    "REFOLD_CONFIG=\(folder.path())/refold.yaml", "/bin/sh", "-c", command,
+                ]
+                let good = try await ChildProcess.run(cron)
+                #expect(good.code == 0 && good.output.isEmpty && good.errors.isEmpty, "\(good)")
+                try await site.expectPlainFold()
+
+                try await site.append("content.watched", #"{"user_id":"u"}"#)
+                let bad = try await ChildProcess.run(cron)
+                #expect(bad.code == 65, "\(bad)")
+                let lines = bad.output.split(separator: "\n")
+                #expect(!lines.isEmpty && lines.count <= 3 && bad.errors.isEmpty, "\(bad)")
+            }
+        }
+
+        @Test("a role without privileges of the server is enough, from migrate to rebuild") func plainRole()
+            async throws
+        {
+            try await PrivatePostgres.with { server in
+                let administrator = try await PostgresConnection.connect(to: server.url)
+                try await administrator.executeScript("CREATE ROLE app LOGIN")
+                try await administrator.execute("CREATE DATABASE app OWNER app")
+                await administrator.close()
+                let url = server.url.replacing("user=postgres dbname=postgres", with: "user=app dbname=app")
+                let site = try await Site(url: url)
+                try await site.succeed("migrate")
+                try await site.load(500)
+                try await site.succeed("tail", "--until-caught-up")
+                // Another role's transaction, whose snapshot the plain role is not told of.
+                let reader = try await PostgresConnection.connect(
+                    to: server.url.replacing("dbname=postgres", with: "dbname=app")
+                )
+                try await reader.executeScript("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+                let before = try await site.digests()
+                for seed in 2...4 as ClosedRange<UInt64> {
+                    try await site.load(200, seed: seed)
+                    try await site.succeed("rebuild")
+                }
+                try await site.expectPlainFold()
+                try await site.succeed("doctor")
+                #expect(try await ReadModelViews.digests(reader) == before)
+                try await reader.executeScript("COMMIT")
+                await reader.close()
+                try await site.succeed("rebuild")
+                // The live generation and the one kept for a rollback; older ones are gone.
+                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 6)
+                await site.connection.close()
+            }
+        }
+    }
+}
