@@ -1,0 +1,150 @@
+import Engine
+import Refold
+
+/// A projection with a column of every type under keys of both forms; what its events do, a test says by position.
+struct EveryType: Projection {
+    typealias Script = [Int64: @Sendable (EveryType, Rows) throws -> Void]
+
+    let name: ProjectionName = "every_type"
+    let version = 1
+    let eventTypes: [EventType] = [.put]
+    let model: ReadModel
+    private let script: Script
+
+    let wide: Table
+    let integer: Column<Int64>
+    let optionalInteger: Column<Int64?>
+    let double: Column<Double>
+    let optionalDouble: Column<Double?>
+    let boolean: Column<Bool>
+    let optionalBoolean: Column<Bool?>
+    let timestamp: Column<Timestamp>
+    let optionalTimestamp: Column<Timestamp?>
+    let text: Column<Text>
+    let optionalText: Column<Text?>
+    let list: Column<[Text]>
+    let optionalList: Column<[Text]?>
+    let texts: Column<TextSet>
+
+    let pairs: Table
+    let members: Column<NumberSet>
+    let numbered: Table
+    let note: Column<Text?>
+
+    init(_ script: Script = [:]) {
+        self.script = script
+        var model = ReadModel()
+        wide = model.addTable("every type", key: .text("the \"key\""))
+        integer = model.addColumn("integer", to: wide)
+        optionalInteger = model.addColumn("optional_integer", to: wide)
+        double = model.addColumn("double", to: wide)
+        optionalDouble = model.addColumn("optional_double", to: wide)
+        boolean = model.addColumn("boolean", to: wide)
+        optionalBoolean = model.addColumn("optional_boolean", to: wide)
+        timestamp = model.addColumn("timestamp", to: wide)
+        optionalTimestamp = model.addColumn("optional_timestamp", to: wide)
+        text = model.addColumn("text", to: wide)
+        optionalText = model.addColumn("Optional Text", to: wide)
+        list = model.addColumn("list", to: wide)
+        optionalList = model.addColumn("optional_list", to: wide)
+        texts = model.addColumn("texts", to: wide)
+        pairs = model.addTable("every_pair", key: .text("id"), .integer("part"), isPublic: false)
+        members = model.addColumn("members", to: pairs)
+        numbered = model.addTable("every_number", key: .integer("id"))
+        note = model.addColumn("note", to: numbered)
+        self.model = model
+    }
+
+    func apply(_ event: Event, to rows: Rows) throws { try script[event.position.rawValue]?(self, rows) }
+}
+
+/// The rows of ``EveryType`` in memory and what is asked of them.
+final class EveryRow {
+    let rows: Rows
+    private let model: ReadModel
+
+    init(_ model: ReadModel, isComplete: Bool = true) {
+        self.model = model
+        rows = Rows(model, isComplete: isComplete)
+    }
+
+    /// Applies the event at a position; false when it is refused or misses a row.
+    @discardableResult
+    func apply(_ projection: any Projection, at position: Int64) -> Bool {
+        rows.beginPass()
+        let event = Event(position: GlobalPosition(position), type: .put, payload: "{}")
+        guard case .applied = rows.apply(event, with: projection) else {
+            rows.undoPass()
+            return false
+        }
+        rows.acceptPass()
+        return true
+    }
+
+    /// Everything in memory, in words that can be compared: rows by the bytes of their keys, table by table.
+    var content: [[[UInt8]: [String]]] {
+        rows.memories.map { memory in
+            var content: [[UInt8]: [String]] = [:]
+            for row in memory.allRows() {
+                content[Array(row.key)] =
+                    ["\(row.position)"]
+                    + memory.definition.columns.enumerated().map { index, column in
+                        if row.isNull(index) { return "null" }
+                        switch column.type {
+                        case .integer, .double, .boolean, .timestamp: return "\(row.word(index))"
+                        case .text, .textList, .textSet, .numberSet: return "\(Array(row.bytes(index)))"
+                        }
+                    }
+            }
+            return content
+        }
+    }
+
+    var keys: [[EncodedKey]] {
+        rows.memories.map { memory in memory.allRows().map { EncodedKey(bytes: Array($0.key)) } }
+    }
+
+    // MARK: Windows
+
+    private func changes() -> [(TableDefinition, [ChangedRecord])] {
+        rows.memories.map { ($0.definition, $0.takeChanges()) }
+    }
+
+    func versions() -> CommitWindow.Rows {
+        .versions(changes().map { RowEncoder(definition: $0).copyRows($1, withDeletions: true) })
+    }
+
+    func whole() -> CommitWindow.Rows {
+        _ = changes()
+        return .whole(
+            rows.memories.map { RowEncoder(definition: $0.definition).copyRows($0.allRows(), withDeletions: false) }
+        )
+    }
+
+    func replacements(_ tables: [GenerationTable]) -> CommitWindow.Rows {
+        .replacements(
+            zip(changes(), tables).flatMap { changes, table in
+                let encoder = RowEncoder(definition: changes.0)
+                return encoder.upserts(changes.1.filter(\.isPresent)).map { table.upsert($0) }
+                    + encoder.deletions(changes.1.filter { !$0.isPresent }).map { table.deletion($0) }
+            }
+        )
+    }
+}
+
+extension CommitWindow {
+    /// A window that moves the checkpoint, with rows and letters.
+    static func from(_ start: Int64, to end: Int64, _ rows: CommitWindow.Rows, letters: [DeadLetter] = [])
+        -> CommitWindow
+    {
+        CommitWindow(
+            from: GlobalPosition(start),
+            to: GlobalPosition(end),
+            events: 1,
+            rate: nil,
+            rows: rows,
+            deadLetters: letters,
+            hotRows: .none
+        )
+    }
+}

@@ -1,0 +1,186 @@
+import Engine
+import Postgres
+import Refold
+import TestSupport
+import Testing
+
+@Suite("Who may write a generation")
+struct FencingTests {
+    private let projection = EveryType([
+        1: { types, rows in try rows.findOrInsert(types.numbered, 1)[types.note] = "first" },
+        2: { types, rows in try rows.findOrInsert(types.numbered, 1)[types.note] = "second" },
+    ])
+
+    /// Lends a settled generation with one event in it, its writer, and the window of the second event.
+    private func withWriter(
+        _ body: (TestInstallation, GenerationWriter, CommitWindow) async throws -> Void
+    ) async throws {
+        try await TestInstallation.with(projection) { installation in
+            let generation = try await installation.addSettled(projection)
+            let writer = try await installation.writer(generation, of: projection)
+            let memory = EveryRow(projection.model)
+            memory.apply(projection, at: 1)
+            try await writer.commit(.from(0, to: 1, memory.replacements(writer.tables)))
+            memory.apply(projection, at: 2)
+            let letter = DeadLetter(position: 2, type: "thing.put", error: "refused")
+            try await body(installation, writer, .from(1, to: 2, memory.replacements(writer.tables), letters: [letter]))
+            await writer.connection.close()
+        }
+    }
+
+    private func note(_ installation: TestInstallation, _ writer: GenerationWriter) async throws -> String? {
+        try await installation.value("SELECT note FROM \(writer.tables[2].quotedName)")
+    }
+
+    /// Expects that a window is refused and leaves nothing behind, neither in the database nor open on the session.
+    private func expectRefused(
+        _ window: CommitWindow,
+        _ installation: TestInstallation,
+        _ writer: GenerationWriter,
+        at position: GlobalPosition = 1
+    ) async throws {
+        let error = await #expect(throws: EngineError.self) { try await writer.commit(window) }
+        #expect(error?.code == .fenced)
+        #expect(error?.projection == projection.name)
+        #expect(try await note(installation, writer) == "first")
+        #expect(try await installation.connection.checkpoint(of: writer.generation.number) == position)
+        #expect(try await installation.value("SELECT count(*)::text FROM refold.dead_letters") == "0")
+        #expect(await writer.connection.transactionStatus == .idle)
+    }
+
+    @Test("Rows, dead letters and checkpoint of a window commit together")
+    func together() async throws {
+        try await withWriter { installation, writer, window in
+            try await writer.commit(window)
+            #expect(try await note(installation, writer) == "second")
+            #expect(try await installation.connection.checkpoint(of: writer.generation.number) == 2)
+            let letters =
+                "SELECT concat_ws(' ', projection, position, event_type, error, event_id) FROM refold.dead_letters"
+            #expect(try await installation.values(letters) == ["every_type 2 thing.put refused"])
+            let counts = "SELECT events::text FROM refold.checkpoints WHERE generation = $1"
+            #expect(try await installation.value(counts, [.int64(writer.generation.number)]) == "2")
+        }
+    }
+
+    @Test("A window that does not begin at the checkpoint is refused, so none is applied twice")
+    func compareAndSet() async throws {
+        try await withWriter { installation, writer, window in
+            let gap = CommitWindow.from(2, to: 3, window.rows, letters: window.deadLetters)
+            try await expectRefused(gap, installation, writer)
+            try await writer.commit(window)
+            let error = await #expect(throws: EngineError.self) { try await writer.commit(window) }
+            #expect(error?.code == .fenced)
+            #expect(try await installation.value("SELECT count(*)::text FROM refold.dead_letters") == "1")
+        }
+    }
+
+    @Test("An owner that another has followed is refused, however late it writes")
+    func staleOwner() async throws {
+        try await withWriter { installation, writer, window in
+            // Its session has lost the lock without noticing, as behind a pooler.
+            _ = try await writer.connection.query("SELECT pg_advisory_unlock_all()")
+            let successor = try await installation.writer(writer.generation, of: projection)
+            #expect(successor.claim.position == 1)
+            #expect(successor.claim.epoch > writer.claim.epoch)
+            try await expectRefused(window, installation, writer)
+            try await successor.commit(window)
+            #expect(try await note(installation, successor) == "second")
+            await successor.connection.close()
+        }
+    }
+
+    @Test("A stale owner is refused while it builds in memory too, and when it settles")
+    func staleBuilder() async throws {
+        try await TestInstallation.with(projection) { [projection] installation in
+            let generation = try await installation.transaction { connection in
+                try connection.addGeneration(of: projection, identity: "", phase: .memory, target: nil)
+            }
+            let writer = try await installation.writer(generation, of: projection)
+            try await writer.createVersions()
+            let memory = EveryRow(projection.model)
+            memory.apply(projection, at: 1)
+            let windows = [CommitWindow.from(0, to: 1, memory.versions()), .from(0, to: 1, memory.whole())]
+            _ = try await writer.connection.query("SELECT pg_advisory_unlock_all()")
+            let successor = try await installation.writer(generation, of: projection)
+            for window in windows {
+                let error = await #expect(throws: EngineError.self) { try await writer.commit(window) }
+                #expect(error?.code == .fenced)
+                #expect(await writer.connection.transactionStatus == .idle)
+            }
+            let versions = "SELECT count(*)::text FROM \(writer.tables[2].quotedVersions)"
+            #expect(try await installation.value(versions) == "0")
+            #expect(try await installation.connection.generation(generation.number)?.phase == .memory)
+            #expect(try await installation.connection.checkpoint(of: generation.number) == 0)
+            await writer.connection.close()
+            await successor.connection.close()
+        }
+    }
+
+    @Test("When the pointer enters or leaves a generation, its owner's next window is refused")
+    func pointer() async throws {
+        try await withWriter { installation, writer, window in
+            try await installation.point(projection, to: writer.generation)
+            try await expectRefused(window, installation, writer)
+            try await writer.connection.release(writer.generation.number)
+            let next = try await installation.writer(writer.generation, of: projection)
+            try await installation.point(projection, to: try await installation.addSettled(projection))
+            try await expectRefused(window, installation, next)
+            await next.connection.close()
+        }
+    }
+
+    @Test("A live owner is named, and keeps its generation")
+    func owned() async throws {
+        try await withWriter { installation, writer, window in
+            let error = await #expect(throws: EngineError.self) {
+                try await installation.connection.claim(
+                    writer.generation,
+                    as: Owner(host: "another", pid: 1, since: nil)
+                )
+            }
+            #expect(error?.code == .owned)
+            #expect(error?.message.contains("a host, pid 4711, since 20") == true)
+            try await writer.commit(window)
+        }
+    }
+
+    @Test("A generation is free at once when its owner's session ends, and when it is given back")
+    func free() async throws {
+        try await withWriter { installation, writer, window in
+            await writer.connection.close()
+            try await wait(for: "the lock to go with the session") {
+                let connection = try await installation.database.connect()
+                defer { Task { await connection.close() } }
+                do {
+                    let claim = try await connection.claim(writer.generation, as: TestInstallation.owner)
+                    #expect(claim.position == 1)
+                    try await connection.release(writer.generation.number)
+                    return true
+                } catch let error as EngineError {
+                    return error.code != .owned
+                }
+            }
+            #expect(try await installation.connection.owner(of: writer.generation.number) == nil)
+            let next = try await installation.writer(writer.generation, of: projection)
+            let owner = try await installation.connection.owner(of: writer.generation.number)
+            #expect(owner?.pid == 4711 && owner?.since != nil)
+            try await next.commit(window)
+            await next.connection.close()
+        }
+    }
+
+    @Test("An error of the data leaves nothing behind, and is not mistaken for another owner")
+    func dataError() async throws {
+        try await withWriter { installation, writer, _ in
+            let bad = CommitWindow.Rows.replacements([PostgresStatement("SELECT 1 / 0")])
+            let letter = DeadLetter(position: 2, type: "thing.put", error: "refused")
+            let error = await #expect(throws: PostgresError.self) {
+                try await writer.commit(.from(1, to: 2, bad, letters: [letter]))
+            }
+            #expect(error?.isDataError == true)
+            let checkpoint = try await installation.connection.checkpoint(of: writer.generation.number)
+            #expect(checkpoint == 1)
+            #expect(await writer.connection.transactionStatus == .idle)
+        }
+    }
+}

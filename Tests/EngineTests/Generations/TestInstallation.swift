@@ -1,0 +1,97 @@
+import Engine
+import Logging
+import Postgres
+import Refold
+import TestSupport
+
+/// A database of one test's own in which `refold migrate` has run.
+struct TestInstallation: Sendable {
+    let database: TestDatabase
+    let connection: PostgresConnection
+
+    static func with(
+        _ projections: any Projection...,
+        body: (TestInstallation) async throws -> Void
+    ) async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect()
+            let installation = TestInstallation(database: database, connection: connection)
+            try await installation.migrate(projections)
+            try await body(installation)
+        }
+    }
+
+    func migrate(_ projections: [any Projection]) async throws { try await engine(projections).migrate() }
+
+    func engine(_ projections: [any Projection]) -> Engine {
+        var settings = EngineSettings()
+        settings.databaseURL = database.url
+        return Engine(
+            settings,
+            projections: projections,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// Lends a transaction of the test's own session.
+    func transaction<R: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> R
+    ) async throws -> R {
+        try await connection.transaction(.readCommitted, body)
+    }
+
+    /// One value, as text.
+    func value(_ sql: String, _ parameters: [PostgresValue] = []) async throws -> String? {
+        let rows = try await connection.query(sql, parameters).rows
+        guard let row = rows.first else { return nil }
+        return try row.isNull(0) ? nil : row.text(0)
+    }
+
+    /// The first column, as texts.
+    func values(_ sql: String, _ parameters: [PostgresValue] = []) async throws -> [String] {
+        try await connection.query(sql, parameters).rows.map { try $0.text(0) }
+    }
+
+    /// Adds a generation with keyed and attached tables, which is not live.
+    func addSettled(_ projection: any Projection) async throws -> Generation {
+        try await transaction { connection in
+            let generation = try connection.addGeneration(
+                of: projection,
+                identity: "identity",
+                phase: .settled,
+                target: nil
+            )
+            for table in generation.tables(of: projection) {
+                try connection.executeScript(table.createSQL)
+                try connection.executeScript(table.addKeySQL)
+                try connection.executeScript(table.attachSQL)
+            }
+            return generation
+        }
+    }
+
+    /// Makes a generation live as the last step of a rebuild does, keeping the one that was.
+    @discardableResult
+    func point(_ projection: any Projection, to generation: Generation) async throws -> Bool {
+        try await transaction { connection in
+            let pointer = try connection.pointer(of: projection.name, lock: true)
+            try connection.showTables(of: projection)
+            return try connection.point(projection.name, to: generation.number, kept: pointer.live, from: pointer)
+        }
+    }
+
+    /// Takes a generation with a session of its own, as an owner does.
+    func writer(_ generation: Generation, of projection: any Projection) async throws -> GenerationWriter {
+        let connection = try await database.connect()
+        let claim = try await connection.claim(generation, as: Self.owner)
+        return GenerationWriter(
+            connection: connection,
+            generation: generation,
+            tables: generation.tables(of: projection),
+            claim: claim,
+            events: quoteIdentifier("public", "events")
+        )
+    }
+
+    static let owner = Owner(host: "a host", pid: 4711, since: nil)
+}
