@@ -48,14 +48,17 @@ extension PostgresConnection {
         )
         try execute(
             """
-            UPDATE refold.generations SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL,
-                   witnesses = NULL
+            UPDATE refold.generations
+               SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL, left_xid = NULL
              WHERE generation = $1
             """,
             [.optional(generation)]
         )
         try execute(
-            "UPDATE refold.generations SET left_at = clock_timestamp(), witnesses = NULL WHERE generation = $1",
+            """
+            UPDATE refold.generations SET left_at = clock_timestamp(), left_xid = pg_current_xact_id()
+             WHERE generation = $1
+            """,
             [.optional(pointer.live)]
         )
         // What was kept for rollback before has done its duty.

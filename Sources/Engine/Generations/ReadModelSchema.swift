@@ -13,6 +13,11 @@ extension TableDefinition {
     /// The partitioned parent: tables of another shape get a parent of their own.
     package var parentName: String { "\(name)_\(StableHash.hex(shape).suffix(8))" }
 
+    var quotedParent: String { quoteIdentifier("refold_data", parentName) }
+
+    /// The view that readers use.
+    var quotedView: String { quoteIdentifier("read_models", name) }
+
     var createParentSQL: String {
         let keys = key.map { "\(quoteIdentifier($0.name)) \($0.type.sqlName) NOT NULL" }
         let rest = columns.map { column in
@@ -20,7 +25,7 @@ extension TableDefinition {
         }
         let all = ["generation bigint NOT NULL"] + keys + rest + ["_position bigint NOT NULL"]
         return """
-            CREATE TABLE IF NOT EXISTS \(quoteIdentifier("refold_data", parentName)) (
+            CREATE TABLE IF NOT EXISTS \(quotedParent) (
                 \(all.joined(separator: ",\n    "))
             ) PARTITION BY LIST (generation)
             """
@@ -33,9 +38,9 @@ extension TableDefinition {
     /// every other partition.
     func createViewSQL(of projection: ProjectionName) -> String {
         """
-        CREATE OR REPLACE VIEW \(quoteIdentifier("read_models", name)) AS
+        CREATE OR REPLACE VIEW \(quotedView) AS
         SELECT \(publicColumns.map { quoteIdentifier($0) }.joined(separator: ", "))
-          FROM \(quoteIdentifier("refold_data", parentName))
+          FROM \(quotedParent)
          WHERE generation = (SELECT live FROM refold.projections WHERE name = \(quoteLiteral(projection.rawValue)))
         """
     }

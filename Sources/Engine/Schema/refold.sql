@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS refold.generations (
     pointed_at timestamptz,
     -- When the pointer left it.
     left_at timestamptz,
-    -- The transactions that were open soon afterwards: while one of them lasts, somebody may still read it.
-    witnesses text[],
+    -- The transaction in which it did: snapshots that do not see it as committed may still read the generation.
+    left_xid xid8,
     -- Why it stands still, and where.
     stopped_at bigint,
     cause text,
@@ -43,7 +43,14 @@ CREATE TABLE IF NOT EXISTS refold.generations (
     last_error_at timestamptz
 );
 
-ALTER TABLE refold.generations ADD COLUMN IF NOT EXISTS witnesses text[];
+-- Installations from before snapshots were told by transaction have no such column. Looked for first: ALTER would wait
+-- for everyone who has the table in an open transaction.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'refold.generations'::regclass AND attname = 'left_xid') THEN
+        ALTER TABLE refold.generations ADD COLUMN left_xid xid8;
+    END IF;
+END $$;
 
 -- One row for each generation, updated with every commit window.
 CREATE TABLE IF NOT EXISTS refold.checkpoints (

@@ -16,11 +16,14 @@ public struct ReadModel: Sendable, Hashable {
     /// Adds a table with its key.
     ///
     /// - Parameters:
-    ///   - name: the table's name, unique in the database; readers see the view `read_models.<name>`.
+    ///   - name: the table's name, unique in the database, of at most 40 bytes; readers see the view
+    ///     `read_models.<name>`.
     ///   - key: one or more columns that identify a row, in the order of the primary key.
     ///   - isPublic: whether readers get a view; tables that a projection needs for itself have none.
     public mutating func addTable(_ name: String, key: KeyColumn..., isPublic: Bool = true) -> Table {
         precondition(!key.isEmpty, "table \(name) needs a key")
+        // PostgreSQL cuts names after 63 bytes, and those of generations are longer.
+        precondition(name.utf8.count <= 40, "the name of table \(name) has more than 40 bytes")
         precondition(!tables.contains { $0.name == name }, "table \(name) is there twice")
         tables.append(TableDefinition(name: name, key: key, columns: [], isPublic: isPublic))
         return Table(index: tables.count - 1, name: name)
