@@ -50,10 +50,10 @@ public struct UserProfiles: Projection {
     public func apply(_ event: Event, to rows: Rows) throws {
         let time = try event.timestamp
         switch event.type {
+        case .contentWatched: try watch(ContentWatched(event.payload), at: time, in: rows)
         case .userRegistered: try register(UserRegistered(event.payload), at: time, in: rows)
         case .userSubscribed: try subscribe(UserSubscribed(event.payload), at: time, in: rows)
         case .preferencesUpdated: try update(PreferencesUpdated(event.payload), at: time, in: rows)
-        case .contentWatched: try watch(ContentWatched(event.payload), at: time, in: rows)
         default: break
         }
     }

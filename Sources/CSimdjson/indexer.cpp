@@ -16,15 +16,6 @@ namespace {
 /// bounded (four bytes for each of these); a larger document is read byte by byte.
 constexpr size_t run_capacity = 256 * 1024;
 
-/// A name that cannot be decoded equals none that can be asked for.
-uint64_t hash_of_name(const uint8_t *name, size_t length, bool escaped) {
-    if (!escaped) return refold::hash(name, length);
-    std::vector<uint8_t> decoded(length);
-    size_t written = 0;
-    if (refold_unescape(name, length, decoded.data(), &written) != REFOLD_TEXT_OK) return 0;
-    return refold::hash(decoded.data(), written);
-}
-
 inline RefoldField make_field(
     const uint8_t *json, size_t name, size_t name_end, size_t value, size_t value_end, bool may_escape
 ) {
@@ -32,7 +23,6 @@ inline RefoldField make_field(
     size_t name_length = name_end - name;
     size_t value_length = value_end - value;
     bool escaped = may_escape && has_backslash(json + name, name_length);
-    field.name_hash = hash_of_name(json + name, name_length, escaped);
     field.name_offset = uint32_t(name);
     field.name_length = uint32_t(name_length) | (escaped ? REFOLD_ESCAPED : 0);
     field.value_offset = uint32_t(value);

@@ -13,8 +13,6 @@ extern "C" {
 /// The name's bytes lie between its quotes. The value's bytes run from its first to its last character, quotes and
 /// brackets included, with no space around them. Nothing is decoded: a value is only ever judged when it is read.
 typedef struct {
-    /// `refold_hash` of the name after decoding its escapes.
-    uint64_t name_hash;
     uint32_t name_offset;
     /// The length in bytes, and `REFOLD_ESCAPED` when a backslash is among them.
     uint32_t name_length;

@@ -1,22 +1,19 @@
-internal import CSimdjson
-
-/// The name of a payload's field, with its hash.
-///
-/// Keep names in `static let`s: the hash is then worked out once, and finding a field compares integers.
+/// The name of a payload's field.
 ///
 ///     static let userID: FieldName = "user_id"
 public struct FieldName: ExpressibleByStringLiteral, CustomStringConvertible, @unchecked Sendable {
     // `@unchecked Sendable`: the pointer is a literal's, whose bytes live as long as the program and never change.
-    let start: UnsafePointer<UInt8>
-    let count: Int
-    let hash: UInt64
+    @usableFromInline let start: UnsafePointer<UInt8>
+    @usableFromInline let count: Int
 
     /// The name written in code.
+    ///
+    /// Inlined, so that a `static let` is laid down by the compiler and takes no check for its first use.
+    @inlinable
     public init(stringLiteral value: StaticString) {
         precondition(value.hasPointerRepresentation, "a field's name is a string literal")
         start = value.utf8Start
         count = value.utf8CodeUnitCount
-        hash = refold_hash(start, count)
     }
 
     /// The name as the payload has it.

@@ -1,9 +1,5 @@
 internal import CSimdjson
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// A JSON object of an event: its payload, its metadata, or an object within.
 ///
 /// Nothing is judged until it is read: a field that nobody asks for may hold what it likes. Reading refuses with an
@@ -74,7 +70,7 @@ extension Payload {
         while place > 0 {
             place -= 1
             let field = fields + place
-            guard field.pointee.name_hash == name.hash, Self.isName(name, of: field, in: json) else {
+            guard Self.isName(name, of: field, in: json) else {
                 continue
             }
             let value = JSONValue(
@@ -95,7 +91,7 @@ extension Payload {
     ) -> Bool {
         let start = json + Int(field.pointee.name_offset)
         if field.pointee.name_length == UInt32(truncatingIfNeeded: name.count) {
-            return memcmp(start, name.start, name.count) == 0
+            return isSame(start, name.start, count: name.count)
         }
         guard field.pointee.name_length & REFOLD_ESCAPED != 0 else {
             return false

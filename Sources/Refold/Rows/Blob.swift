@@ -1,5 +1,4 @@
 internal import CSimdjson
-internal import Glibc
 
 /// A cell's own memory: bytes on the heap, or none when empty. The record that holds it owns it.
 struct Blob: BitwiseCopyable {
@@ -43,7 +42,9 @@ struct Blob: BitwiseCopyable {
     }
 
     func equals(_ other: UnsafeRawBufferPointer) -> Bool {
-        count == other.count && (count == 0 || memcmp(pointer!, other.baseAddress!, count) == 0)
+        guard count == other.count else { return false }
+        guard let pointer, let other = other.baseAddress else { return true }
+        return isSame(pointer, other, count: count)
     }
 }
 

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// Finds records by key: open addressing with linear probing, removal by shifting back.
 ///
 /// Owns its slots; the records belong to the ``TableMemory``. Confined to the ``Rows`` it is part of.
@@ -42,7 +40,10 @@ struct KeyIndex: ~Copyable {
 
     @inline(__always)
     private static func equals(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        left.count == right.count && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+        let count = left.count
+        guard count == right.count else { return false }
+        guard let left = left.baseAddress, let right = right.baseAddress else { return true }
+        return isSame(left, right, count: count)
     }
 
     /// Adds a record whose key is not there yet.

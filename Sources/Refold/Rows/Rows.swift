@@ -4,6 +4,8 @@
 /// event again. Confined to one task at a time.
 public final class Rows {
     package let memories: [TableMemory]
+    /// The same, for look-ups that count no references.
+    private let tables: ContiguousArray<Unmanaged<TableMemory>>
     let undo = UndoLog()
     /// Keys that the pass in hand looked for and did not find, by table.
     package private(set) var missingKeys: [Set<EncodedKey>]
@@ -19,6 +21,7 @@ public final class Rows {
         memories = model.tables.enumerated().map {
             TableMemory($1, tableIndex: $0, undo: undo, isComplete: isComplete)
         }
+        tables = ContiguousArray(memories.map { .passUnretained($0) })
         missingKeys = model.tables.map { _ in [] }
     }
 
@@ -31,45 +34,44 @@ public final class Rows {
 
     /// The row with a text key, or nil when there is none.
     public func find(_ table: Table, _ key: Text) throws -> Row? {
-        let memory = memory(of: table)
-        return try key.withBytes { try row(memory, record(memory, $0)) }
+        try withMemory(of: table) { memory in try key.withBytes { try row(memory, record(memory, $0)) } }
     }
 
     /// The row with an integer key, or nil when there is none.
     public func find(_ table: Table, _ key: Int64) throws -> Row? {
-        let memory = memory(of: table)
-        return try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0)) }
+        try withMemory(of: table) { memory in
+            try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0)) }
+        }
     }
 
     /// The row with a key of a text and an integer, or nil when there is none.
     public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
-        let memory = memory(of: table)
-        return try row(memory, record(memory, encode(key, part)))
+        try withMemory(of: table) { memory in try row(memory, record(memory, encode(key, part))) }
     }
 
     /// The row with a text key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
-        let memory = memory(of: table)
-        return try key.withBytes { try findOrInsert(memory, $0) }
+        try withMemory(of: table) { memory in try key.withBytes { try findOrInsert(memory, $0) } }
     }
 
     /// The row with an integer key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Int64) throws -> Row {
-        let memory = memory(of: table)
-        return try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
+        try withMemory(of: table) { memory in
+            try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
+        }
     }
 
     /// The row with a key of a text and an integer; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text, _ part: Int64) throws -> Row {
-        let memory = memory(of: table)
-        return try findOrInsert(memory, encode(key, part))
+        try withMemory(of: table) { memory in try findOrInsert(memory, encode(key, part)) }
     }
 
     @inline(__always)
-    private func memory(of table: Table) -> TableMemory {
-        let memory = memories[table.index]
-        assert(memory.definition.name == table.name, "table \(table.name) belongs to another projection")
-        return memory
+    private func withMemory<R>(of table: Table, _ body: (TableMemory) throws -> R) rethrows -> R {
+        try tables[table.index]._withUnsafeGuaranteedRef { memory in
+            assert(memory.definition.name == table.name, "table \(table.name) belongs to another projection")
+            return try body(memory)
+        }
     }
 
     private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Row {
