@@ -63,9 +63,12 @@ final class CopyOutput {
 
     /// The row found last, in the memory of its message.
     @inline(__always)
-    func row(in message: UnsafeRawBufferPointer, _ body: (borrowing CopyRow) throws -> Void) rethrows {
-        guard let base = message.baseAddress else { return }
-        try body(CopyRow(base: base, fields: fields, fieldCount: fieldCount))
+    func row(
+        in message: UnsafeRawBufferPointer,
+        _ body: (borrowing CopyRow) throws -> Bool
+    ) rethrows -> Bool {
+        guard let base = message.baseAddress else { return true }
+        return try body(CopyRow(base: base, fields: fields, fieldCount: fieldCount))
     }
 
     /// Signature (11 bytes), flags (4), length of the extension (4), extension.

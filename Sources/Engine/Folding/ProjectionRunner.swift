@@ -202,11 +202,12 @@ actor ProjectionRunner {
         _ letters: inout [DeadLetter]
     ) -> (event: Event, error: any Error)? {
         var applied = 0
+        let culprits = limits.isolation.culprits
         for index in range {
             let event = batch.lend(index)
             guard types.contains(event) else { continue }
             applied += 1
-            if let error = limits.isolation.culprits[event.position] {
+            if !culprits.isEmpty, let error = culprits[event.position] {
                 if policy == .stop { return (batch[index], error) }
                 letters.append(DeadLetter(position: event.position, type: String(event.typeName), error: "\(error)"))
                 continue

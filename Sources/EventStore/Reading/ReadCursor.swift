@@ -64,8 +64,13 @@ struct ReadCursor: ~Copyable {
                     copied = 0
                     openedAt = .now
                 }
-                if try connection.nextCopyRow({ row in try append(row) }) {
+                let isOpen = try connection.nextCopyRows { row in
+                    try append(row)
                     copied? += 1
+                    return builder.count < options.batchSize.count
+                        && bytes + builder.byteCount < options.bytesPerBlock
+                }
+                if isOpen {
                     guard builder.count == options.batchSize.count else { continue }
                     bytes += builder.byteCount
                     batches.append(builder.finish())
