@@ -18,15 +18,26 @@ public struct ReadModel: Sendable, Hashable {
     /// - Parameters:
     ///   - name: the table's name, unique in the database, of at most 40 bytes; readers see the view
     ///     `read_models.<name>`.
-    ///   - key: one or more columns that identify a row, in the order of the primary key.
+    ///   - key: what identifies a row, in the order of the primary key: a text, an integer, or a text and an integer.
     ///   - isPublic: whether readers get a view; tables that a projection needs for itself have none.
     public mutating func addTable(_ name: String, key: KeyColumn..., isPublic: Bool = true) -> Table {
-        precondition(!key.isEmpty, "table \(name) needs a key")
+        guard let keyForm = KeyForm(key.map(\.type)) else {
+            preconditionFailure("the key of table \(name) is a text, an integer, or a text and an integer")
+        }
+        for column in key { Self.check(column.name, of: name) }
         // PostgreSQL cuts names after 63 bytes, and those of generations are longer.
         precondition(name.utf8.count <= 40, "the name of table \(name) has more than 40 bytes")
         precondition(!tables.contains { $0.name == name }, "table \(name) is there twice")
         tables.append(TableDefinition(name: name, key: key, columns: [], isPublic: isPublic))
-        return Table(index: tables.count - 1, name: name)
+        return Table(index: tables.count - 1, keyForm: keyForm, name: name)
+    }
+
+    /// Columns that Refold adds are called `generation` or begin with a low line; PostgreSQL cuts names after 63 bytes.
+    private static func check(_ column: String, of table: String) {
+        precondition(
+            column != "generation" && !column.hasPrefix("_") && (1...63).contains(column.utf8.count),
+            "a column of table \(table) cannot be called \"\(column)\""
+        )
     }
 
     /// Adds a column after the ones already there; its type is the handle's.
@@ -40,6 +51,7 @@ public struct ReadModel: Sendable, Hashable {
         to table: Table,
         isPublic: Bool = true
     ) -> Column<Value> {
+        Self.check(name, of: table.name)
         var definition = tables[table.index]
         precondition(definition.columns.count < 64, "table \(table.name) has more than 64 columns")
         precondition(
@@ -68,8 +80,23 @@ public struct ReadModel: Sendable, Hashable {
 /// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``.
 public struct Table: Sendable, Hashable {
     let index: Int
+    let keyForm: KeyForm
     /// The table's name.
     public let name: String
+}
+
+/// The keys that a row can be reached by.
+enum KeyForm: Sendable {
+    case text, integer, textAndInteger
+
+    init?(_ types: [ColumnType]) {
+        switch types {
+        case [.text]: self = .text
+        case [.integer]: self = .integer
+        case [.text, .integer]: self = .textAndInteger
+        default: return nil
+        }
+    }
 }
 
 /// A column of a key.

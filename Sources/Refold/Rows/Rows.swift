@@ -34,41 +34,46 @@ public final class Rows {
 
     /// The row with a text key, or nil when there is none.
     public func find(_ table: Table, _ key: Text) throws -> Row? {
-        try withMemory(of: table) { memory in try key.withBytes { try row(memory, record(memory, $0)) } }
+        try withMemory(of: table, .text) { memory in try key.withBytes { try row(memory, record(memory, $0)) } }
     }
 
     /// The row with an integer key, or nil when there is none.
     public func find(_ table: Table, _ key: Int64) throws -> Row? {
-        try withMemory(of: table) { memory in
+        try withMemory(of: table, .integer) { memory in
             try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0)) }
         }
     }
 
     /// The row with a key of a text and an integer, or nil when there is none.
     public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
-        try withMemory(of: table) { memory in try row(memory, record(memory, encode(key, part))) }
+        try withMemory(of: table, .textAndInteger) { memory in try row(memory, record(memory, encode(key, part))) }
     }
 
     /// The row with a text key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
-        try withMemory(of: table) { memory in try key.withBytes { try findOrInsert(memory, $0) } }
+        try withMemory(of: table, .text) { memory in try key.withBytes { try findOrInsert(memory, $0) } }
     }
 
     /// The row with an integer key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Int64) throws -> Row {
-        try withMemory(of: table) { memory in
+        try withMemory(of: table, .integer) { memory in
             try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
         }
     }
 
     /// The row with a key of a text and an integer; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text, _ part: Int64) throws -> Row {
-        try withMemory(of: table) { memory in try findOrInsert(memory, encode(key, part)) }
+        try withMemory(of: table, .textAndInteger) { memory in try findOrInsert(memory, encode(key, part)) }
     }
 
     @inline(__always)
-    private func withMemory<R>(of table: Table, _ body: (TableMemory) throws -> R) rethrows -> R {
-        try tables[table.index]._withUnsafeGuaranteedRef { memory in
+    private func withMemory<R>(
+        of table: Table,
+        _ keyForm: KeyForm,
+        _ body: (TableMemory) throws -> R
+    ) rethrows -> R {
+        precondition(table.keyForm == keyForm, "the key of table \(table.name) has other columns")
+        return try tables[table.index]._withUnsafeGuaranteedRef { memory in
             assert(memory.definition.name == table.name, "table \(table.name) belongs to another projection")
             return try body(memory)
         }

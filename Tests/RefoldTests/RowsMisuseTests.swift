@@ -1,0 +1,68 @@
+import Refold
+import Testing
+
+/// A projection that asks for what cannot be is wrong as it stands: it stops with a message, in a release too, before
+/// anything is written.
+@Suite("Mistakes in a projection")
+struct RowsMisuseTests {
+    @Test("Looking in a table with a key that has other columns stops")
+    func otherKey() async {
+        await #expect(processExitsWith: .failure) {
+            let model = RowsModel()
+            _ = try Rows(model.model, isComplete: true).find(model.byPair.table, "a")
+        }
+        await #expect(processExitsWith: .failure) {
+            let model = RowsModel()
+            _ = try Rows(model.model, isComplete: true).findOrInsert(model.byText.table, 1)
+        }
+        await #expect(processExitsWith: .failure) {
+            let model = RowsModel()
+            _ = try Rows(model.model, isComplete: true).findOrInsert(model.byNumber.table, "a", 1)
+        }
+    }
+
+    @Test("Asking a row for a column of another table stops")
+    func otherColumn() async {
+        await #expect(processExitsWith: .failure) {
+            let model = RowsModel()
+            let row = try Rows(model.model, isComplete: true).findOrInsert(model.byText.table, "a")
+            row[model.byNumber.integer] = 1
+        }
+    }
+
+    @Test("A number that a set cannot hold stops")
+    func member() async {
+        await #expect(processExitsWith: .failure) {
+            let model = RowsModel()
+            let row = try Rows(model.model, isComplete: true).findOrInsert(model.byText.table, "a")
+            row.insert(8192, into: model.byText.numbers)
+        }
+    }
+
+    @Test("Names and keys that PostgreSQL or Refold cannot use stop where they are given")
+    func names() async {
+        await #expect(processExitsWith: .failure) {
+            var model = ReadModel()
+            _ = model.addTable(String(repeating: "t", count: 41), key: .text("id"))
+        }
+        await #expect(processExitsWith: .failure) {
+            var model = ReadModel()
+            _ = model.addTable("t", key: .integer("id"), .text("part"))
+        }
+        await #expect(processExitsWith: .failure) {
+            var model = ReadModel()
+            let table = model.addTable("t", key: .text("id"))
+            let _: Column<Int64> = model.addColumn("generation", to: table)
+        }
+        await #expect(processExitsWith: .failure) {
+            var model = ReadModel()
+            let table = model.addTable("t", key: .text("id"))
+            let _: Column<Int64> = model.addColumn("_position", to: table)
+        }
+        await #expect(processExitsWith: .success) {
+            var model = ReadModel()
+            let table = model.addTable(String(repeating: "t", count: 40), key: .text("id"), .integer("part"))
+            let _: Column<Int64> = model.addColumn("position", to: table)
+        }
+    }
+}
