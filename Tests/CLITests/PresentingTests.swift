@@ -1,4 +1,5 @@
 import CLI
+import Refold
 import Testing
 
 @Suite("What is printed")

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Engine
 internal import Logging
+internal import Refold
 
 /// `refold doctor`
 struct DoctorCommand: AsyncParsableCommand {

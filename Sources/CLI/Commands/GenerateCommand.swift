@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Engine
 internal import EventStore
 internal import Postgres
+internal import Refold
 internal import SampleLog
 
 /// `refold generate`

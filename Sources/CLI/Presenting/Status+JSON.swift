@@ -1,5 +1,5 @@
 package import Engine
-internal import Refold
+package import Refold
 
 extension Status {
     /// The object that `status --json` prints.

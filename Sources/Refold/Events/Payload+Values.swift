@@ -104,14 +104,14 @@ extension Payload {
 
 // A value is a pointer into the payload's memory: each function holds on to that until it is done.
 extension Payload {
-    private func needed(_ field: FieldName, _ expectation: StaticString) throws(EventRefusal) -> JSONValue {
+    func needed(_ field: FieldName, _ expectation: StaticString) throws(EventRefusal) -> JSONValue {
         if let value = try find(field) {
             return value
         }
         throw EventRefusal(.missing, field: field.description, "expected \(expectation), found nothing")
     }
 
-    private func text(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Text {
+    func text(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Text {
         defer { extendLifetime(storage) }
         guard value.kind == .text else {
             throw Self.mismatch(field, "text", value)
@@ -266,7 +266,7 @@ extension Payload {
     }
 
     @inline(never)
-    private static func mismatch(_ field: FieldName, _ expected: String, _ value: JSONValue) -> EventRefusal {
+    static func mismatch(_ field: FieldName, _ expected: String, _ value: JSONValue) -> EventRefusal {
         EventRefusal(.wrongType, field: field.description, "expected \(expected), found \(value.kind.rawValue)")
     }
 }

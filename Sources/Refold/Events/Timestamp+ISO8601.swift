@@ -27,14 +27,7 @@ extension Timestamp: LosslessStringConvertible {
         }
         let (second, microsecond) = rawValue.floorDivided(by: 1_000_000)
         let (day, secondOfDay) = second.floorDivided(by: 86_400)
-        let (year, month, dayOfMonth) = Self.date(ofDay: day)
-        var text: String
-        if (0...9999).contains(year) {
-            text = Self.padded(year, to: 4)
-        } else {
-            text = (year < 0 ? "-" : "+") + Self.padded(abs(year), to: 4)
-        }
-        text += "-\(Self.padded(month, to: 2))-\(Self.padded(dayOfMonth, to: 2))"
+        var text = Self.text(ofDay: day)
         text += "T\(Self.padded(secondOfDay / 3600, to: 2)):\(Self.padded(secondOfDay / 60 % 60, to: 2))"
         text += ":\(Self.padded(secondOfDay % 60, to: 2))"
         if microsecond != 0 {
@@ -42,6 +35,15 @@ extension Timestamp: LosslessStringConvertible {
         }
         return text + "Z"
     }
+
+    /// The date of a day counted from 2000-01-01: `2024-03-01`.
+    static func text(ofDay day: Int64) -> String {
+        let (year, month, dayOfMonth) = date(ofDay: day)
+        let sign = (0...9999).contains(year) ? "" : year < 0 ? "-" : "+"
+        return "\(sign)\(padded(abs(year), to: 4))-\(padded(month, to: 2))-\(padded(dayOfMonth, to: 2))"
+    }
+
+    static let microsecondsPerDay: Int64 = 86_400_000_000
 
     private static func padded(_ number: Int64, to digits: Int) -> String {
         let text = String(number)
@@ -85,7 +87,7 @@ private struct Reader {
         guard let offset = offset(), at == bytes.count else {
             return nil
         }
-        return day * 86_400_000_000 + microseconds - offset
+        return day * Timestamp.microsecondsPerDay + microseconds - offset
     }
 
     private mutating func day() -> Int64? {
@@ -196,7 +198,7 @@ private struct Reader {
 
 extension Int64 {
     /// Quotient and remainder, the remainder never negative.
-    fileprivate func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }

@@ -1,0 +1,91 @@
+import Refold
+import Testing
+
+@Suite("JSON values")
+struct JSONTests {
+    @Test(
+        "What is read is written again with all its digits, members and their order",
+        arguments: [
+            "null", "true", "false", "0", "-0", "-0.0", "1e2", "1.10",
+            "12345678901234567890123456789012345678901234567890", "9223372036854775807", "-9223372036854775808",
+            "9223372036854775808", #""""#, #""a""#, "[]", "{}", "[1,[2,[3]]]",
+            #"{"b":1,"a":{"c":null},"b":2}"#, #""\"\\\n\r\t""#, #""äöü 𝄞 中""#, #""\ud800""#, #"["\udc00x"]"#,
+        ]
+    )
+    func keeps(text: String) throws {
+        #expect(try JSON(parsing: text).text == text)
+        #expect(try JSON(parsing: " \n\t\r" + text + " \n").text == text)
+    }
+
+    @Test(
+        "Strings mean what they escape",
+        arguments: [
+            (#""\u0041\/\b\f""#, "A/\u{8}\u{C}"), (#""\ud834\udd1e""#, "𝄞"), (#""\u0000""#, "\u{0}"),
+            (#""x\\u0041""#, #"x\u0041"#),
+        ]
+    )
+    func escapes(text: String, value: String) throws {
+        let read = try JSON(parsing: text)
+        #expect(read == .text(value))
+        #expect(try JSON(parsing: read.text) == read)
+    }
+
+    @Test(
+        "What is no JSON is refused, with its place",
+        arguments: [
+            ("", 0), (" ", 1), ("tru", 0), ("nul1", 0), ("01", 0), ("+1", 0), ("1.", 2), ("1e", 2), ("-", 0), (".5", 0),
+            ("1 2", 2), ("[1,]", 3), ("[1", 2), ("{\"a\"}", 4), ("{\"a\":1,}", 7), ("{a:1}", 1), ("\"a", 2),
+            (#""\x""#, 2),
+            (#""\u12g4""#, 3), (#""\u+123""#, 3), ("\"\u{1}\"", 1), ("'a'", 0), ("]", 0), (#""\"#, 2), ("{\"a\" 1}", 5),
+            ("[\"a\" \"b\"]", 5), ("NaN", 0), (#""\u12"#, 5),
+        ]
+    )
+    func refused(text: String, offset: Int) {
+        let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
+        #expect(error?.offset == offset)
+    }
+
+    @Test("Values within one another are read to a depth, and refused beyond it")
+    func depth() throws {
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
+        #expect(try JSON(parsing: nested(512)).text == nested(512))
+        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: nested(513)) }
+        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: String(repeating: "[", count: 1_000_000)) }
+    }
+
+    @Test("Numbers have their exact values")
+    func numbers() throws {
+        let json = try JSON(parsing: #"[1, 1.0, 1e2, 0.1, 1e40, "1", null, 9223372036854775808]"#)
+        let values = try #require(json.asArray)
+        #expect(values.map(\.asInteger) == [1, 1, 100, nil, nil, nil, nil, nil])
+        #expect(
+            values.map { $0.asDecimal?.description } == ["1", "1", "100", "0.1", nil, nil, nil, "9223372036854775808"]
+        )
+        #expect(JSON.decimal(try #require(Decimal("1.50"))).text == "1.5")
+        #expect(JSON.number(.infinity).text == "null")
+        #expect(JSON.number(0.25).text == "0.25")
+    }
+
+    @Test("Members are found, set, removed and renamed in place")
+    func members() throws {
+        var object = try #require(try JSON(parsing: #"{"a":1,"b":2,"a":3,"c":[true]}"#).asObject)
+        #expect(object["a"] == 3)
+        #expect(object["d"] == nil)
+        object["b"] = "x"
+        object["d"] = .null
+        #expect(object.text == #"{"a":1,"b":"x","a":3,"c":[true],"d":null}"#)
+        let renamed = object.rename("a", to: "c")
+        #expect(renamed)
+        #expect(object.text == #"{"b":"x","c":3,"d":null}"#)
+        let renamedAgain = object.rename("a", to: "e")
+        #expect(!renamedAgain)
+        let renamedToItself = object.rename("c", to: "c")
+        #expect(renamedToItself)
+        object["c"] = nil
+        object["c"] = nil
+        #expect(object == ["b": "x", "d": .null])
+        #expect(try #require(object["b"]?.asText) == "x")
+    }
+}
