@@ -53,6 +53,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
+
+        // The other way: what decides which events there are.
+        .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
+        .target(
+            name: "VideoDomain",
+            dependencies: ["Aggregates", "Refold", "VideoEvents"],
+            swiftSettings: settings
+        ),
         .target(name: "SampleLog", dependencies: ["Postgres"], swiftSettings: settings),
 
         .target(
@@ -145,6 +153,12 @@ let package = Package(
             dependencies: [
                 "ContentPopularity", "ProjectionTestKit", "Refold", "TrendingScore", "UserProfiles", "VideoEvents",
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Refold"], swiftSettings: settings),
+        .testTarget(
+            name: "DomainTests",
+            dependencies: ["Aggregates", "Refold", "VideoDomain", "VideoEvents"],
             swiftSettings: settings
         ),
         .testTarget(

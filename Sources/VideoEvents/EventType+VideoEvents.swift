@@ -7,6 +7,8 @@ extension EventType {
     public static let userSubscribed: EventType = "user.subscribed"
     /// A user changed what they like; see `PreferencesUpdated`.
     public static let preferencesUpdated: EventType = "user.preferences_updated"
+    /// A user left; see `UserDeactivated`.
+    public static let userDeactivated: EventType = "user.deactivated"
     /// A title joined the catalogue; see `ContentAdded`.
     public static let contentAdded: EventType = "content.added"
     /// A user watched some of a title; see `ContentWatched`.
