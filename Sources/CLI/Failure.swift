@@ -75,7 +75,8 @@ package struct Failure: Sendable, Equatable {
             } else {
                 self.init(Self.software, error.message, error.remedy)
             }
-        case .logShrank, .otherLog, .lateEvent, .invalidEvent: self.init(Self.data, error.message, error.remedy)
+        case .logShrank, .otherLog, .lateEvent, .invalidEvent, .duplicateEventID:
+            self.init(Self.data, error.message, error.remedy)
         case .wrongExpectedVersion: self.init(Self.tryAgain, error.message, error.remedy)
         // Everything else says why the store, as it is set up, cannot be read.
         default: self.init(Self.configuration, error.message, error.remedy)

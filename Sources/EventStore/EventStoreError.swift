@@ -66,6 +66,8 @@ public struct EventStoreError: Error, CustomStringConvertible {
 
         /// The stream is not at the version that the writer expected.
         public static let wrongExpectedVersion = Code("wrong_expected_version")
+        /// An event of the same id is in the store already, in another place.
+        public static let duplicateEventID = Code("duplicate_event_id")
         /// An event that is to be appended cannot be stored as it is.
         public static let invalidEvent = Code("invalid_event")
 
@@ -81,6 +83,10 @@ public struct EventStoreError: Error, CustomStringConvertible {
     public var remedy: String?
     /// The position the error is about, where there is one.
     public var position: GlobalPosition?
+    /// Where the writer expected the stream to stand, of `wrongExpectedVersion`.
+    public var expected: ExpectedVersion?
+    /// Where the stream stands, of `wrongExpectedVersion`; version 0 is a stream without events.
+    public var actual: StreamPosition?
     /// The error underneath, of the database client.
     public var cause: (any Error)?
 
@@ -113,6 +119,39 @@ extension EventStoreError {
             "the log shrank: its newest position is \(lastValue), but positions up to \(passed) were read before",
             remedy: "find out whether a backup was restored or the sequence was set back; then refold rebuild --fresh",
             position: lastValue
+        )
+    }
+}
+
+extension EventStoreError {
+    /// The stream is not where the writer expected it.
+    static func wrongExpectedVersion(
+        _ stream: String,
+        expected: ExpectedVersion,
+        actual: StreamPosition
+    ) -> EventStoreError {
+        var error = EventStoreError(
+            .wrongExpectedVersion,
+            "stream \(stream) has \(actual == 0 ? "no events" : "version \(actual)"), where the writer expected \(expected)",
+            remedy: "read it again and decide anew"
+        )
+        error.expected = expected
+        error.actual = actual
+        return error
+    }
+
+    /// An event of that id is in another place than the one it was to be appended to.
+    static func duplicateEventID(
+        _ id: EventID,
+        stream: String,
+        version: StreamPosition,
+        position: GlobalPosition
+    ) -> EventStoreError {
+        EventStoreError(
+            .duplicateEventID,
+            "the event id \(id) is taken by version \(version) of stream \(stream)",
+            remedy: "give each event an id of its own",
+            position: position
         )
     }
 }

@@ -92,15 +92,21 @@ struct ParameterBuffer {
             guard !value.utf8.contains(0) else { throw refusal(index, "contains a NUL character") }
             bytes.append(contentsOf: value.utf8)
             return Self.textFormat
+        case .arrayLiteral(let values):
+            guard !values.contains(where: { $0?.utf8.contains(0) ?? false }) else {
+                throw refusal(index, "contains a NUL character")
+            }
+            bytes.appendArrayLiteral(values)
+            return Self.textFormat
         case .textArray(let values):
-            appendArrayHeader(count: values.count, element: TypeOID.text)
+            bytes.appendArrayHeader(count: values.count, element: TypeOID.text)
             for value in values {
                 let utf8 = value.utf8
                 bytes.appendBigEndian(Int32(truncatingIfNeeded: utf8.count))
                 bytes.append(contentsOf: utf8)
             }
         case .int64Array(let values):
-            appendArrayHeader(count: values.count, element: TypeOID.int8)
+            bytes.appendArrayHeader(count: values.count, element: TypeOID.int8)
             for value in values {
                 bytes.appendBigEndian(Int32(8))
                 bytes.appendBigEndian(value)
@@ -109,22 +115,42 @@ struct ParameterBuffer {
         return Self.binaryFormat
     }
 
-    /// The header of a one-dimensional array without NULLs: dimensions, flags, element type, length, lower bound.
-    private mutating func appendArrayHeader(count: Int, element: UInt32) {
-        bytes.appendBigEndian(Int32(count == 0 ? 0 : 1))
-        bytes.appendBigEndian(Int32(0))
-        bytes.appendBigEndian(element)
-        guard count > 0 else { return }
-        bytes.appendBigEndian(Int32(truncatingIfNeeded: count))
-        bytes.appendBigEndian(Int32(1))
-    }
-
     private func refusal(_ index: Int, _ reason: String) -> PostgresError {
         PostgresError(.invalidParameter, operation: "encode parameters", message: "parameter $\(index + 1) \(reason)")
     }
 }
 
 extension [UInt8] {
+    /// The header of a one-dimensional array without NULLs: dimensions, flags, element type, length, lower bound.
+    mutating func appendArrayHeader(count: Int, element: UInt32) {
+        appendBigEndian(Int32(count == 0 ? 0 : 1))
+        appendBigEndian(Int32(0))
+        appendBigEndian(element)
+        guard count > 0 else { return }
+        appendBigEndian(Int32(truncatingIfNeeded: count))
+        appendBigEndian(Int32(1))
+    }
+
+    /// An array as the server reads it from text: all elements in quotes, so that none is taken for NULL.
+    /// https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    mutating func appendArrayLiteral(_ values: [String?]) {
+        append(UInt8(ascii: "{"))
+        for (index, value) in values.enumerated() {
+            if index > 0 { append(UInt8(ascii: ",")) }
+            guard let value else {
+                append(contentsOf: "NULL".utf8)
+                continue
+            }
+            append(UInt8(ascii: "\""))
+            for byte in value.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { append(UInt8(ascii: "\\")) }
+                append(byte)
+            }
+            append(UInt8(ascii: "\""))
+        }
+        append(UInt8(ascii: "}"))
+    }
+
     /// Appends an integer in network order.
     @inline(__always)
     mutating func appendBigEndian(_ value: some FixedWidthInteger) {

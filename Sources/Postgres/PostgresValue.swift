@@ -29,6 +29,8 @@ public enum PostgresValue: Sendable, Hashable {
     case textArray([String])
     /// bigint[]
     case int64Array([Int64])
+    /// A one-dimensional array whose type is left to the server, from the texts of its elements; nil is NULL.
+    case arrayLiteral([String?])
     /// Any type, in its binary send format.
     case binary(type: UInt32, bytes: [UInt8])
 
@@ -37,10 +39,32 @@ public enum PostgresValue: Sendable, Hashable {
         .binary(type: TypeOID.uuid, bytes: bytes)
     }
 
+    /// uuid[], from the 16 bytes of each, in network order.
+    public static func uuidArray(_ values: [[UInt8]]) -> PostgresValue {
+        .binary(type: TypeOID.uuidArray, bytes: arrayBytes(of: TypeOID.uuid, values))
+    }
+
+    /// timestamptz[], each in microseconds as in ``timestamp(_:)``.
+    public static func timestampArray(_ values: [Int64]) -> PostgresValue {
+        let elements = values.map { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+        return .binary(type: TypeOID.timestamptzArray, bytes: arrayBytes(of: TypeOID.timestamptz, elements))
+    }
+
+    private static func arrayBytes(of element: UInt32, _ values: [[UInt8]]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(20 + values.reduce(0) { $0 + 4 + $1.count })
+        bytes.appendArrayHeader(count: values.count, element: element)
+        for value in values {
+            bytes.appendBigEndian(Int32(truncatingIfNeeded: value.count))
+            bytes += value
+        }
+        return bytes
+    }
+
     /// The type stated to the server; 0 leaves it open.
     var typeOID: UInt32 {
         switch self {
-        case .null, .json: TypeOID.unspecified
+        case .null, .json, .arrayLiteral: TypeOID.unspecified
         case .bool: TypeOID.bool
         case .int16: TypeOID.int2
         case .int32: TypeOID.int4

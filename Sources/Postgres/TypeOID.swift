@@ -21,7 +21,9 @@ enum TypeOID {
     static let varchar: UInt32 = 1043
     static let timestamp: UInt32 = 1114
     static let timestamptz: UInt32 = 1184
+    static let timestamptzArray: UInt32 = 1185
     static let uuid: UInt32 = 2950
+    static let uuidArray: UInt32 = 2951
     static let jsonb: UInt32 = 3802
 
     /// Types above this were created in the database: enums, extensions' types.
@@ -36,8 +38,9 @@ enum TypeOID {
         bool: "boolean", bytea: "bytea", char: "\"char\"", name: "name", int8: "bigint", int2: "smallint",
         int4: "integer", text: "text", oid: "oid", json: "json", xml: "xml", float4: "real",
         float8: "double precision", unknown: "unknown", textArray: "text[]", int8Array: "bigint[]", bpchar: "character",
-        varchar: "character varying", timestamp: "timestamp", timestamptz: "timestamptz", uuid: "uuid", jsonb: "jsonb",
-        1700: "numeric", 1082: "date", 1083: "time", 1186: "interval", 1007: "integer[]", 3220: "pg_lsn", 869: "inet",
-        28: "xid", 5069: "xid8", 2205: "regclass", 2278: "void",
+        varchar: "character varying", timestamp: "timestamp", timestamptz: "timestamptz",
+        timestamptzArray: "timestamptz[]", uuid: "uuid", uuidArray: "uuid[]", jsonb: "jsonb", 1700: "numeric",
+        1082: "date", 1083: "time", 1186: "interval", 1007: "integer[]", 3220: "pg_lsn", 869: "inet", 28: "xid",
+        5069: "xid8", 2205: "regclass", 2278: "void",
     ]
 }

@@ -40,6 +40,33 @@ struct StatementTests {
         }
     }
 
+    @Test("Arrays arrive element by element, those without a type as what the server makes of them")
+    func arrays() async throws {
+        try await TestDatabase.withConnection { connection in
+            let texts = ["", "a,b", "{\"}", "\\\"q\\", "NULL", "é", nil]
+            let id = [UInt8](1...16)
+            let row = try await connection.query(
+                """
+                SELECT array_length($1::text[], 1) AS count, ($1::text[])[7] IS NULL AS none,
+                    array_remove($1::text[], NULL) AS texts, ($2::json[])[1] AS json, ($3)[2]::text AS id,
+                    pg_typeof($3)::text || pg_typeof($4)::text AS types, ($4)[1] AS time, cardinality($5) AS empty
+                """,
+                [
+                    .arrayLiteral(texts), .arrayLiteral([#"{"a": "\"\\"}"#]), .uuidArray([id, id.reversed()]),
+                    .timestampArray([-1, 5]), .uuidArray([]),
+                ]
+            )
+            #expect(try row.int32(0, "count") == 7)
+            #expect(try row.bool(0, "none"))
+            #expect(try row.textArray(0, "texts") == texts.compactMap { $0 })
+            #expect(try row.text(0, "json") == #"{"a": "\"\\"}"#)
+            #expect(try row.text(0, "id") == "100f0e0d-0c0b-0a09-0807-060504030201")
+            #expect(try row.text(0, "types") == "uuid[]timestamp with time zone[]")
+            #expect(try row.timestamp(0, "time") == -1)
+            #expect(try row.int32(0, "empty") == 0)
+        }
+    }
+
     @Test("A pipeline gives its results in order")
     func pipeline() async throws {
         try await TestDatabase.withConnection { connection in

@@ -1,88 +1,111 @@
+internal import Glibc
 public import Refold
 
 /// An event that is to be appended to a stream.
+///
+/// The same value appended again, after a lost connection say, is the same event: it is not stored twice.
 public struct NewEvent: Sendable, Hashable {
-    /// The event's id, a UUID; nil lets the server draw one.
-    public var id: String?
+    /// The event's id, by which a repeated append is recognised.
+    public var id: EventID
     /// What kind of event it is; not empty.
     public var type: String
+    /// The version of the type, from 1; upcasters bring older ones up to date when they are read.
+    public var typeVersion: Int
     /// The payload, JSON text.
     public var payload: String
-    /// What is recorded about the event, JSON text; nil for nothing.
-    public var metadata: String?
-    /// When it happened; nil is the time of the append.
+    /// What belongs together: one request and everything that followed from it.
+    public var correlationID: String?
+    /// What the event followed from: the id of a command or of another event.
+    public var causationID: String?
+    /// Who caused it.
+    public var userID: String?
+    /// Further members of the metadata. Those that the properties above stand for win over members of the same name.
+    public var metadata: JSON.Object
+    /// When it happened; nil is the time of the append, by the writer's clock.
     public var timestamp: Timestamp?
 
     /// An event from its parts.
+    ///
+    /// - Parameter id: nil makes one, a UUID of version 7.
     public init(
-        id: String? = nil,
+        id: EventID? = nil,
         type: String,
+        typeVersion: Int = 1,
         payload: String,
-        metadata: String? = nil,
+        correlationID: String? = nil,
+        causationID: String? = nil,
+        userID: String? = nil,
+        metadata: JSON.Object = [:],
         timestamp: Timestamp? = nil
     ) {
-        self.id = id
+        self.id = id ?? EventID()
         self.type = type
+        self.typeVersion = typeVersion
         self.payload = payload
+        self.correlationID = correlationID
+        self.causationID = causationID
+        self.userID = userID
         self.metadata = metadata
         self.timestamp = timestamp
     }
-}
 
-/// Where a writer expects a stream to stand. The first event of a stream has version 1.
-public enum ExpectedVersion: Sendable, Hashable, CustomStringConvertible {
-    /// Anywhere.
-    case any
-    /// The stream has no event.
-    case noStream
-    /// The stream has an event.
-    case streamExists
-    /// The stream's newest event has this version.
-    case exactly(StreamPosition)
-
-    /// Whether a stream of that version is as expected; version 0 is a stream without events.
-    public func accepts(_ version: StreamPosition) -> Bool {
-        switch self {
-        case .any: true
-        case .noStream: version.rawValue == 0
-        case .streamExists: version.rawValue > 0
-        case .exactly(let expected): version == expected
-        }
+    /// An event of a declared type with a JSON payload.
+    ///
+    /// - Parameter id: nil makes one, a UUID of version 7.
+    public init(
+        id: EventID? = nil,
+        _ type: EventType,
+        typeVersion: Int = 1,
+        _ payload: JSON,
+        correlationID: String? = nil,
+        causationID: String? = nil,
+        userID: String? = nil,
+        metadata: JSON.Object = [:],
+        timestamp: Timestamp? = nil
+    ) {
+        self.init(
+            id: id,
+            type: type.name,
+            typeVersion: typeVersion,
+            payload: payload.text,
+            correlationID: correlationID,
+            causationID: causationID,
+            userID: userID,
+            metadata: metadata,
+            timestamp: timestamp
+        )
     }
 
-    /// The expectation in words.
-    public var description: String {
-        switch self {
-        case .any: "any version"
-        case .noStream: "no events"
-        case .streamExists: "at least one event"
-        case .exactly(let version): "version \(version)"
-        }
+    /// The metadata as it is stored, JSON text.
+    ///
+    /// - Parameter time: when the event happened.
+    func storedMetadata(at time: Timestamp) -> String {
+        var all = metadata
+        all[EventMetadata.typeVersion] = .integer(Int64(typeVersion))
+        if let correlationID { all[EventMetadata.correlationID] = .text(correlationID) }
+        if let causationID { all[EventMetadata.causationID] = .text(causationID) }
+        if let userID { all[EventMetadata.userID] = .text(userID) }
+        all[EventMetadata.timestamp] = .text(time.description)
+        return all.text
     }
 }
 
-/// What an append gave.
-public struct Appended: Sendable, Hashable {
-    /// The stream's version after it.
-    public let version: StreamPosition
-    /// The events' global positions, in order; other writers' may lie between them.
-    public let positions: [GlobalPosition]
+/// The names of the members that every event's metadata may have.
+enum EventMetadata {
+    static let typeVersion = "type_version"
+    static let correlationID = "correlation_id"
+    static let causationID = "causation_id"
+    static let userID = "user_id"
+    static let timestamp = "timestamp"
 }
 
-/// An event of one stream, as it was stored.
-public struct RecordedEvent: Sendable, Hashable {
-    /// The event's id.
-    public let id: String
-    /// Its place in the stream, from 1.
-    public let version: StreamPosition
-    /// Its place in the whole store.
-    public let position: GlobalPosition
-    /// What kind of event it is.
-    public let type: String
-    /// The payload, JSON text.
-    public let payload: String
-    /// What was recorded about it, JSON text.
-    public let metadata: String?
-    /// When it happened.
-    public let timestamp: Timestamp
+extension Timestamp {
+    /// The time by this machine's clock, to the microsecond.
+    static func now() -> Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        // From 1970 to 2000.
+        let seconds = Int64(time.tv_sec) - 946_684_800
+        return Timestamp(microseconds: seconds * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+    }
 }
