@@ -53,6 +53,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
+        .target(name: "BankingEvents", dependencies: ["Refold"], swiftSettings: settings),
 
         // The other way: what decides which events there are.
         .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
@@ -96,7 +97,7 @@ let package = Package(
         ),
         .target(
             name: "AllProjections",
-            dependencies: ["Refold", "UserProfiles", "ContentPopularity", "TrendingScore"],
+            dependencies: ["BankingEvents", "Refold", "UserProfiles", "ContentPopularity", "TrendingScore"],
             path: "Projections/AllProjections",
             swiftSettings: settings
         ),
@@ -141,7 +142,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "RefoldTests", dependencies: ["Refold", "VideoEvents"], swiftSettings: settings),
+        .testTarget(
+            name: "RefoldTests",
+            dependencies: ["BankingEvents", "Refold", "VideoEvents"],
+            swiftSettings: settings
+        ),
         .target(
             name: "ProjectionTestKit",
             dependencies: ["Refold"],

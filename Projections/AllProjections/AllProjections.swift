@@ -1,9 +1,10 @@
+import BankingEvents
 import ContentPopularity
 public import Refold
 import TrendingScore
 import UserProfiles
 
-/// The projections that the command line runs. Adding one is a line here.
+/// The projections that the command line runs, and what they read older events through. Adding one is a line here.
 public enum AllProjections {
     /// All of them.
     ///
@@ -15,4 +16,7 @@ public enum AllProjections {
             TrendingScore(halfLife: halfLife),
         ]
     }
+
+    /// How payloads of older versions become the current ones.
+    public static let upcasters = Upcasters(Upcaster.banking)
 }

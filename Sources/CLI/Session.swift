@@ -1,3 +1,4 @@
+internal import AllProjections
 internal import ArgumentParser
 internal import Engine
 internal import FoundationEssentials
@@ -26,7 +27,7 @@ extension Settings {
     func makeEngine(logging level: Logger.Level) -> Engine {
         var logger = Logger(label: "refold") { _ in ConsoleLogHandler() }
         logger.logLevel = level
-        return Engine(engine, projections: projections, logger: logger)
+        return Engine(engine, projections: projections, upcasters: AllProjections.upcasters, logger: logger)
     }
 }
 

@@ -10,13 +10,21 @@ public struct Engine: Sendable {
     public let settings: EngineSettings
     /// The projections it runs.
     public let projections: [any Projection]
+    /// What payloads of older versions are put through before projections see them.
+    public let upcasters: Upcasters
     /// Where it says what it does.
     public let logger: Logger
 
     /// - Parameter projections: all of the installation's, whichever of them a call is about.
-    public init(_ settings: EngineSettings, projections: [any Projection], logger: Logger) {
+    public init(
+        _ settings: EngineSettings,
+        projections: [any Projection],
+        upcasters: Upcasters = Upcasters(),
+        logger: Logger
+    ) {
         self.settings = settings
         self.projections = projections
+        self.upcasters = upcasters
         self.logger = logger
     }
 

@@ -54,8 +54,12 @@ struct TestStore: Sendable {
         HighWaterMarkProbe(try await connect(), try await inspect(), from: stored)
     }
 
-    func reader(_ options: ReadingOptions = ReadingOptions()) async throws -> EventReader {
-        EventReader(try await connect(), try await inspect(), types: ["counted"], options: options)
+    func reader(
+        _ options: ReadingOptions = ReadingOptions(),
+        types: [EventType] = ["counted"],
+        upcasters: Upcasters = Upcasters()
+    ) async throws -> EventReader {
+        EventReader(try await connect(), try await inspect(), types: types, upcasters: upcasters, options: options)
     }
 }
 

@@ -11,11 +11,15 @@ public final class ProjectionFold {
     private let projection: any Projection
     private let rows: Rows
     private let types: EventTypeSet
+    private let upcasters: Upcasters
     /// The last event's position; 0 before the first.
     public private(set) var position: GlobalPosition = .zero
 
     /// A fold that stands before the first event, every table empty.
-    public init(_ projection: any Projection) {
+    ///
+    /// - Parameter upcasters: what payloads of older versions are put through.
+    public init(_ projection: any Projection, upcasters: Upcasters = Upcasters()) {
+        self.upcasters = upcasters
         self.projection = projection
         rows = Rows(projection.model, isComplete: true)
         types = EventTypeSet(projection.eventTypes)
@@ -30,22 +34,36 @@ public final class ProjectionFold {
     /// - Parameters:
     ///   - payload: JSON text, as a writer would have stored it.
     ///   - time: the event's own timestamp, in ISO 8601; a test that cares for no time leaves it out.
+    ///   - version: the version of the event's type; nil where its metadata says nothing, which is version 1.
     /// - Throws: what the projection throws to refuse the event.
     @discardableResult
     public func given(
         _ type: EventType,
         _ payload: String,
-        at time: String = "2024-01-01T00:00:00Z"
+        at time: String = "2024-01-01T00:00:00Z",
+        version: Int? = nil
     ) throws -> ProjectionFold {
         guard let time = Timestamp(time) else { throw UnusableTime(text: time) }
-        return try given(type, payload, at: time)
+        return try given(type, payload, at: time, version: version)
     }
 
     /// Applies an event with a timestamp that need not be a moment: infinity, or one before the calendar.
     @discardableResult
-    public func given(_ type: EventType, _ payload: String, at time: Timestamp) throws -> ProjectionFold {
+    public func given(
+        _ type: EventType,
+        _ payload: String,
+        at time: Timestamp,
+        version: Int? = nil
+    ) throws -> ProjectionFold {
         position = GlobalPosition(position.rawValue + 1)
-        let event = Event(position: position, type: type, timestamp: time, payload: payload)
+        let event = Event(
+            position: position,
+            type: type,
+            timestamp: time,
+            payload: payload,
+            metadata: version.map { "{\"\(Upcasters.versionName)\":\($0)}" },
+            upcasters: upcasters
+        )
         guard types.contains(event) else { return self }
         // The engine may apply an event more than once, always from the same rows; so every test has it do that.
         rows.beginPass()

@@ -20,7 +20,7 @@ extension EventBatchBuilder {
             lend(payload) { payload in
                 lend(metadata) { metadata in
                     lend(streamID) { streamID in
-                        append(
+                        _ = append(
                             position: position,
                             type: type ?? UnsafeRawBufferPointer(start: nil, count: 0),
                             timestamp: timestamp,

@@ -124,7 +124,7 @@ struct PayloadStructureTests {
             + Array(#""]}"#.utf8)
         bytes.withUnsafeBytes { payload in
             Array("test.happened".utf8).withUnsafeBytes { type in
-                builder.append(position: 1, type: type, timestamp: 0, payload: payload)
+                _ = builder.append(position: 1, type: type, timestamp: 0, payload: payload)
             }
         }
         let payload = builder.finish()[0].payload

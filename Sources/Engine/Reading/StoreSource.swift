@@ -57,6 +57,7 @@ final class StoreSource: EventSource {
                 readConnection,
                 store,
                 types: Array(types),
+                upcasters: engine.upcasters,
                 options: ReadingOptions(batchSize: settings.batchSize)
             ),
             storedMark: mark,

@@ -20,16 +20,18 @@ public final class EventReader: Sendable {
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected; its planner settings are changed.
     ///   - types: the event types that somebody takes. Events of other types are delivered without their payload.
+    ///   - upcasters: what payloads of older versions are put through before they are delivered.
     public init(
         _ connection: PostgresConnection,
         _ store: InspectedStore,
         types: [EventType],
+        upcasters: Upcasters = Upcasters(),
         options: ReadingOptions = ReadingOptions()
     ) {
         self.connection = connection
         self.store = store
         self.options = options
-        cursor = Mutex(ReadCursor(store, types: types, options))
+        cursor = Mutex(ReadCursor(store, types: types, upcasters, options))
     }
 
     /// Reads the events after one position, through another, and delivers them block by block.

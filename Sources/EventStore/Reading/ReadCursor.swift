@@ -7,7 +7,9 @@ internal import Refold
 struct ReadCursor: ~Copyable {
     private let store: InspectedStore
     private let options: ReadingOptions
-    private let sql: ReadStatement
+    private var sql: ReadStatement
+    /// The types that have upcasters.
+    private let versioned: [EventType]
     private var builder: EventBatchBuilder
     private var isSessionPrepared = false
 
@@ -18,11 +20,12 @@ struct ReadCursor: ~Copyable {
     private var copied: Int?
     private var openedAt = ContinuousClock.now
 
-    init(_ store: InspectedStore, types: [EventType], _ options: ReadingOptions) {
+    init(_ store: InspectedStore, types: [EventType], _ upcasters: Upcasters, _ options: ReadingOptions) {
         self.store = store
         self.options = options
         sql = ReadStatement(store, options.columns)
-        builder = EventBatchBuilder(types: EventTypeCatalog(types), reads: options.columns)
+        versioned = upcasters.of(types).types
+        builder = EventBatchBuilder(types: EventTypeCatalog(types), reads: options.columns, upcasters: upcasters)
     }
 
     /// How long the COPY has been open; nil when none is.
@@ -64,13 +67,19 @@ struct ReadCursor: ~Copyable {
                     copied = 0
                     openedAt = .now
                 }
+                var lacksVersion = false
                 let isOpen = try connection.nextCopyRows { row in
-                    try append(row)
+                    guard try append(row) else {
+                        lacksVersion = true
+                        return false
+                    }
                     copied? += 1
                     return builder.count < options.batchSize.count
                         && bytes + builder.byteCount < options.bytesPerBlock
                 }
-                if isOpen {
+                if lacksVersion {
+                    try readVersions(on: connection)
+                } else if isOpen {
                     guard builder.count == options.batchSize.count else { continue }
                     bytes += builder.byteCount
                     batches.append(builder.finish())
@@ -96,7 +105,15 @@ struct ReadCursor: ~Copyable {
         try connection.cancelCopyOut()
     }
 
-    private mutating func append(_ row: borrowing CopyRow) throws {
+    /// Reads on from the last event with the versions of the types that have upcasters. A log without events of these
+    /// types, which is read by the shorter statement, never comes here.
+    private mutating func readVersions(on connection: isolated PostgresConnection) throws {
+        sql = ReadStatement(store, options.columns, versioned: versioned)
+        try endCopy(ifOpenFor: .zero, on: connection)
+    }
+
+    /// - Returns: false, and the event is not taken, when its version was not fetched.
+    private mutating func append(_ row: borrowing CopyRow) throws -> Bool {
         let position = GlobalPosition(try row.int64(ReadStatement.position))
         guard position > holes.through else {
             throw EventStoreError(
@@ -105,15 +122,17 @@ struct ReadCursor: ~Copyable {
                 position: position
             )
         }
-        holes.pass(position)
-        builder.append(
+        let isAdded = builder.append(
             position: position.rawValue,
             type: try row.isNull(ReadStatement.type) ? Self.nothing : row.bytes(ReadStatement.type),
             timestamp: try row.isNull(ReadStatement.timestamp) ? nil : row.int64(ReadStatement.timestamp),
             payload: try json(row, ReadStatement.payload, store.payloadFormat),
             metadata: try sql.metadata.flatMap { field in try json(row, field, store.metadataFormat) },
+            isMetadataFetched: sql.hasVersions,
             streamID: try sql.streamID.flatMap { field in try row.isNull(field) ? nil : row.bytes(field) }
         )
+        if isAdded { holes.pass(position) }
+        return isAdded
     }
 
     private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }

@@ -10,20 +10,29 @@ struct ReadStatement: Sendable {
 
     /// The column of the metadata; nil when it is not fetched.
     let metadata: Int?
+    /// Whether the metadata's column has the metadata of the types that have upcasters, if of no others.
+    let hasVersions: Bool
     /// The column of the stream's id; nil when it is not fetched.
     let streamID: Int?
 
     private let columns: String
     private let table: String
 
-    init(_ store: InspectedStore, _ wanted: EventColumns) {
+    /// - Parameter versioned: the types whose metadata are fetched in any case, for their version.
+    init(_ store: InspectedStore, _ wanted: EventColumns, versioned: [EventType] = []) {
         var columns = ["e.global_position::bigint", "e.event_type", "e.event_data", "e.\"timestamp\""]
         if wanted.contains(.metadata), store.metadataFormat != nil {
             metadata = columns.count
             columns.append("e.metadata")
+        } else if !versioned.isEmpty, store.metadataFormat != nil {
+            metadata = columns.count
+            let types = versioned.map { quoteLiteral($0.name) }.joined(separator: ", ")
+            columns.append("CASE WHEN e.event_type IN (\(types)) THEN e.metadata END")
         } else {
             metadata = nil
         }
+        // Without the column there are no versions, and every one is 1.
+        hasVersions = metadata != nil || store.metadataFormat == nil
         if wanted.contains(.streamID), store.hasStreamID {
             streamID = columns.count
             columns.append("e.stream_id::text")

@@ -22,6 +22,9 @@ struct EventRecord {
     /// In `timestamp`: the store has NULL there. No timestamp of PostgreSQL has this value.
     static let noTimestamp = Int64.min + 1
 
+    /// In `payload`: the payload cannot be read, for the reason that stands, as a JSON string, in that document.
+    static func refused(by document: Int32) -> Int32 { -2 - document }
+
     var position: Int64
     var timestamp: Int64
     /// The id of the declared type, or `none`.

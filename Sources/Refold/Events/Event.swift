@@ -57,7 +57,8 @@ public struct Event: Sendable {
         return timestamp.isFinite && timestamp.rawValue != EventRecord.noTimestamp ? timestamp : nil
     }
 
-    /// What the event says. That of an undeclared type refuses every field.
+    /// What the event says, in the current version of its type. That of an undeclared type, or of a version that cannot
+    /// be read (``Upcasters``), refuses every field.
     public var payload: Payload {
         Payload(storage: storage, document: record.payload)
     }
@@ -89,22 +90,28 @@ extension Event {
     /// - Parameters:
     ///   - payload: JSON text, as a writer would have stored it.
     ///   - metadata: JSON text, or nil for none.
+    ///   - upcasters: what a payload of an older version, as the metadata's `type_version` states it, is put through.
     public init(
         position: GlobalPosition = 1,
         type: EventType,
         timestamp: Timestamp = .epoch,
         payload: String,
         metadata: String? = nil,
-        streamID: String? = nil
+        streamID: String? = nil,
+        upcasters: Upcasters = Upcasters()
     ) {
-        var builder = EventBatchBuilder(types: EventTypeCatalog([type]), reads: [.metadata, .streamID])
+        var builder = EventBatchBuilder(
+            types: EventTypeCatalog([type]),
+            reads: [.metadata, .streamID],
+            upcasters: upcasters
+        )
         var (name, payload, metadata, streamID) = (type.name, payload, metadata ?? "", streamID ?? "")
         let (hasMetadata, hasStreamID) = (!metadata.isEmpty, !streamID.isEmpty)
         name.withUTF8 { name in
             payload.withUTF8 { payload in
                 metadata.withUTF8 { metadata in
                     streamID.withUTF8 { streamID in
-                        builder.append(
+                        _ = builder.append(
                             position: position.rawValue,
                             type: UnsafeRawBufferPointer(name),
                             timestamp: timestamp.rawValue,

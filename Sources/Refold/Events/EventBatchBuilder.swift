@@ -10,6 +10,9 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     private let indexer: OpaquePointer
     private let types: EventTypeCatalog
     private let reads: EventColumns
+    /// Those of the declared types.
+    private let upcasters: Upcasters
+    private let hasUpcasters: Bool
 
     private var events: [EventRecord] = []
     private var documents: [RefoldDocument] = []
@@ -19,13 +22,16 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - types: the types whose payloads are kept.
     ///   - reads: the columns that are kept; others are dropped when they are appended.
-    package init(types: EventTypeCatalog, reads: EventColumns = []) {
+    ///   - upcasters: what older payloads are put through; others than those of `types` are not asked for.
+    package init(types: EventTypeCatalog, reads: EventColumns = [], upcasters: Upcasters = Upcasters()) {
         guard let indexer = refold_indexer_create() else {
             preconditionFailure("no memory for a JSON indexer")
         }
         self.indexer = indexer
         self.types = types
         self.reads = reads
+        self.upcasters = upcasters.of(types.types)
+        hasUpcasters = !self.upcasters.isEmpty
     }
 
     deinit {
@@ -50,14 +56,19 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     ///   - timestamp: PostgreSQL's microseconds, or nil for NULL.
     ///   - payload: JSON text, without the version byte that `jsonb` is sent with; nil for NULL.
     ///   - metadata: the same.
+    ///   - isMetadataFetched: whether `metadata` is what the store has.
+    /// - Returns: false when nothing was added, because the payload's version stands in the metadata and that was not
+    ///   fetched.
+    @discardableResult
     package mutating func append(
         position: Int64,
         type: UnsafeRawBufferPointer,
         timestamp: Int64?,
         payload: UnsafeRawBufferPointer?,
         metadata: UnsafeRawBufferPointer? = nil,
+        isMetadataFetched: Bool = true,
         streamID: UnsafeRawBufferPointer? = nil
-    ) {
+    ) -> Bool {
         var event = EventRecord(
             position: position,
             timestamp: timestamp ?? EventRecord.noTimestamp,
@@ -67,7 +78,10 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         )
         if let declared = types[name: type] {
             event.type = declared.id
-            if let payload {
+            if hasUpcasters && upcasters.concern(declared) {
+                guard isMetadataFetched else { return false }
+                event.payload = appendUpcast(declared, payload, metadata)
+            } else if let payload {
                 event.payload = appendDocument(payload)
             }
             if reads.contains(.metadata), let metadata {
@@ -84,6 +98,29 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
             names.append(contentsOf: streamID)
         }
         events.append(event)
+        return true
+    }
+
+    /// The payload in its type's current version, or, where there is no way to that, the reason.
+    private mutating func appendUpcast(
+        _ type: EventType,
+        _ payload: UnsafeRawBufferPointer?,
+        _ metadata: UnsafeRawBufferPointer?
+    ) -> Int32 {
+        guard let payload else { return EventRecord.none }
+        do throws(EventRefusal) {
+            let metadata = metadata.map { String(decoding: $0, as: UTF8.self) }
+            let version = try upcasters.version(of: type, in: metadata)
+            if version == upcasters.currentVersion(of: type) { return appendDocument(payload) }
+            return appendDocument(try upcasters.upcast(type, version, String(decoding: payload, as: UTF8.self)))
+        } catch {
+            return EventRecord.refused(by: appendDocument(JSON.text(error.reason).text))
+        }
+    }
+
+    private mutating func appendDocument(_ text: String) -> Int32 {
+        var text = text
+        return text.withUTF8 { appendDocument(UnsafeRawBufferPointer($0)) }
     }
 
     private mutating func appendDocument(_ text: UnsafeRawBufferPointer) -> Int32 {

@@ -17,6 +17,8 @@ public struct EventRefusal: Error, Hashable, Sendable {
         public static let outOfRange = Code(description: "out_of_range")
         /// A text cannot be stored: it has a NUL or half of a surrogate pair.
         public static let invalidText = Code(description: "invalid_text")
+        /// The payload is of a version that cannot be read; see ``Upcasters``.
+        public static let version = Code(description: "version")
         /// A result is too large for its column.
         public static let overflow = Code(description: "overflow")
         /// The projection's own rule.

@@ -12,9 +12,15 @@ package struct EventTypeSet: Sendable {
         self.members = members
     }
 
+    /// Whether it is one of the types.
+    @inline(__always)
+    package func contains(_ type: EventType) -> Bool {
+        Int(type.id) < members.count && members[Int(type.id)]
+    }
+
     /// Whether the event is of one of the types.
     package func contains(_ event: Event) -> Bool {
-        guard let id = event.type?.id else { return false }
-        return Int(id) < members.count && members[Int(id)]
+        guard let type = event.type else { return false }
+        return contains(type)
     }
 }

@@ -52,7 +52,7 @@ extension Payload {
     func find(_ name: FieldName) throws(EventRefusal) -> JSONValue? {
         defer { extendLifetime(storage) }
         guard document >= 0 else {
-            throw EventRefusal(.wrongType, field: name.description, "the event has no payload that was read")
+            throw unreadable(name)
         }
         let layout = storage.layout
         let found = layout.pointee.documents[Int(document)]
@@ -98,6 +98,19 @@ extension Payload {
         }
         let length = Int(field.pointee.name_length & UInt32(REFOLD_LENGTH_MASK))
         return refold_unescapes_to(start, length, name.start, name.count)
+    }
+
+    /// Why there is no payload to read.
+    @inline(never)
+    private func unreadable(_ name: FieldName) -> EventRefusal {
+        defer { extendLifetime(storage) }
+        guard document < EventRecord.none else {
+            return EventRefusal(.wrongType, field: name.description, "the event has no payload that was read")
+        }
+        let layout = storage.layout
+        let reason = layout.pointee.documents[Int(EventRecord.refused(by: document))]
+        let text = UnsafeRawBufferPointer(start: layout.pointee.json + Int(reason.offset), count: Int(reason.length))
+        return EventRefusal(.version, (try? JSON(parsing: text))?.asText ?? "its version cannot be read")
     }
 
     private func describe(_ document: RefoldDocument) -> String {

@@ -67,7 +67,7 @@ final class FakeLog: EventSource {
             passed.pass(GlobalPosition(position))
             Array("thing.put".utf8).withUnsafeBytes { type in
                 Array("{}".utf8).withUnsafeBytes { payload in
-                    builder.append(
+                    _ = builder.append(
                         position: position,
                         type: type,
                         timestamp: 0,

@@ -1,0 +1,28 @@
+public import Refold
+
+/// The payload of `account.deposited`: money was paid into an account.
+///
+/// Each property reads its field when it is asked for, and refuses a missing one, one of another type or one out of
+/// range. Amounts are JSON numbers with exact digits, or texts that hold one.
+public struct AccountDeposited: Sendable {
+    /// Where the properties read.
+    public let payload: Payload
+
+    /// Reads nothing yet.
+    public init(_ payload: Payload) {
+        self.payload = payload
+    }
+
+    /// The account.
+    public var accountID: Text {
+        get throws(EventRefusal) { try payload.text(Self.accountIDField) }
+    }
+
+    /// What was paid in, above 0.
+    public var amount: Decimal {
+        get throws(EventRefusal) { try payload.positiveMoney(Self.amountField) }
+    }
+
+    private static let accountIDField: FieldName = "account_id"
+    private static let amountField: FieldName = "amount"
+}
