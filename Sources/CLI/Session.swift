@@ -1,8 +1,10 @@
 internal import AllProjections
 internal import ArgumentParser
 internal import Engine
+internal import EventStore
 internal import FoundationEssentials
 internal import Logging
+internal import Postgres
 internal import Refold
 
 /// The options that every command has.
@@ -32,6 +34,33 @@ extension Settings {
 }
 
 extension Engine {
+    /// A session with the store's database, for commands that read or write events.
+    ///
+    /// - Parameter command: what `pg_stat_activity` calls it.
+    func storeConnection(for command: String) async throws -> PostgresConnection {
+        var options = PostgresOptions(applicationName: "refold \(command)", logger: logger)
+        options.connectTimeout = settings.connectTimeout
+        options.preparesStatements = settings.preparesStatements
+        return try await PostgresConnection.connect(to: settings.databaseURL, options)
+    }
+
+    /// Lends the store's streams on a session of their own.
+    func withStreams<R: Sendable>(
+        for command: String,
+        _ body: (EventStreams) async throws -> R
+    ) async throws -> R {
+        let connection = try await storeConnection(for: command)
+        let result: R
+        do {
+            result = try await body(EventStreams(connection, settings.store))
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+        return result
+    }
+
     /// The one projection of that name.
     func projection(named name: String) throws -> any Projection {
         guard let found = try projections(named: [name]).first else {

@@ -157,6 +157,11 @@ extension EventStoreError {
 }
 
 extension EventStoreError {
+    /// The task was cancelled while nothing was asked of the database.
+    static func cancelled(_ operation: String) -> EventStoreError {
+        EventStoreError(.database, "\(operation) was cancelled", cause: CancellationError())
+    }
+
     /// What the database refused, with what was being done.
     static func database(_ operation: String, _ cause: PostgresError) -> EventStoreError {
         EventStoreError(.database, "\(operation) failed: \(cause)", cause: cause)

@@ -61,7 +61,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     private func load(into store: SampleStore, _ engine: Engine) async throws {
         let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
-        let connection = try await engine.connect()
+        let connection = try await engine.storeConnection(for: "generate")
         let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
         let started = ContinuousClock.now
         let summary = try await SampleLoader(into: store).load(log, on: connection) { sent in
@@ -100,7 +100,7 @@ struct GenerateCommand: AsyncParsableCommand {
         )
         let (json, started) = (json, ContinuousClock.now)
         try await UntilSignal.run(engine.logger) {
-            let counts = try await live.run(connect: { try await engine.connect() })
+            let counts = try await live.run(connect: { try await engine.storeConnection(for: "generate") })
             let time = ContinuousClock.now - started
             if json {
                 let result: JSON = [
@@ -117,16 +117,6 @@ struct GenerateCommand: AsyncParsableCommand {
                 )
             }
         }
-    }
-}
-
-extension Engine {
-    /// A session for writing to the store.
-    fileprivate func connect() async throws -> PostgresConnection {
-        var options = PostgresOptions(applicationName: "refold generate", logger: logger)
-        options.connectTimeout = settings.connectTimeout
-        options.preparesStatements = settings.preparesStatements
-        return try await PostgresConnection.connect(to: settings.databaseURL, options)
     }
 }
 

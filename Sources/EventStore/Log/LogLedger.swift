@@ -24,6 +24,23 @@ public enum LogLedger {
         return record.mark
     }
 
+    /// The stored mark where it is known to be one of this log, and zero otherwise: for readers that keep no checkpoint
+    /// and so have nothing to lose but time.
+    static func knownMark(
+        _ connection: isolated PostgresConnection,
+        _ store: InspectedStore
+    ) throws(EventStoreError) -> GlobalPosition {
+        do throws(EventStoreError) {
+            return try verify(connection, store)
+        } catch {
+            // Another log than the one that was folded; or nothing was ever folded, or not by this role.
+            let states = ["42P01", "3F000", "42501"]
+            let isUnknown = (error.cause as? PostgresError)?.sqlState.map { states.contains($0) } ?? false
+            guard isUnknown || error.code == .otherLog || error.code == .logShrank else { throw error }
+            return .zero
+        }
+    }
+
     /// What is known of a log; nil when it was never read.
     public static func load(
         _ connection: isolated PostgresConnection,

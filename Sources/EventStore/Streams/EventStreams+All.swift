@@ -1,0 +1,132 @@
+internal import Postgres
+public import Refold
+
+extension EventStreams {
+    /// Reads all streams, in the order of the positions and never above the high-water mark.
+    ///
+    /// It ends at the position that is the newest when the first event is asked for. Transactions that may still commit
+    /// an event below that are waited for, however long they take, so nothing that is delivered has a hole that fills
+    /// later.
+    ///
+    /// - Parameters:
+    ///   - after: the position before the first event wanted.
+    ///   - through: the last position wanted; nil, or one above the newest, is the newest.
+    ///   - limit: how many events at most; nil for no limit.
+    ///   - waiting: told, once for each, of a transaction that has been waited for for a second.
+    public func readAll(
+        after: GlobalPosition = .zero,
+        through: GlobalPosition? = nil,
+        limit: Int? = nil,
+        waiting: @escaping @Sendable (HolderDetails) -> Void = { _ in }
+    ) -> RecordedEvents {
+        RecordedEvents { [self] in
+            AllPages(
+                connection: connection,
+                settings: settings,
+                waiting: waiting,
+                after: after,
+                through: through,
+                left: max(0, limit ?? .max)
+            )
+        }
+    }
+}
+
+/// The pages of the whole log.
+private struct AllPages: EventPageSource {
+    let connection: PostgresConnection
+    let settings: EventStoreSettings
+    let waiting: @Sendable (HolderDetails) -> Void
+    /// Everything up to here has been delivered.
+    var after: GlobalPosition
+    /// Where the read ends; the newest position at most, once that is known.
+    var through: GlobalPosition?
+    var left: Int
+
+    private let pacing = TickPacing()
+    private var probe: HighWaterMarkProbe?
+    private var tick = Tick(mark: .zero, lastValue: .zero)
+    private var reported: GlobalPosition?
+
+    init(
+        connection: PostgresConnection,
+        settings: EventStoreSettings,
+        waiting: @escaping @Sendable (HolderDetails) -> Void,
+        after: GlobalPosition,
+        through: GlobalPosition?,
+        left: Int
+    ) {
+        self.connection = connection
+        self.settings = settings
+        self.waiting = waiting
+        self.after = after
+        self.through = through
+        self.left = left
+    }
+
+    mutating func nextPage() async throws(EventStoreError) -> [RecordedEvent]? {
+        guard left > 0 else { return nil }
+        let probe = try await open()
+        let end = through ?? tick.lastValue
+        guard after < end else { return nil }
+        while tick.mark <= after { try await look(probe) }
+        let (limit, through) = (min(left, EventPage.size), min(tick.mark, end))
+        let page = try await EventPage.read(settings, after: after, through: through, limit: limit, on: connection)
+        left -= page.events.count
+        after = page.isLast ? through : page.events.last?.position ?? through
+        return page.events
+    }
+
+    private mutating func open() async throws(EventStoreError) -> HighWaterMarkProbe {
+        if let probe { return probe }
+        let store = try await StoreInspection.inspect(connection, settings)
+        let probe = HighWaterMarkProbe(connection, store, from: try await LogLedger.knownMark(connection, store))
+        tick = try await probe.tick()
+        through = min(through ?? tick.lastValue, tick.lastValue)
+        self.probe = probe
+        return probe
+    }
+
+    private mutating func look(_ probe: HighWaterMarkProbe) async throws(EventStoreError) {
+        do {
+            try await Task.sleep(for: pacing.wait(after: tick, at: .now))
+        } catch {
+            throw .cancelled("reading events")
+        }
+        tick = try await probe.tick()
+        guard let hold = tick.hold, hold.position != reported, ContinuousClock.now - hold.since > .seconds(1) else {
+            return
+        }
+        reported = hold.position
+        if let details = try await probe.details(of: hold) { waiting(details) }
+    }
+}
+
+extension EventPage {
+    /// Reads the next events of the whole log.
+    ///
+    /// - Parameter through: at most the high-water mark.
+    static func read(
+        _ settings: EventStoreSettings,
+        after: GlobalPosition,
+        through: GlobalPosition,
+        limit: Int,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) -> EventPage {
+        let sql = sql(
+            settings,
+            where: "e.global_position > $1 AND e.global_position <= $2",
+            orderBy: "global_position",
+            limit: "$3"
+        )
+        do {
+            let rows = try connection.query(
+                sql,
+                [.int64(after.rawValue), .int64(through.rawValue), .int64(Int64(limit))]
+            )
+            return try EventPage(rows, limit: limit)
+        } catch {
+            throw .database("reading the events after \(after)", error)
+        }
+    }
+}
