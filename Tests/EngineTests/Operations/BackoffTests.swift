@@ -1,4 +1,5 @@
 import Engine
+import EventStore
 import Testing
 
 @Suite("Waiting times between attempts")

@@ -1,0 +1,95 @@
+public import Logging
+public import Postgres
+public import Refold
+
+/// Subscriptions to one event store: each first reads what is there and then follows the log.
+///
+/// All of them learn from one probe how far the log is safe to read, so a hundred cost the server no more looks than one.
+/// Each reads on a session of its own, at its own pace: a slow subscriber keeps one page of events in memory and holds
+/// nobody up. There is nothing to start or stop: whoever waits for the next event looks for all who wait.
+public final class EventSubscriptions: Sendable {
+    private let settings: EventStoreSettings
+    private let connect: @Sendable () async throws -> PostgresConnection
+    private let mark: SharedMark
+
+    /// - Parameters:
+    ///   - settings: where the store is.
+    ///   - pacing: how often the log is looked at while nothing comes.
+    ///   - logger: told of lost connections and of transactions that are waited for; nil tells nobody.
+    ///   - connect: opens a session with the primary; called for each subscriber and once more for all of them, and again
+    ///     when a session is lost.
+    public init(
+        _ settings: EventStoreSettings = EventStoreSettings(),
+        pacing: TickPacing = TickPacing(),
+        logger: Logger? = nil,
+        connect: @escaping @Sendable () async throws -> PostgresConnection
+    ) {
+        self.settings = settings
+        self.connect = connect
+        mark = SharedMark(settings, pacing: pacing, logger: logger, connect: connect)
+    }
+
+    /// All events from a position on, in order, each once, without end.
+    ///
+    /// An event is delivered once nothing can appear before it any more. A lost connection is made anew, however long that
+    /// takes, and reading goes on after the last event that was delivered. Nothing is stored: who wants to go on after a
+    /// restart keeps the position of the last event handled, and subscribes from the one after it.
+    ///
+    /// Cancelling the task ends the sequence without an error.
+    ///
+    /// - Parameter position: the first position wanted.
+    /// - Returns: a sequence whose iterators each subscribe anew. It throws `logShrank` when the log ends before a position
+    ///   that was read, and what cannot be mended by connecting anew.
+    public func subscribe(from position: GlobalPosition = 1) -> EventSubscription {
+        EventSubscription { [self] in
+            EventFollower(
+                settings: settings,
+                connect: connect,
+                mark: mark,
+                after: GlobalPosition(max(0, position.rawValue - 1))
+            )
+        }
+    }
+}
+
+/// The events of one subscriber; see ``EventSubscriptions/subscribe(from:)``.
+public struct EventSubscription: AsyncSequence, Sendable {
+    /// What is delivered.
+    public typealias Element = RecordedEvent
+    /// What ends a subscription; a lost connection does not.
+    public typealias Failure = EventStoreError
+
+    private let makeFollower: @Sendable () -> EventFollower
+
+    init(_ makeFollower: @escaping @Sendable () -> EventFollower) {
+        self.makeFollower = makeFollower
+    }
+
+    /// Subscribes.
+    public func makeAsyncIterator() -> Iterator { Iterator(makeFollower()) }
+
+    /// One subscriber.
+    public struct Iterator: AsyncIteratorProtocol {
+        private var follower: EventFollower
+        private var hasEnded = false
+
+        init(_ follower: EventFollower) {
+            self.follower = follower
+        }
+
+        /// The next event, however long it takes to come; nil when the task is cancelled.
+        public mutating func next(
+            isolation actor: isolated (any Actor)? = #isolation
+        ) async throws(EventStoreError) -> RecordedEvent? {
+            guard !hasEnded else { return nil }
+            do throws(EventStoreError) {
+                let event = try await follower.next()
+                hasEnded = event == nil
+                return event
+            } catch {
+                hasEnded = true
+                throw error
+            }
+        }
+    }
+}

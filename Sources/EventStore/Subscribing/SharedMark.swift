@@ -1,0 +1,179 @@
+internal import Logging
+internal import Postgres
+internal import Refold
+internal import Synchronization
+
+/// The high-water mark, found once for all who wait for it.
+///
+/// Nothing runs in the background. Of those who wait one *leads*: it looks at the log again and again, on the one session
+/// that all share, and wakes those who have what they waited for. When it has that itself, or its task is cancelled,
+/// another one takes over.
+final class SharedMark: Sendable {
+    /// How far the log may be read, in one run of the server.
+    struct Seen: Sendable {
+        var mark: GlobalPosition
+        /// The newest position.
+        var lastValue: GlobalPosition
+        var run: ServerRun
+    }
+
+    private struct Waiter {
+        let position: GlobalPosition
+        let run: ServerRun?
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var seen: Seen?
+        var isLed = false
+        var waiters: [Int: Waiter] = [:]
+        var lastWaiter = 0
+
+        /// What somebody who has read up to `position` in `run` waits for.
+        func news(above position: GlobalPosition, in run: ServerRun?) -> Seen? {
+            guard let seen, seen.mark > position || seen.run != run else { return nil }
+            return seen
+        }
+    }
+
+    private let settings: EventStoreSettings
+    private let pacing: TickPacing
+    private let logger: Logger?
+    private let connect: @Sendable () async throws -> PostgresConnection
+    private let state = Mutex(State())
+    /// What only the leader uses.
+    private let look = Mutex(Look())
+
+    private struct Look {
+        var probe: HighWaterMarkProbe?
+        var tick: Tick?
+        var reported: GlobalPosition?
+    }
+
+    init(
+        _ settings: EventStoreSettings,
+        pacing: TickPacing,
+        logger: Logger?,
+        connect: @escaping @Sendable () async throws -> PostgresConnection
+    ) {
+        self.settings = settings
+        self.pacing = pacing
+        self.logger = logger
+        self.connect = connect
+    }
+
+    /// Waits until the mark is above `position`, or is of another run of the server than `run`.
+    ///
+    /// - Throws: what looking failed with when it is this caller that looked; or that the task was cancelled.
+    func next(above position: GlobalPosition, in run: ServerRun?) async throws(EventStoreError) -> Seen {
+        while true {
+            let (news, leads) = state.withLock { state -> (Seen?, Bool) in
+                if let news = state.news(above: position, in: run) { return (news, false) }
+                guard !state.isLed else { return (nil, false) }
+                state.isLed = true
+                return (nil, true)
+            }
+            if let news { return news }
+            if leads { return try await lead(until: position, run) }
+            await waitForLeader(position, run)
+            if Task.isCancelled { throw .cancelled("waiting for events") }
+        }
+    }
+
+    /// Says that a run of the server is over, so that its mark is not relied upon any more.
+    func forget(_ run: ServerRun?) {
+        state.withLock { state in
+            if state.seen?.run == run { state.seen = nil }
+        }
+    }
+
+    // MARK: Leading
+
+    private func lead(until position: GlobalPosition, _ run: ServerRun?) async throws(EventStoreError) -> Seen {
+        defer { resign() }
+        while true {
+            do throws(EventStoreError) {
+                let seen = try await sample()
+                let (news, woken) = state.withLock { state -> (Seen?, [Waiter]) in
+                    state.seen = seen
+                    let ready = state.waiters.filter { state.news(above: $0.value.position, in: $0.value.run) != nil }
+                    for id in ready.keys { state.waiters[id] = nil }
+                    return (state.news(above: position, in: run), Array(ready.values))
+                }
+                for waiter in woken { waiter.continuation.resume() }
+                if let news { return news }
+            } catch {
+                look.withLock { $0 = Look() }
+                throw error
+            }
+        }
+    }
+
+    private func resign() {
+        let successor = state.withLock { state -> Waiter? in
+            state.isLed = false
+            return state.waiters.first.flatMap { state.waiters.removeValue(forKey: $0.key) }
+        }
+        successor?.continuation.resume()
+    }
+
+    private func sample() async throws(EventStoreError) -> Seen {
+        let probe = try await probe()
+        if let tick = look.withLock({ $0.tick }) {
+            do {
+                try await Task.sleep(for: pacing.wait(after: tick, at: .now))
+            } catch {
+                throw .cancelled("waiting for events")
+            }
+        }
+        let tick = try await probe.tick()
+        look.withLock { $0.tick = tick }
+        if let hold = tick.hold { try await report(hold, probe) }
+        let run = probe.store.serverRun
+        // A new probe of the same run may know less than the one before.
+        let known = state.withLock { $0.seen?.run == run ? $0.seen?.mark : nil }
+        return Seen(mark: max(known ?? .zero, tick.mark), lastValue: tick.lastValue, run: run)
+    }
+
+    private func probe() async throws(EventStoreError) -> HighWaterMarkProbe {
+        if let probe = look.withLock({ $0.probe }) { return probe }
+        let (connection, store) = try await PostgresConnection.open(settings, connect)
+        let probe = HighWaterMarkProbe(connection, store, from: try await LogLedger.knownMark(connection, store))
+        look.withLock { $0.probe = probe }
+        return probe
+    }
+
+    private func report(_ hold: Hold, _ probe: HighWaterMarkProbe) async throws(EventStoreError) {
+        guard let logger, ContinuousClock.now - hold.since > .seconds(1),
+            look.withLock({ $0.reported != hold.position })
+        else { return }
+        look.withLock { $0.reported = hold.position }
+        guard let details = try await probe.details(of: hold) else { return }
+        logger.warning("subscribers wait for a transaction", metadata: ["holder": "\(details)"])
+    }
+
+    // MARK: Waiting
+
+    /// Returns when there may be news, when somebody has to lead, and when the task is cancelled.
+    private func waitForLeader(_ position: GlobalPosition, _ run: ServerRun?) async {
+        let id = state.withLock { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let waits = state.withLock { state in
+                    // A cancellation from here on finds the waiter: its handler takes the same lock.
+                    guard state.isLed, !Task.isCancelled, state.news(above: position, in: run) == nil else {
+                        return false
+                    }
+                    state.waiters[id] = Waiter(position: position, run: run, continuation: continuation)
+                    return true
+                }
+                if !waits { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
+        }
+    }
+}
