@@ -58,6 +58,11 @@ let package = Package(
         // The other way: what decides which events there are.
         .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
         .target(
+            name: "BankingDomain",
+            dependencies: ["Aggregates", "BankingEvents", "Refold"],
+            swiftSettings: settings
+        ),
+        .target(
             name: "VideoDomain",
             dependencies: ["Aggregates", "Refold", "VideoEvents"],
             swiftSettings: settings
@@ -144,7 +149,7 @@ let package = Package(
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RefoldTests",
-            dependencies: ["BankingEvents", "Refold", "VideoEvents"],
+            dependencies: ["BankingEvents", "Refold", "TestSupport", "VideoEvents"],
             swiftSettings: settings
         ),
         .target(
@@ -163,7 +168,9 @@ let package = Package(
         .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Refold"], swiftSettings: settings),
         .testTarget(
             name: "DomainTests",
-            dependencies: ["Aggregates", "Refold", "VideoDomain", "VideoEvents"],
+            dependencies: [
+                "Aggregates", "BankingDomain", "BankingEvents", "Refold", "VideoDomain", "VideoEvents",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

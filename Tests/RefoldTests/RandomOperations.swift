@@ -1,4 +1,5 @@
 import Refold
+import TestSupport
 
 /// Draws events for ``RowsModel``: few keys, so that they meet, and all that a column can hold.
 struct RandomOperations {

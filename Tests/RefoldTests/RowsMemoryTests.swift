@@ -1,5 +1,6 @@
 import Refold
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Rows that are not all in memory")

@@ -1,4 +1,5 @@
 import Refold
+import TestSupport
 import Testing
 
 @Suite("Rows against a dictionary")

@@ -77,3 +77,6 @@ extension Timestamp {
         try lhs + (.zero - rhs)
     }
 }
+
+/// As the number of microseconds.
+extension Timestamp: Codable {}
