@@ -58,6 +58,13 @@ let package = Package(
         // The other way: what decides which events there are.
         .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
         .target(
+            name: "AggregateStore",
+            dependencies: [
+                "Aggregates", "EventStore", "Postgres", "Refold", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "BankingDomain",
             dependencies: ["Aggregates", "BankingEvents", "Refold"],
             swiftSettings: settings
@@ -162,6 +169,14 @@ let package = Package(
             name: "ProjectionTests",
             dependencies: [
                 "ContentPopularity", "ProjectionTestKit", "Refold", "TrendingScore", "UserProfiles", "VideoEvents",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AggregateStoreTests",
+            dependencies: [
+                "Aggregates", "AggregateStore", "BankingDomain", "BankingEvents", "EventStore", "Postgres", "Refold",
+                "TestSupport",
             ],
             swiftSettings: settings
         ),

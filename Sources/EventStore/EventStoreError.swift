@@ -1,4 +1,4 @@
-internal import Postgres
+package import Postgres
 public import Refold
 
 /// What went wrong with the event store, and what to do about it.
@@ -163,7 +163,7 @@ extension EventStoreError {
     }
 
     /// What the database refused, with what was being done.
-    static func database(_ operation: String, _ cause: PostgresError) -> EventStoreError {
+    package static func database(_ operation: String, _ cause: PostgresError) -> EventStoreError {
         EventStoreError(.database, "\(operation) failed: \(cause)", cause: cause)
     }
 

@@ -1,16 +1,16 @@
-internal import Postgres
+package import Postgres
 internal import Refold
 
 /// A run of events that one statement reads.
-struct EventPage {
+package struct EventPage {
     /// How many events a page holds at most.
-    static let size = 500
+    package static let size = 500
     /// A page ends with the event that brings its payloads, as they are stored, to this many bytes.
     static let bytes = 4 << 20
 
-    var events: [RecordedEvent] = []
+    package var events: [RecordedEvent] = []
     /// No event follows among those that were asked for.
-    var isLast = false
+    package var isLast = false
 
     /// The statement that reads a page.
     ///
@@ -21,7 +21,7 @@ struct EventPage {
     ///   - condition: on `e`, a row of the events table.
     ///   - key: the column that gives the order; unique among the rows of the condition, and with an index on them.
     ///   - limit: the parameter that says how many events there may be.
-    static func sql(
+    package static func sql(
         _ settings: EventStoreSettings,
         where condition: String,
         orderBy key: String,
@@ -44,7 +44,7 @@ struct EventPage {
     /// Decodes the rows of such a statement.
     ///
     /// - Parameter limit: how many were asked for.
-    init(_ rows: PostgresResult, limit: Int) throws(PostgresError) {
+    package init(_ rows: PostgresResult, limit: Int) throws(PostgresError) {
         events.reserveCapacity(rows.count)
         for row in 0..<rows.count {
             let id = try rows.text(row, 0)

@@ -101,7 +101,7 @@ enum EventMetadata {
 
 extension Timestamp {
     /// The time by this machine's clock, to the microsecond.
-    static func now() -> Timestamp {
+    package static func now() -> Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         // From 1970 to 2000.
