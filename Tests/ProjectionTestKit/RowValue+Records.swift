@@ -12,6 +12,8 @@ extension RowValue {
             switch (part, column.type) {
             case (.integer(let number), .integer):
                 withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+            case (.date(let day), .date):
+                withUnsafeBytes(of: day.rawValue.littleEndian) { bytes.append(contentsOf: $0) }
             case (.text(let text), .text):
                 if place < key.count - 1 {
                     withUnsafeBytes(of: UInt32(text.count).littleEndian) { bytes.append(contentsOf: $0) }
@@ -26,8 +28,11 @@ extension RowValue {
 
     /// The value of a key of one column.
     static func key(_ bytes: UnsafeRawBufferPointer, _ column: KeyColumn) -> RowValue {
-        column.type == .integer
-            ? .integer(Int64(littleEndian: bytes.loadUnaligned(as: Int64.self))) : .text(Text(copying: bytes))
+        switch column.type {
+        case .integer: .integer(Int64(littleEndian: bytes.loadUnaligned(as: Int64.self)))
+        case .date: .date(Day(rawValue: Int32(littleEndian: bytes.loadUnaligned(as: Int32.self))))
+        default: .text(Text(copying: bytes))
+        }
     }
 
     // MARK: Columns
@@ -47,6 +52,8 @@ extension RowValue {
         case .double: return .double(Double(bitPattern: row.word(index)))
         case .boolean: return .boolean(row.word(index) != 0)
         case .timestamp: return .timestamp(Timestamp(microseconds: Int64(bitPattern: row.word(index))))
+        case .decimal: return .decimal(row.decimal(index))
+        case .date: return .date(row.day(index))
         case .text: return .text(Text(copying: row.bytes(index)))
         case .textList, .textSet:
             var texts: [Text] = []
@@ -76,6 +83,8 @@ extension RowValue {
         case .double(let number): record.setWord(index, number.bitPattern)
         case .boolean(let value): record.setWord(index, value ? 1 : 0)
         case .timestamp(let time): record.setWord(index, UInt64(bitPattern: time.rawValue))
+        case .decimal(let decimal): record.setDecimal(index, decimal)
+        case .date(let day): record.setWord(index, day.word)
         case .text(let text): text.withBytes { record.setBytes(index, $0) }
         case .texts(let texts): record.setTexts(index, texts)
         case .numbers(let numbers):

@@ -1,6 +1,7 @@
 public import Refold
 
-/// The value of a column as a test writes it: `3`, `0.5`, `true`, `"text"`, `nil`, `["a", "b"]`, `.time("2024-…Z")`.
+/// The value of a column as a test writes it: `3`, `0.5`, `true`, `"text"`, `nil`, `["a", "b"]`, `.time("2024-…Z")`,
+/// `.exact("12.50")`, `.day("2024-03-01")`.
 public enum RowValue: Sendable, Hashable {
     /// SQL's null.
     case null
@@ -14,6 +15,10 @@ public enum RowValue: Sendable, Hashable {
     case text(Text)
     /// A timestamp column.
     case timestamp(Timestamp)
+    /// A decimal column.
+    case decimal(Decimal)
+    /// A date column.
+    case date(Day)
     /// A list or set of texts, in order.
     case texts([Text])
     /// A set of numbers.
@@ -23,6 +28,18 @@ public enum RowValue: Sendable, Hashable {
     public static func time(_ text: String) -> RowValue {
         guard let time = Timestamp(text) else { preconditionFailure("\"\(text)\" is no time in ISO 8601") }
         return .timestamp(time)
+    }
+
+    /// An exact decimal, as JSON would write it.
+    public static func exact(_ text: String) -> RowValue {
+        guard let decimal = Decimal(text) else { preconditionFailure("\"\(text)\" is no decimal of at most 38 digits") }
+        return .decimal(decimal)
+    }
+
+    /// A day: `2024-03-01`.
+    public static func day(_ text: String) -> RowValue {
+        guard let day = Day(text) else { preconditionFailure("\"\(text)\" is no day") }
+        return .date(day)
     }
 
     /// The number, of an integer or a floating point column; nil of others.
@@ -77,6 +94,8 @@ extension RowValue: CustomStringConvertible {
         case .boolean(let value): "\(value)"
         case .text(let text): String(text).debugDescription
         case .timestamp(let time): ".time(\"\(time)\")"
+        case .decimal(let number): ".exact(\"\(number)\")"
+        case .date(let day): ".day(\"\(day)\")"
         case .texts(let texts): "\(texts.map { String($0) })"
         case .numbers(let numbers): numbers.count > 20 ? "\(numbers.count) numbers" : "\(numbers.sorted())"
         }

@@ -10,6 +10,7 @@ struct RandomOperations {
         .map { .text($0) }
         + [.text(String(repeating: "long ", count: 399))]
         + [0, -1, 1, 256, .min, .max].map { .number($0) }
+        + [0, -1, 1, 8_826, .min, .max].map { .day($0) }
         + [("", 0), ("a", 0), ("ab", 0), ("a", 1), ("a", 98), ("ab", .max), (longKey, -1)].map { .pair($0.0, $0.1) }
     private static let longKey = String(repeating: "x", count: 52)
 
@@ -28,7 +29,7 @@ struct RandomOperations {
 
     mutating func operation() -> RowOperation {
         let key = generator.pick(drawn)
-        switch Int.random(in: 0..<26, using: &generator) {
+        switch Int.random(in: 0..<32, using: &generator) {
         case 0: return .touch(key)
         case 1: return .integer(key, integer())
         case 2: return .optionalInteger(key, optional { $0.integer() })
@@ -49,6 +50,11 @@ struct RandomOperations {
         case 21: return .delete(key)
         case 22: return .toggle(key)
         case 23, 24: return .addTo(key, from: generator.pick(drawn))
+        case 25: return .decimal(key, decimal())
+        case 26: return .optionalDecimal(key, optional { $0.decimal() })
+        case 27: return .day(key, day())
+        case 28: return .optionalDay(key, optional { $0.day() })
+        case 29, 30: return .addDecimal(key, decimal())
         default: return generator.once(in: 3) ? .refuseIfPresent(key) : .touch(key)
         }
     }
@@ -70,6 +76,21 @@ struct RandomOperations {
     private mutating func integer() -> Int64 {
         generator.once(in: 8)
             ? generator.pick([.min, .max, 0, -1]) : Int64.random(in: -1000...1000, using: &generator)
+    }
+
+    /// Small ones, such of which sums have many digits, and such that any sum overflows.
+    private mutating func decimal() -> Decimal {
+        let digits: Int128 =
+            generator.once(in: 8) ? (0..<37).reduce(9) { product, _ in product * 10 } : Int128(integer() % 1_000_003)
+        return Decimal(
+            coefficient: generator.once(in: 2) ? digits : -digits,
+            scale: Int.random(in: 0...38, using: &generator)
+        ) ?? 7
+    }
+
+    private mutating func day() -> Int32 {
+        generator.once(in: 8)
+            ? generator.pick([.min, .max, 0, -1]) : Int32.random(in: -9_000...9_000, using: &generator)
     }
 
     private mutating func double() -> Double {

@@ -11,6 +11,10 @@ enum RowOperation {
     case optionalBoolean(ModelKey, Bool?)
     case timestamp(ModelKey, Int64)
     case optionalTimestamp(ModelKey, Int64?)
+    case decimal(ModelKey, Decimal)
+    case optionalDecimal(ModelKey, Decimal?)
+    case day(ModelKey, Int32)
+    case optionalDay(ModelKey, Int32?)
     case text(ModelKey, String)
     case optionalText(ModelKey, String?)
     case list(ModelKey, [String])
@@ -19,6 +23,7 @@ enum RowOperation {
     case insertText(ModelKey, String)
     case insertNumbers(ModelKey, first: UInt16, count: Int, step: Int)
     case add(ModelKey, Int64)
+    case addDecimal(ModelKey, Decimal)
     case delete(ModelKey)
     /// Deletes the row when it is there, inserts it when it is not: a wrong look shows.
     case toggle(ModelKey)
@@ -90,6 +95,16 @@ enum RowOperation {
         case .insertNumbers(let key, let first, let count, let step):
             let row = try model.findOrInsert(key, in: rows)
             for number in Self.numbers(first, count, step) { row.insert(number, into: model.table(of: key).numbers) }
+        case .decimal(let key, let value):
+            try model.findOrInsert(key, in: rows)[model.table(of: key).decimal] = value
+        case .optionalDecimal(let key, let value):
+            try model.findOrInsert(key, in: rows)[model.table(of: key).optionalDecimal] = value
+        case .day(let key, let value):
+            try model.findOrInsert(key, in: rows)[model.table(of: key).day] = Day(rawValue: value)
+        case .optionalDay(let key, let value):
+            try model.findOrInsert(key, in: rows)[model.table(of: key).optionalDay] = value.map { Day(rawValue: $0) }
+        case .addDecimal(let key, let amount):
+            try model.findOrInsert(key, in: rows).add(amount, to: model.table(of: key).decimal)
         case .add(let key, let amount):
             try model.findOrInsert(key, in: rows).add(amount, to: model.table(of: key).integer)
         case .delete(let key):
@@ -122,6 +137,13 @@ enum RowOperation {
         case .optionalBoolean(let key, let value): rows[key, default: .init()].optionalBoolean = value
         case .timestamp(let key, let value): rows[key, default: .init()].timestamp = value
         case .optionalTimestamp(let key, let value): rows[key, default: .init()].optionalTimestamp = value
+        case .decimal(let key, let value): rows[key, default: .init()].decimal = value
+        case .optionalDecimal(let key, let value): rows[key, default: .init()].optionalDecimal = value
+        case .day(let key, let value): rows[key, default: .init()].day = value
+        case .optionalDay(let key, let value): rows[key, default: .init()].optionalDay = value
+        case .addDecimal(let key, let amount):
+            guard let sum = try? rows[key, default: .init()].decimal.adding(amount) else { return false }
+            rows[key, default: .init()].decimal = sum
         case .text(let key, let value): rows[key, default: .init()].text = value
         case .optionalText(let key, let value): rows[key, default: .init()].optionalText = value
         case .list(let key, let value): rows[key, default: .init()].list = value

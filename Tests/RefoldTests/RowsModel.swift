@@ -5,12 +5,14 @@ enum ModelKey: Hashable {
     case text(String)
     case number(Int64)
     case pair(String, Int64)
+    case day(Int32)
 
     /// What ``EncodedKey`` should hold.
     var encoded: [UInt8] {
         switch self {
         case .text(let text): Array(text.utf8)
         case .number(let number): Self.bytes(number)
+        case .day(let day): Self.bytes(day)
         case .pair(let text, let number): Self.bytes(UInt32(text.utf8.count)) + Array(text.utf8) + Self.bytes(number)
         }
     }
@@ -24,6 +26,7 @@ enum ModelKey: Hashable {
 enum ModelCell: Hashable {
     case null
     case word(UInt64)
+    case decimal(Decimal)
     case bytes([UInt8])
 
     static func integer(_ number: Int64?) -> ModelCell { number.map { .word(UInt64(bitPattern: $0)) } ?? .null }
@@ -55,6 +58,10 @@ struct ModelRow: Hashable {
     var optionalBoolean: Bool?
     var timestamp: Int64 = 0
     var optionalTimestamp: Int64?
+    var decimal = Decimal.zero
+    var optionalDecimal: Decimal?
+    var day: Int32 = 0
+    var optionalDay: Int32?
     var text = ""
     var optionalText: String?
     var list: [String] = []
@@ -67,13 +74,15 @@ struct ModelRow: Hashable {
         [
             .integer(integer), .integer(optionalInteger), .double(double), .double(optionalDouble),
             .boolean(boolean), .boolean(optionalBoolean), .integer(timestamp), .integer(optionalTimestamp),
-            .text(text), .text(optionalText), .texts(list), .texts(optionalList),
+            .decimal(decimal), optionalDecimal.map { .decimal($0) } ?? .null, .integer(Int64(day)),
+            .integer(optionalDay.map { Int64($0) }), .text(text), .text(optionalText), .texts(list),
+            .texts(optionalList),
             .texts(texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }), .numbers(numbers),
         ]
     }
 }
 
-/// Three tables with the three forms of key, each with a column of every type.
+/// Four tables with the four forms of key, each with a column of every type.
 struct RowsModel: Sendable {
     struct WideTable: Sendable {
         let table: Table
@@ -85,6 +94,10 @@ struct RowsModel: Sendable {
         let optionalBoolean: Column<Bool?>
         let timestamp: Column<Timestamp>
         let optionalTimestamp: Column<Timestamp?>
+        let decimal: Column<Decimal>
+        let optionalDecimal: Column<Decimal?>
+        let day: Column<Day>
+        let optionalDay: Column<Day?>
         let text: Column<Text>
         let optionalText: Column<Text?>
         let list: Column<[Text]>
@@ -102,6 +115,10 @@ struct RowsModel: Sendable {
             optionalBoolean = model.addColumn("optional_boolean", to: table)
             timestamp = model.addColumn("timestamp", to: table)
             optionalTimestamp = model.addColumn("optional_timestamp", to: table)
+            decimal = model.addColumn("decimal", to: table)
+            optionalDecimal = model.addColumn("optional_decimal", to: table)
+            day = model.addColumn("day", to: table)
+            optionalDay = model.addColumn("optional_day", to: table)
             text = model.addColumn("text", to: table)
             optionalText = model.addColumn("optional_text", to: table)
             list = model.addColumn("list", to: table)
@@ -115,12 +132,14 @@ struct RowsModel: Sendable {
     let byText: WideTable
     let byNumber: WideTable
     let byPair: WideTable
+    let byDay: WideTable
 
     init() {
         var model = ReadModel()
         byText = WideTable(model.addTable("by_text", key: .text("id")), in: &model)
         byNumber = WideTable(model.addTable("by_number", key: .integer("id")), in: &model)
         byPair = WideTable(model.addTable("by_pair", key: .text("id"), .integer("part")), in: &model)
+        byDay = WideTable(model.addTable("by_day", key: .date("id")), in: &model)
         self.model = model
     }
 
@@ -129,6 +148,7 @@ struct RowsModel: Sendable {
         case .text: byText
         case .number: byNumber
         case .pair: byPair
+        case .day: byDay
         }
     }
 
@@ -137,6 +157,7 @@ struct RowsModel: Sendable {
         case .text(let text): try rows.find(byText.table, Text(text))
         case .number(let number): try rows.find(byNumber.table, number)
         case .pair(let text, let number): try rows.find(byPair.table, Text(text), number)
+        case .day(let day): try rows.find(byDay.table, Day(rawValue: day))
         }
     }
 
@@ -145,6 +166,7 @@ struct RowsModel: Sendable {
         case .text(let text): try rows.findOrInsert(byText.table, Text(text))
         case .number(let number): try rows.findOrInsert(byNumber.table, number)
         case .pair(let text, let number): try rows.findOrInsert(byPair.table, Text(text), number)
+        case .day(let day): try rows.findOrInsert(byDay.table, Day(rawValue: day))
         }
     }
 
@@ -154,6 +176,7 @@ struct RowsModel: Sendable {
         case .text: 0
         case .number: 1
         case .pair: 2
+        case .day: 3
         }
     }
 }
@@ -170,7 +193,8 @@ extension ChangedRecord {
         let cells = definition.columns.enumerated().map { index, column -> ModelCell in
             if isNull(index) { return .null }
             switch column.type {
-            case .integer, .double, .boolean, .timestamp: return .word(word(index))
+            case .integer, .double, .boolean, .timestamp, .date: return .word(word(index))
+            case .decimal: return .decimal(decimal(index))
             case .text, .textList, .textSet, .numberSet: return .bytes(Array(bytes(index)))
             }
         }
@@ -213,6 +237,7 @@ extension Rows {
                     switch cell {
                     case .null: record.setNull(column)
                     case .word(let word): record.setWord(column, word)
+                    case .decimal(let decimal): record.setDecimal(column, decimal)
                     case .bytes(let bytes): bytes.withUnsafeBytes { record.setBytes(column, $0) }
                     }
                 }

@@ -8,7 +8,7 @@ struct RowsRandomTests {
 
     /// The dictionary's rows as the store should have them, positions apart.
     private func cells(_ rows: [ModelKey: ModelRow]) -> [[[UInt8]: [ModelCell]]] {
-        var tables: [[[UInt8]: [ModelCell]]] = [[:], [:], [:]]
+        var tables: [[[UInt8]: [ModelCell]]] = [[:], [:], [:], [:]]
         for (key, row) in rows { tables[model.tableIndex(of: key)][key.encoded] = row.cells }
         return tables
     }
@@ -25,7 +25,7 @@ struct RowsRandomTests {
         var operations = RandomOperations(seed: UInt64(seed))
         let rows = Rows(model.model, isComplete: true)
         var expected: [ModelKey: ModelRow] = [:]
-        var store: StoredTables = [[:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:]]
         var position: Int64 = 0
         for _ in 0..<80 {
             let before = (rows: rows.snapshot(), expected: expected)
@@ -75,11 +75,13 @@ struct RowsRandomTests {
     @Test("Rows that come and go give the same as rows that stay", arguments: 1...6)
     func comingAndGoing(seed: Int) throws {
         var operations = RandomOperations(seed: UInt64(100 + seed))
-        operations.drawn += (0..<30).map { .text("more \($0)") } + (0..<30).map { .pair("more", $0) }
+        operations.drawn +=
+            (0..<30).map { .text("more \($0)") } + (0..<30).map { .pair("more", $0) }
+            + (100..<130).map { .day($0) }
         let rows = Rows(model.model, isComplete: false)
         let staying = Rows(model.model, isComplete: true)
         var expected: [ModelKey: ModelRow] = [:]
-        var store: StoredTables = [[:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:]]
         var position: Int64 = 0
         for _ in 0..<60 {
             let first = position + 1

@@ -106,7 +106,7 @@ struct RowsTests {
         #expect(rows.memories[0].recordCount == 1)
         #expect(refusal(rows, at: 2, [.touch(.text(tooLong))])?.code == .outOfRange)
         #expect(refusal(rows, at: 3, [.touch(.pair(String(repeating: "k", count: 1989), 0))])?.code == .outOfRange)
-        #expect(rows.memories.map(\.recordCount) == [1, 0, 0])
+        #expect(rows.memories.map(\.recordCount) == [1, 0, 0, 0])
     }
 
     @Test("A sum that overflows refuses the event and leaves the row as it was")
@@ -145,7 +145,7 @@ struct RowsTests {
             [.integer(.text("a"), 2), .touch(.text("b"))],
             [.integer(.text("a"), 3)]
         )
-        var store: StoredTables = [[:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:]]
         #expect(rows.memories[0].takeChanges().count == 2)
         #expect(rows.memories[0].takeChanges().isEmpty)
         apply(rows, at: 4, [.integer(.text("b"), 7)])
@@ -190,5 +190,24 @@ struct RowsTests {
         let row = try #require(try rows.find(model.byNumber.table, 0))
         #expect(!row.insert(8191, into: set))
         #expect(rows.snapshot()[1].values.first?.cells.last == .bytes([UInt8](repeating: 255, count: 1024)))
+    }
+
+    @Test("A decimal sum is exact, one of too many digits refuses the event, and the row is as it was")
+    func decimals() throws {
+        let rows = Rows(model.model, isComplete: true)
+        let key = ModelKey.day(8_826)
+        let tenth = try #require(Decimal("0.1"))
+        let most = try #require(Decimal(String(repeating: "9", count: 38)))
+        apply(rows, [.addDecimal(key, tenth)], [.addDecimal(key, tenth), .addDecimal(key, tenth)])
+        let row = try #require(try rows.find(model.byDay.table, Day(rawValue: 8_826)))
+        #expect(row[model.byDay.decimal].description == "0.3")
+        #expect(row[model.byDay.optionalDecimal] == nil)
+        let before = rows.snapshot()
+        #expect(refusal(rows, at: 3, [.optionalDecimal(key, 1), .addDecimal(key, most)])?.code == .overflow)
+        #expect(rows.snapshot() == before)
+        apply(rows, at: 4, [.optionalDecimal(key, most), .decimal(key, .zero)])
+        #expect(row[model.byDay.optionalDecimal] == most)
+        apply(rows, at: 5, [.optionalDecimal(key, nil)])
+        #expect(rows.snapshot()[3] == [ModelKey.bytes(Int32(8_826)): StoredRow(position: 5, cells: ModelRow().cells)])
     }
 }

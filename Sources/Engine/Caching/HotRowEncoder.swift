@@ -3,8 +3,8 @@ package import Refold
 /// Turns rows into what the cache holds of them: a JSON object whose first member is `_position`, then the key and the
 /// public columns in the order of the view; and the numbers that decide whether a row is hot and where it ranks.
 ///
-/// Timestamps are ISO 8601 in UTC with six digits after the second, numbers the shortest that read back the same, lists
-/// and sets of texts arrays, `bytea` its hexadecimal text; what JSON has no number for is a text as in PostgreSQL
+/// Timestamps are ISO 8601 in UTC with six digits after the second, days its date alone, floating point numbers the
+/// shortest that read back the same, decimals numbers with all their digits, lists and sets of texts arrays, `bytea` its hexadecimal text; what JSON has no number for is a text as in PostgreSQL
 /// (`"NaN"`). The same rows give the same bytes, whether they come from folding or from the database.
 package struct HotRowEncoder: Sendable {
     private let definition: TableDefinition
@@ -105,6 +105,8 @@ package struct HotRowEncoder: Sendable {
         case .double: bytes.appendJSON(Double(bitPattern: record.word(index)))
         case .boolean: bytes.append(contentsOf: record.word(index) == 0 ? "false".utf8 : "true".utf8)
         case .timestamp: bytes.appendJSON(timestamp: Int64(bitPattern: record.word(index)))
+        case .decimal: bytes.append(contentsOf: record.decimal(index).description.utf8)
+        case .date: bytes.appendJSON(day: record.day(index))
         case .text: bytes.appendJSON(record.bytes(index))
         case .textList, .textSet: bytes.appendJSON(texts: record.bytes(index))
         case .numberSet: bytes.appendJSON(hexadecimal: record.bytes(index))
@@ -118,15 +120,17 @@ package struct HotRowEncoder: Sendable {
     /// The value of a column that is a number or a time, NaN for null.
     private func number(_ index: Int, in record: ChangedRecord) -> Double {
         guard !isNull(index, in: record) else { return .nan }
-        let word = record.word(index)
-        return definition.columns[index].type == .double
-            ? Double(bitPattern: word) : Double(Int64(bitPattern: word))
+        switch definition.columns[index].type {
+        case .double: return Double(bitPattern: record.word(index))
+        case .decimal: return record.decimal(index).nearestDouble
+        default: return Double(Int64(bitPattern: record.word(index)))
+        }
     }
 
     // MARK: The key
 
-    /// The key in the name of the row's cache key: the text itself, an integer in decimal, and for keys of several parts
-    /// a JSON array of them.
+    /// The key in the name of the row's cache key: the text itself, an integer in decimal, a day as `2024-03-01`, and for
+    /// keys of several parts a JSON array of them.
     private func appendKeyText(_ key: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
         guard definition.key.count == 1 else {
             for index in definition.key.indices {
@@ -135,19 +139,23 @@ package struct HotRowEncoder: Sendable {
             }
             return bytes.append(UInt8(ascii: "]"))
         }
-        if definition.key[0].type == .integer {
-            appendKeyPart(0, of: key, to: &bytes)
-        } else {
-            bytes.append(contentsOf: key)
+        switch definition.key[0].type {
+        case .integer: appendKeyPart(0, of: key, to: &bytes)
+        case .date: bytes.append(contentsOf: Self.day(key).description.utf8)
+        default: bytes.append(contentsOf: key)
         }
     }
 
     private func appendKeyPart(_ index: Int, of key: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
         let part = KeyParts.part(index, of: definition.key, in: key)
-        if definition.key[index].type == .integer {
-            bytes.appendDecimal(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
-        } else {
-            bytes.appendJSON(part)
+        switch definition.key[index].type {
+        case .integer: bytes.appendDecimal(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
+        case .date: bytes.appendJSON(day: Self.day(part))
+        default: bytes.appendJSON(part)
         }
+    }
+
+    private static func day(_ part: UnsafeRawBufferPointer) -> Day {
+        Day(rawValue: Int32(littleEndian: part.loadUnaligned(as: Int32.self)))
     }
 }

@@ -58,7 +58,7 @@ package struct HotSet: Sendable {
             order = try column(wanted, "hot.column", [.timestamp])
             self.within = within / .microseconds(1)
         case .top(let wanted):
-            order = try column(wanted, "hot.column", [.integer, .double, .timestamp])
+            order = try column(wanted, "hot.column", Self.ordered)
             within = nil
         }
         ranking = try settings.ranking.map { ranking in
@@ -66,12 +66,15 @@ package struct HotSet: Sendable {
             // The rows have this place among the keys.
             guard ranking.group != "row" else { throw Self.unusable(name, "hot.ranking", "a group cannot be \"row\"") }
             return Ranking(
-                score: try column(ranking.score, "hot.ranking", [.integer, .double, .timestamp]),
+                score: try column(ranking.score, "hot.ranking", Self.ordered),
                 group: try ranking.group.map { try column($0, "hot.ranking", [.text]) },
                 best: ranking.best
             )
         }
     }
+
+    /// Types whose values have an order that a number can tell.
+    private static let ordered: Set<ColumnType> = [.integer, .double, .timestamp, .decimal, .date]
 
     private static func unusable(_ name: ProjectionName, _ setting: String, _ reason: String) -> EngineError {
         EngineError(

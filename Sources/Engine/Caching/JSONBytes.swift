@@ -1,3 +1,5 @@
+internal import Refold
+
 /// JSON's scalars, written without strings in between: a cached window has thousands of rows with ten columns each.
 extension [UInt8] {
     /// A number in decimal.
@@ -54,6 +56,13 @@ extension [UInt8] {
         append(UInt8(ascii: "."))
         appendDigits((timeOfDay % 1_000_000).magnitude, atLeast: 6)
         append(contentsOf: #"Z""#.utf8)
+    }
+
+    /// A day: `"2024-03-01"`; `"infinity"`, `"-infinity"`. Years beyond four digits have a sign.
+    mutating func appendJSON(day: Day) {
+        append(UInt8(ascii: "\""))
+        append(contentsOf: day.description.utf8)
+        append(UInt8(ascii: "\""))
     }
 
     private mutating func appendDigits(_ number: UInt64, atLeast width: Int) {

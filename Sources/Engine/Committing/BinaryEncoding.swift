@@ -20,6 +20,12 @@ extension [UInt8] {
         append(bigEndian: number)
     }
 
+    /// A field with a day: the days since 2000-01-01, 32 bits.
+    mutating func appendField(_ day: Day) {
+        append(bigEndian: Int32(4))
+        append(bigEndian: day.rawValue)
+    }
+
     /// One column of a row.
     mutating func appendColumn(_ index: Int, of column: ColumnDefinition, in row: ChangedRecord) {
         if column.isNullable && row.isNull(index) {
@@ -32,6 +38,10 @@ extension [UInt8] {
         case .boolean:
             append(bigEndian: Int32(1))
             append(row.word(index) == 0 ? 0 : 1)
+        case .decimal:
+            appendField(row.decimal(index))
+        case .date:
+            appendField(row.day(index))
         case .text, .numberSet:
             appendField(row.bytes(index))
         case .textList, .textSet:
@@ -44,6 +54,7 @@ extension [UInt8] {
         let part = KeyParts.part(index, of: key, in: bytes)
         switch key[index].type {
         case .integer: appendField(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
+        case .date: appendField(Day(rawValue: Int32(littleEndian: part.loadUnaligned(as: Int32.self))))
         default: appendField(part)
         }
     }
@@ -102,12 +113,13 @@ enum KeyParts {
             let length =
                 switch column.type {
                 case .integer: 8
+                case .date: 4
                 default:
                     place == key.count - 1
                         ? bytes.count - offset
                         : Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
                 }
-            if column.type != .integer && place < key.count - 1 { offset += 4 }
+            if column.type == .text && place < key.count - 1 { offset += 4 }
             if place == index { return UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)]) }
             offset += length
         }
@@ -117,7 +129,7 @@ enum KeyParts {
     /// The bytes of a key from its parts.
     static func encode(_ parts: [UnsafeRawBufferPointer], of key: [KeyColumn], into bytes: inout [UInt8]) {
         for (place, part) in parts.enumerated() {
-            if key[place].type != .integer && place < key.count - 1 {
+            if key[place].type == .text && place < key.count - 1 {
                 Swift.withUnsafeBytes(of: UInt32(part.count).littleEndian) { bytes.append(contentsOf: $0) }
             }
             bytes.append(contentsOf: part)
@@ -134,6 +146,8 @@ extension ColumnType {
         case .boolean: (16, 1000)
         case .text: (25, 1009)
         case .timestamp: (1184, 1185)
+        case .decimal: (1700, 1231)
+        case .date: (1082, 1182)
         case .textList, .textSet: (3802, 3807)
         case .numberSet: (17, 1001)
         }

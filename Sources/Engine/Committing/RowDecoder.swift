@@ -40,6 +40,8 @@ package struct RowDecoder {
         switch type {
         case .integer:
             withUnsafeBytes(of: Self.int64(bytes).littleEndian) { keyBytes.append(contentsOf: $0) }
+        case .date:
+            withUnsafeBytes(of: Self.day(bytes).rawValue.littleEndian) { keyBytes.append(contentsOf: $0) }
         default:
             if index < definition.key.count - 1 {
                 withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { keyBytes.append(contentsOf: $0) }
@@ -57,6 +59,8 @@ package struct RowDecoder {
         switch type {
         case .integer, .double, .timestamp: record.setWord(index, UInt64(bitPattern: int64(bytes)))
         case .boolean: record.setWord(index, bytes.first == 1 ? 1 : 0)
+        case .decimal: record.setDecimal(index, try BinaryNumeric.decimal(bytes))
+        case .date: record.setWord(index, day(bytes).word)
         case .text, .numberSet: record.setBytes(index, bytes)
         case .textList, .textSet: record.setTexts(index, try BinaryArray.texts(bytes))
         }
@@ -64,6 +68,10 @@ package struct RowDecoder {
 
     private static func int64(_ bytes: UnsafeRawBufferPointer) -> Int64 {
         Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+    }
+
+    private static func day(_ bytes: UnsafeRawBufferPointer) -> Day {
+        Day(rawValue: Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
     }
 }
 

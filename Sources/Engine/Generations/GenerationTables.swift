@@ -148,7 +148,7 @@ extension ColumnType {
     /// Whether a value has members.
     fileprivate var isCollection: Bool {
         switch self {
-        case .integer, .double, .boolean, .text, .timestamp: false
+        case .integer, .double, .boolean, .text, .timestamp, .decimal, .date: false
         case .textList, .textSet, .numberSet: true
         }
     }
@@ -161,6 +161,8 @@ extension ColumnType {
         case .boolean: "boolean"
         case .text: "text"
         case .timestamp: "timestamptz"
+        case .decimal: "numeric"
+        case .date: "date"
         case .textList, .textSet: "jsonb"
         case .numberSet: "bytea"
         }

@@ -36,7 +36,7 @@ extension Engine {
             )
         }
         let parameters = try table.parameters(for: key, of: projection.name)
-        if key.count == 1, let row = try await cachedRow(projection, key[0]) { return row }
+        if key.count == 1, let row = try await cachedRow(projection, table.cachedKey(key[0])) { return row }
         return try await withConnection(for: "show") { connection in
             try await requireMigration(on: connection)
             let match = table.key.enumerated().map { "v.\(quoteIdentifier($1.name)) = $\($0 + 2)" }
@@ -71,6 +71,11 @@ extension Engine {
 }
 
 extension TableDefinition {
+    /// A key of one column as the cache has it.
+    fileprivate func cachedKey(_ text: String) -> String {
+        key[0].type == .date ? Day(text)?.description ?? text : text
+    }
+
     fileprivate func parameters(for texts: [String], of projection: ProjectionName) throws -> [PostgresValue] {
         let columns = key.map(\.name).joined(separator: ", ")
         guard texts.count == key.count else {
@@ -82,16 +87,24 @@ extension TableDefinition {
             )
         }
         return try zip(key, texts).map { column, text in
-            guard column.type == .integer else { return .text(text) }
-            guard let number = Int64(text) else {
-                throw EngineError(
+            func refusal(_ kind: String) -> EngineError {
+                EngineError(
                     .unknownKey,
                     projection: projection,
-                    "\"\(text)\" is not a whole number, and \(column.name) is one",
+                    "\"\(text)\" is not a \(kind), and \(column.name) is one",
                     remedy: "its key is \(columns)"
                 )
             }
-            return .int64(number)
+            switch column.type {
+            case .integer:
+                guard let number = Int64(text) else { throw refusal("whole number") }
+                return .int64(number)
+            case .date:
+                guard let day = Day(text) else { throw refusal("day like 2024-03-01") }
+                return .binary(type: column.type.objectIDs.element, bytes: day.binary)
+            default:
+                return .text(text)
+            }
         }
     }
 }

@@ -10,6 +10,10 @@ public enum ColumnType: String, Sendable, Hashable, CaseIterable {
     case text
     /// An instant in microseconds: `timestamptz`.
     case timestamp
+    /// An exact decimal of at most 38 digits: `numeric`.
+    case decimal
+    /// A day: `date`.
+    case date
     /// A list of texts in the order given: a `jsonb` array.
     case textList
     /// Distinct texts, sorted by code point: a `jsonb` array.
@@ -20,13 +24,13 @@ public enum ColumnType: String, Sendable, Hashable, CaseIterable {
     /// Whether the value needs memory of its own beside the record.
     var isBlob: Bool {
         switch self {
-        case .integer, .double, .boolean, .timestamp: false
+        case .integer, .double, .boolean, .timestamp, .decimal, .date: false
         case .text, .textList, .textSet, .numberSet: true
         }
     }
 
     /// The machine words that a cell of this type takes in a record.
-    var words: Int { isBlob ? 2 : 1 }
+    var words: Int { isBlob ? 2 : self == .decimal ? 3 : 1 }
 }
 
 /// A Swift type that a column can hold; `Optional` of it is a column that may be null.
@@ -65,6 +69,16 @@ extension Text: ColumnValue {
 extension Timestamp: ColumnValue {
     /// `timestamptz`.
     public static var columnType: ColumnType { .timestamp }
+}
+
+extension Decimal: ColumnValue {
+    /// `numeric`.
+    public static var columnType: ColumnType { .decimal }
+}
+
+extension Day: ColumnValue {
+    /// `date`.
+    public static var columnType: ColumnType { .date }
 }
 
 extension Array: ColumnValue where Element == Text {

@@ -18,11 +18,12 @@ public struct ReadModel: Sendable, Hashable {
     /// - Parameters:
     ///   - name: the table's name, unique in the database, of at most 40 bytes; readers see the view
     ///     `read_models.<name>`.
-    ///   - key: what identifies a row, in the order of the primary key: a text, an integer, or a text and an integer.
+    ///   - key: what identifies a row, in the order of the primary key: a text, an integer, a day, or a text and an
+    ///     integer.
     ///   - isPublic: whether readers get a view; tables that a projection needs for itself have none.
     public mutating func addTable(_ name: String, key: KeyColumn..., isPublic: Bool = true) -> Table {
         guard let keyForm = KeyForm(key.map(\.type)) else {
-            preconditionFailure("the key of table \(name) is a text, an integer, or a text and an integer")
+            preconditionFailure("the key of table \(name) is a text, an integer, a day, or a text and an integer")
         }
         for column in key { Self.check(column.name, of: name) }
         // PostgreSQL cuts names after 63 bytes, and those of generations are longer.
@@ -42,8 +43,8 @@ public struct ReadModel: Sendable, Hashable {
 
     /// Adds a column after the ones already there; its type is the handle's.
     ///
-    /// A row that is inserted starts with null where the column may be null, else with 0, false, the empty text or the
-    /// empty collection. At most 64 columns a table.
+    /// A row that is inserted starts with null where the column may be null, else with 0, false, 2000-01-01, the empty text
+    /// or the empty collection. At most 64 columns a table.
     ///
     /// - Parameter isPublic: whether the view shows the column; others are the projection's own.
     public mutating func addColumn<Value: ColumnValue>(
@@ -87,12 +88,13 @@ public struct Table: Sendable, Hashable {
 
 /// The keys that a row can be reached by.
 enum KeyForm: Sendable {
-    case text, integer, textAndInteger
+    case text, integer, date, textAndInteger
 
     init?(_ types: [ColumnType]) {
         switch types {
         case [.text]: self = .text
         case [.integer]: self = .integer
+        case [.date]: self = .date
         case [.text, .integer]: self = .textAndInteger
         default: return nil
         }
@@ -103,13 +105,15 @@ enum KeyForm: Sendable {
 public struct KeyColumn: Sendable, Hashable {
     /// The column's name.
     public let name: String
-    /// `.text` or `.integer`.
+    /// `.text`, `.integer` or `.date`.
     public let type: ColumnType
 
     /// A key column of type `text`.
     public static func text(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .text) }
     /// A key column of type `bigint`.
     public static func integer(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .integer) }
+    /// A key column of type `date`.
+    public static func date(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .date) }
 }
 
 /// A table as its projection states it.

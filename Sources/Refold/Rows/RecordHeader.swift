@@ -8,7 +8,7 @@
 /// | 24 | one bit for each column that is null |
 /// | 32 | length of the key, 32 bits |
 /// | 36 | the key, up to 52 bytes; of a longer one the pointer to its memory at byte 40 |
-/// | 88 | the cells: 8 bytes for a number, 16 for a blob (pointer, length, capacity) |
+/// | 88 | the cells: 8 bytes for a number, 24 for a decimal, 16 for a blob (pointer, length, capacity) |
 ///
 /// The key stands in the record so that finding a row touches no third piece of memory: 52 bytes are enough for the text
 /// of a UUID with an integer behind it.

@@ -32,20 +32,20 @@ public struct Row {
     }
 
     @inline(__always)
-    private func word<Value>(_ column: Column<Value>) -> UInt64 {
+    func word<Value>(_ column: Column<Value>) -> UInt64 {
         check(column)
         return record.word(column.offset)
     }
 
     @inline(__always)
-    private func set<Value>(_ column: Column<Value>, _ value: UInt64) {
+    func set<Value>(_ column: Column<Value>, _ value: UInt64) {
         check(column)
         withMemory { $0.setWord(record, column.offset, value) }
     }
 
     /// Sets a nullable cell's word, 0 for null, so that equal rows have equal records.
     @inline(__always)
-    private func set<Value>(_ column: Column<Value>, orNull value: UInt64?) {
+    func set<Value>(_ column: Column<Value>, orNull value: UInt64?) {
         check(column)
         withMemory { $0.setNull(record, column.nullBit, value == nil) }
         withMemory { $0.setWord(record, column.offset, value ?? 0) }

@@ -44,6 +44,13 @@ public final class Rows {
         }
     }
 
+    /// The row with a day for its key, or nil when there is none.
+    public func find(_ table: Table, _ key: Day) throws -> Row? {
+        try withMemory(of: table, .date) { memory in
+            try withUnsafeBytes(of: key.rawValue.littleEndian) { try row(memory, record(memory, $0)) }
+        }
+    }
+
     /// The row with a key of a text and an integer, or nil when there is none.
     public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
         try withMemory(of: table, .textAndInteger) { memory in try row(memory, record(memory, encode(key, part))) }
@@ -58,6 +65,13 @@ public final class Rows {
     public func findOrInsert(_ table: Table, _ key: Int64) throws -> Row {
         try withMemory(of: table, .integer) { memory in
             try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
+        }
+    }
+
+    /// The row with a day for its key; when there is none it is inserted, every column null or empty.
+    public func findOrInsert(_ table: Table, _ key: Day) throws -> Row {
+        try withMemory(of: table, .date) { memory in
+            try withUnsafeBytes(of: key.rawValue.littleEndian) { try findOrInsert(memory, $0) }
         }
     }
 
@@ -194,8 +208,8 @@ public final class Rows {
 /// A look-up found a row that is not in memory; let it pass.
 struct RowMissing: Error {}
 
-/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits
-/// little-endian.
+/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits and
+/// days as 32 bits, little-endian.
 package struct EncodedKey: Hashable, Sendable {
     package let bytes: [UInt8]
 

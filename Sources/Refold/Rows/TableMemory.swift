@@ -179,7 +179,7 @@ package final class TableMemory {
             if column.type.isBlob {
                 if record.blob(column.offset).count > 0 { setBlob(record, column.offset, .empty) }
             } else {
-                setWord(record, column.offset, 0)
+                for word in 0..<column.type.words { setWord(record, column.offset + word * 8, 0) }
             }
         }
         setWord(record, RecordHeader.nulls, emptyNulls)

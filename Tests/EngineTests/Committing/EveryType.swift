@@ -20,6 +20,10 @@ struct EveryType: Projection {
     let optionalBoolean: Column<Bool?>
     let timestamp: Column<Timestamp>
     let optionalTimestamp: Column<Timestamp?>
+    let decimal: Column<Decimal>
+    let optionalDecimal: Column<Decimal?>
+    let date: Column<Day>
+    let optionalDate: Column<Day?>
     let text: Column<Text>
     let optionalText: Column<Text?>
     let list: Column<[Text]>
@@ -30,6 +34,8 @@ struct EveryType: Projection {
     let members: Column<NumberSet>
     let numbered: Table
     let note: Column<Text?>
+    let days: Table
+    let sum: Column<Decimal>
 
     init(_ script: Script = [:]) {
         self.script = script
@@ -43,6 +49,10 @@ struct EveryType: Projection {
         optionalBoolean = model.addColumn("optional_boolean", to: wide)
         timestamp = model.addColumn("timestamp", to: wide)
         optionalTimestamp = model.addColumn("optional_timestamp", to: wide)
+        decimal = model.addColumn("decimal", to: wide)
+        optionalDecimal = model.addColumn("optional_decimal", to: wide)
+        date = model.addColumn("date", to: wide)
+        optionalDate = model.addColumn("optional_date", to: wide)
         text = model.addColumn("text", to: wide)
         optionalText = model.addColumn("Optional Text", to: wide)
         list = model.addColumn("list", to: wide)
@@ -52,6 +62,8 @@ struct EveryType: Projection {
         members = model.addColumn("members", to: pairs)
         numbered = model.addTable("every_number", key: .integer("id"))
         note = model.addColumn("note", to: numbered)
+        days = model.addTable("every_day", key: .date("day"))
+        sum = model.addColumn("sum", to: days)
         self.model = model
     }
 
@@ -91,7 +103,8 @@ final class EveryRow {
                     + memory.definition.columns.enumerated().map { index, column in
                         if row.isNull(index) { return "null" }
                         switch column.type {
-                        case .integer, .double, .boolean, .timestamp: return "\(row.word(index))"
+                        case .integer, .double, .boolean, .timestamp, .date: return "\(row.word(index))"
+                        case .decimal: return "\(row.decimal(index))"
                         case .text, .textList, .textSet, .numberSet: return "\(Array(row.bytes(index)))"
                         }
                     }

@@ -24,6 +24,10 @@ struct GenerationWriterTests {
             row[types.optionalBoolean] = false
             row[types.timestamp] = Timestamp(microseconds: -1)
             row[types.optionalTimestamp] = Timestamp(microseconds: 777_777_777_777_777)
+            row[types.decimal] = try #require(Decimal("-99999999999999999999999999999999999999"))
+            row[types.optionalDecimal] = Decimal("0.00000000000000000000000000000000000001")
+            row[types.date] = Day(rawValue: -2_451_507)
+            row[types.optionalDate] = .infinity
             row[types.text] = "it's \\N \"quoted\"\n\t\u{1}\u{7f} é e\u{301} 喜劇 🎬"
             row[types.optionalText] = ""
             row[types.list] = ["b", "", "\"\\/\u{8}\u{c}\n\r\t\u{1f}", "a", "b", "🎬\u{2028}", "null", "[1]"]
@@ -45,6 +49,9 @@ struct GenerationWriterTests {
             for number: Int64 in [0, -1, .min, .max, 256] {
                 try rows.findOrInsert(types.numbered, number)[types.note] = number == 0 ? nil : "number"
             }
+            for (day, sum) in [(0, "0.3"), (-1, "-12.5"), (8_826, "1e37"), (Int32.max, "0"), (Int32.min, "10000")] {
+                try rows.findOrInsert(types.days, Day(rawValue: day))[types.sum] = try #require(Decimal(sum))
+            }
             try rows.findOrInsert(types.wide, "gone later")[types.optionalList] = ["x"]
         },
         3: { types, rows in
@@ -52,11 +59,15 @@ struct GenerationWriterTests {
             try rows.find(types.wide, "nothing set")?.delete()
             try rows.find(types.numbered, 256)?.delete()
             try rows.find(types.pairs, "a", 1)?.delete()
+            try rows.find(types.days, Day(rawValue: -1))?.delete()
+            try rows.find(types.days, Day(rawValue: 0))?.add(1, to: types.sum)
             let row = try rows.findOrInsert(types.wide, "all")
             row[types.optionalInteger] = nil
             row[types.optionalDouble] = nil
             row[types.optionalBoolean] = nil
             row[types.optionalTimestamp] = nil
+            row[types.optionalDecimal] = nil
+            row[types.optionalDate] = nil
             row[types.optionalText] = nil
             row[types.optionalList] = nil
             row[types.list] = []
@@ -118,7 +129,7 @@ struct GenerationWriterTests {
                 try await writer.commit(.from(position - 1, to: position, memory.versions()))
                 #expect(try await newest(writer).content == memory.content, "after event \(position)")
             }
-            #expect(memory.content.map(\.count) == [5, 5, 4])
+            #expect(memory.content.map(\.count) == [5, 5, 4, 4])
 
             try await writer.settleVersions()
             let versions = "SELECT to_regclass($1)::text"
@@ -129,7 +140,7 @@ struct GenerationWriterTests {
             let loaded = try await load(keys, writer)
             #expect(loaded.content == memory.content)
             #expect(loaded.rows.memories[0].isKnown(absent))
-            #expect(try await load([[], [], []], writer).content == [[:], [:], [:]])
+            #expect(try await load([[], [], [], []], writer).content == [[:], [:], [:], [:]])
             await writer.connection.close()
         }
     }
@@ -188,7 +199,11 @@ struct GenerationWriterTests {
             try await installation.point(projection, to: generation)
             let all = try #require(
                 try await installation.connection.query(
-                    #"SELECT *, list::text, texts::text, optional_list::text FROM read_models."every type" WHERE "the ""key""" = 'all'"#
+                    #"""
+                    SELECT *, list::text, texts::text, optional_list::text, "decimal"::text, optional_decimal::text,
+                        date::text, optional_date::text
+                    FROM read_models."every type" WHERE "the ""key""" = 'all'
+                    """#
                 ).rows.first
             )
             #expect(try all.int64("integer") == .min)
@@ -200,9 +215,13 @@ struct GenerationWriterTests {
             #expect(try all.timestamp("timestamp") == -1)
             #expect(try all.text("text") == "it's \\N \"quoted\"\n\t\u{1}\u{7f} é e\u{301} 喜劇 🎬")
             #expect(try all.text("Optional Text") == "")
-            #expect(try all.text(14) == #"["b", "", "\"\\/\b\f\n\r\t\u001f", "a", "b", "🎬\#u{2028}", "null", "[1]"]"#)
-            #expect(try all.text(15) == #"["", "\"", "Z", "z", "é", "｡", "🎬"]"#)
-            #expect(try all.text(16) == "[]")
+            #expect(try all.text(18) == #"["b", "", "\"\\/\b\f\n\r\t\u001f", "a", "b", "🎬\#u{2028}", "null", "[1]"]"#)
+            #expect(try all.text(19) == #"["", "\"", "Z", "z", "é", "｡", "🎬"]"#)
+            #expect(try all.text(20) == "[]")
+            #expect(try all.text(21) == "-99999999999999999999999999999999999999")
+            #expect(try all.text(22) == "0.00000000000000000000000000000000000001")
+            #expect(try all.text(23) == "4713-01-01 BC")
+            #expect(try all.text(24) == "infinity")
             let nothing = try #require(
                 try await installation.connection.query(
                     #"SELECT * FROM read_models."every type" WHERE "the ""key""" = 'nothing set'"#
@@ -210,6 +229,7 @@ struct GenerationWriterTests {
             )
             for column in [
                 "optional_integer", "optional_double", "optional_boolean", "optional_timestamp", "Optional Text",
+                "optional_decimal", "optional_date",
             ] {
                 #expect(try nothing.isNull(column), "\(column)")
             }
