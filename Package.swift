@@ -108,8 +108,23 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "AccountBalances",
+            dependencies: ["Refold", "BankingEvents"],
+            path: "Projections/AccountBalances",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "DailyTotals",
+            dependencies: ["Refold", "BankingEvents"],
+            path: "Projections/DailyTotals",
+            swiftSettings: settings
+        ),
+        .target(
             name: "AllProjections",
-            dependencies: ["BankingEvents", "Refold", "UserProfiles", "ContentPopularity", "TrendingScore"],
+            dependencies: [
+                "AccountBalances", "BankingEvents", "ContentPopularity", "DailyTotals", "Refold", "TrendingScore",
+                "UserProfiles",
+            ],
             path: "Projections/AllProjections",
             swiftSettings: settings
         ),
@@ -168,7 +183,8 @@ let package = Package(
         .testTarget(
             name: "ProjectionTests",
             dependencies: [
-                "ContentPopularity", "ProjectionTestKit", "Refold", "TrendingScore", "UserProfiles", "VideoEvents",
+                "AccountBalances", "BankingEvents", "ContentPopularity", "DailyTotals", "ProjectionTestKit", "Refold",
+                "TrendingScore", "UserProfiles", "VideoEvents",
             ],
             swiftSettings: settings
         ),

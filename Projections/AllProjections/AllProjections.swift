@@ -1,5 +1,7 @@
+import AccountBalances
 import BankingEvents
 import ContentPopularity
+import DailyTotals
 public import Refold
 import TrendingScore
 import UserProfiles
@@ -14,6 +16,8 @@ public enum AllProjections {
             UserProfiles(),
             ContentPopularity(halfLife: halfLife),
             TrendingScore(halfLife: halfLife),
+            AccountBalances(),
+            DailyTotals(),
         ]
     }
 

@@ -75,7 +75,7 @@ extension BlackBox {
                 await reader.close()
                 try await site.succeed("rebuild")
                 // The live generation and the one kept for a rollback; older ones are gone.
-                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 6)
+                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 10)
                 await site.connection.close()
             }
         }

@@ -147,11 +147,11 @@ struct Site: Sendable {
         try await wait(for: "\(projection ?? "all projections") at \(newest)", within: limit) {
             try await number(
                 """
-                SELECT count(*) FROM refold.projections p JOIN refold.checkpoints c ON c.generation = p.live
-                WHERE c.position >= $1 AND p.name = coalesce($2::text, p.name)
+                SELECT count(*) FROM refold.projections p LEFT JOIN refold.checkpoints c ON c.generation = p.live
+                WHERE (c.position >= $1) IS NOT TRUE AND p.name = coalesce($2::text, p.name)
                 """,
                 [.int64(newest), projection.map { .text($0) } ?? .null]
-            ) == (projection == nil ? 3 : 1)
+            ) == 0
         }
     }
 

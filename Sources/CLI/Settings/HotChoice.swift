@@ -18,6 +18,8 @@ package struct HotChoice: Sendable, Hashable {
         case "user_profiles": HotChoice(by: "recent", column: "last_active")
         case "content_popularity": HotChoice(by: "top", column: "total_views")
         case "trending_score": HotChoice(by: "top", column: "score", rankedBy: "score", group: "genre")
+        case "account_balances": HotChoice(by: "recent", column: "last_activity")
+        case "daily_totals": HotChoice(by: "all")
         default: HotChoice()
         }
     }

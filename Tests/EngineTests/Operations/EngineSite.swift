@@ -14,7 +14,12 @@ struct EngineSite: Sendable {
     var engine: Engine {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        return Engine(settings, projections: AllProjections.list(halfLife: .seconds(86_400)), logger: logger)
+        return Engine(
+            settings,
+            projections: AllProjections.list(halfLife: .seconds(86_400)),
+            upcasters: AllProjections.upcasters,
+            logger: logger
+        )
     }
 
     static func with(migrated: Bool = true, _ body: (EngineSite) async throws -> Void) async throws {

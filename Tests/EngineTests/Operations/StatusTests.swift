@@ -21,7 +21,7 @@ struct StatusTests {
             let none = try await site.engine.status()
             #expect(none.store.position == 0 && none.store.mark == 0 && none.store.payload == "json")
             #expect(none.store.table == "public.events" && none.store.batchSize == 100 && none.store.hold == nil)
-            #expect(none.projections.map(\.name) == ["user_profiles", "content_popularity", "trending_score"])
+            #expect(none.projections.map(\.name) == site.engine.projections.map(\.name))
             #expect(none.projections.allSatisfy { $0.state == .empty && $0.lag == 0 && $0.live == nil })
             try await site.load(300)
             let loaded = try await site.engine.status()
