@@ -20,7 +20,8 @@ struct KeyIndex: ~Copyable {
     deinit { slots.deallocate() }
 
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Slot> {
-        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        let memory = UnsafeMutableRawPointer.slab(capacity * MemoryLayout<Slot>.stride)
+        let slots = memory.bindMemory(to: Slot.self, capacity: capacity)
         slots.initialize(repeating: Slot(record: nil, hash: 0), count: capacity)
         return slots
     }

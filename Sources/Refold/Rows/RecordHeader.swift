@@ -82,31 +82,29 @@ extension Record {
         return UnsafeRawBufferPointer(start: start, count: count)
     }
 
-    /// Copies a key into a fresh record.
-    ///
-    /// - Returns: the bytes that a long key takes beside the record.
-    func setKey(_ key: UnsafeRawBufferPointer) -> Int {
+    /// Copies a key into a fresh record; a long one goes into memory beside it.
+    func setKey(_ key: UnsafeRawBufferPointer, memory: (Int) -> UnsafeMutableRawPointer?) {
         storeBytes(of: UInt32(key.count), toByteOffset: RecordHeader.keyCount, as: UInt32.self)
         if key.count <= RecordHeader.inlineKeyCapacity {
             if let source = key.baseAddress {
                 (self + RecordHeader.inlineKey).copyMemory(from: source, byteCount: key.count)
             }
-            return 0
+            return
         }
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: key.count, alignment: 8)
-        memory.copyMemory(from: key)
-        storeBytes(of: memory.baseAddress, toByteOffset: RecordHeader.longKey, as: UnsafeMutableRawPointer?.self)
-        return key.count
+        let memory = memory(key.count)
+        UnsafeMutableRawBufferPointer(start: memory, count: key.count).copyMemory(from: key)
+        storeBytes(of: memory, toByteOffset: RecordHeader.longKey, as: UnsafeMutableRawPointer?.self)
     }
 
-    /// Frees a long key.
-    ///
-    /// - Returns: the bytes that it took beside the record.
-    func freeKey() -> Int {
+    /// The memory of a long key; empty when the key stands in the record.
+    var longKey: Blob {
         let key = key
-        if key.count <= RecordHeader.inlineKeyCapacity { return 0 }
-        UnsafeMutableRawBufferPointer(mutating: key).deallocate()
-        return key.count
+        if key.count <= RecordHeader.inlineKeyCapacity { return .empty }
+        return Blob(
+            pointer: UnsafeMutableRawPointer(mutating: key.baseAddress),
+            count: key.count,
+            capacity: RowHeap.rounded(key.count)
+        )
     }
 
     @inline(__always)

@@ -16,7 +16,7 @@ extension Row {
         return member.withBytes { member in
             let old = record.blob(column.offset).bytes
             guard let place = TextListBytes.insertionPoint(of: member, inSorted: old) else { return false }
-            let blob = Blob.allocate(count: old.count + TextListBytes.length(of: member))
+            let blob = withMemory { $0.allocate(old.count + TextListBytes.length(of: member)) }
             let bytes = blob.mutableBytes
             UnsafeMutableRawBufferPointer(rebasing: bytes[..<place])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[..<place]))
@@ -70,11 +70,13 @@ extension Row {
     }
 
     private func setTexts(_ texts: [Text], _ offset: Int) {
-        let blob = TextListBytes.blob(of: texts)
-        if record.blob(offset).equals(blob.bytes) {
-            blob.free()
-        } else {
-            withMemory { $0.setBlob(record, offset, blob) }
+        withMemory { memory in
+            let blob = TextListBytes.blob(of: texts, in: memory)
+            if record.blob(offset).equals(blob.bytes) {
+                memory.release(blob)
+            } else {
+                memory.setBlob(record, offset, blob)
+            }
         }
     }
 }

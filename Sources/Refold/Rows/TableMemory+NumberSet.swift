@@ -21,7 +21,7 @@ extension TableMemory {
             return true
         }
         if blob.count + 2 > blob.capacity {
-            let larger = Blob.allocate(count: blob.count, capacity: max(16, blob.capacity * 2))
+            let larger = allocate(blob.count, capacity: max(16, blob.capacity * 2))
             larger.mutableBytes.copyMemory(from: blob.bytes)
             replace(record, offset, with: larger)
             blob = larger
@@ -48,7 +48,7 @@ extension TableMemory {
                 blob.bytes[Int($0 >> 3)] & (1 << UInt8($0 & 7)) != 0
             }
             guard members.count < NumberSet.bitSetThreshold else { return }
-            replace(record, offset, with: members.withUnsafeBytes { Blob.copy(of: $0) })
+            replace(record, offset, with: members.withUnsafeBytes { copy($0) })
             return
         }
         let place = lowerBound(of: member, in: blob.bytes)
@@ -76,7 +76,6 @@ extension TableMemory {
 
     private func replace(_ record: Record, _ offset: Int, with blob: Blob) {
         release(record.blob(offset))
-        blobBytes += blob.capacity
         record.setBlob(offset, blob)
     }
 
@@ -95,7 +94,7 @@ extension TableMemory {
     }
 
     private func bitSet(of members: UnsafeRawBufferPointer, adding member: UInt16) -> Blob {
-        let blob = Blob.allocate(count: NumberSet.bitSetBytes)
+        let blob = allocate(NumberSet.bitSetBytes)
         let bits = blob.mutableBytes
         bits.initializeMemory(as: UInt8.self, repeating: 0)
         bits[Int(member >> 3)] |= 1 << UInt8(member & 7)

@@ -56,16 +56,12 @@ package struct LoadingRecord {
 
     /// Sets a blob cell; lists and sets of texts in the form of ``TextListBytes``.
     package func setBytes(_ column: Int, _ bytes: UnsafeRawBufferPointer) {
-        let blob = Blob.copy(of: bytes)
-        memory.blobBytes += blob.capacity
-        record.setBlob(memory.definition.columns[column].offset, blob)
+        record.setBlob(memory.definition.columns[column].offset, memory.copy(bytes))
     }
 
     /// Sets a list or set of texts.
     package func setTexts(_ column: Int, _ texts: [Text]) {
-        let blob = TextListBytes.blob(of: texts)
-        memory.blobBytes += blob.capacity
-        record.setBlob(memory.definition.columns[column].offset, blob)
+        record.setBlob(memory.definition.columns[column].offset, TextListBytes.blob(of: texts, in: memory))
     }
 
     /// Sets a cell to null.

@@ -1,9 +1,9 @@
 /// The rows of one table that are in memory.
 ///
-/// Records have a fixed length and lie in slabs, so that a record's address never changes; texts and collections are
-/// blobs of their own. This class, ``Row`` and ``UndoLog`` are the only owners of that memory: a record is reachable
-/// only through the ``KeyIndex`` or a ``Row`` handed out for the event in hand, and is freed when it is evicted or the
-/// table goes. Confined to the ``Rows`` it is part of.
+/// Records have a fixed length and never move; texts and collections are blobs of their own; both are pieces of one
+/// ``RowHeap``. This class, ``Row`` and ``UndoLog`` are the only ones who reach them: a record only through the
+/// ``KeyIndex`` or a ``Row`` handed out for the event in hand. A record goes back to the heap when it is evicted, and all
+/// of it goes when the table goes. Confined to the ``Rows`` it is part of.
 package final class TableMemory {
     package let definition: TableDefinition
     let tableIndex: Int
@@ -11,18 +11,15 @@ package final class TableMemory {
     var index = KeyIndex()
     /// All rows of the table are in memory, so a key that is not here does not exist.
     package internal(set) var isComplete: Bool
-    /// Bytes in use by records, their index entries and their blobs. Slabs whose records were evicted are used again.
+    /// Bytes in use by records, their index entries and their blobs. Memory of what was evicted is used again.
     package var bytes: Int { index.count * (stride + KeyIndex.bytesPerRecord) + blobBytes }
+    private var heap = RowHeap()
     /// Rows changed since the last window was taken; a record can stand here twice or be clean again.
     private(set) var dirty: ContiguousArray<Record> = []
 
-    private static let slabBytes = 64 * 1024
     private let stride: Int
     private let emptyNulls: UInt64
-    private var slabs: [UnsafeMutableRawPointer] = []
-    private var nextInSlab = slabBytes
-    private var free: ContiguousArray<Record> = []
-    var blobBytes = 0
+    private var blobBytes = 0
     /// The batch in hand; records stamped with it are pinned.
     var stamp: UInt32 = 0
 
@@ -31,18 +28,12 @@ package final class TableMemory {
         self.tableIndex = tableIndex
         self.undo = undo
         self.isComplete = isComplete
-        stride = definition.recordBytes
-        precondition(stride <= Self.slabBytes)
+        stride = RowHeap.rounded(definition.recordBytes)
         var nulls: UInt64 = 0
         for (bit, column) in definition.columns.enumerated() where column.isNullable {
             nulls |= 1 << UInt64(bit)
         }
         emptyNulls = nulls
-    }
-
-    deinit {
-        index.forEach { freeBlobs(of: $0) }
-        for slab in slabs { slab.deallocate() }
     }
 
     /// The number of records, known-absent rows included.
@@ -52,46 +43,47 @@ package final class TableMemory {
 
     /// Makes a record for a key that has none: a row known not to exist.
     func makeRecord(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Record {
-        let record = takeSlot()
+        let record = heap.take(stride)
         record.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
         record.storeBytes(of: hash, as: UInt64.self)
         record.position = -1
         record.stamp = stamp
         record.nulls = emptyNulls
-        blobBytes += record.setKey(key)
+        record.setKey(key) { allocate($0).pointer }
         index.insert(record)
         return record
-    }
-
-    private func takeSlot() -> Record {
-        if let record = free.popLast() { return record }
-        if nextInSlab + stride > Self.slabBytes {
-            slabs.append(UnsafeMutableRawPointer.allocate(byteCount: Self.slabBytes, alignment: 64))
-            nextInSlab = 0
-        }
-        defer { nextInSlab += stride }
-        return slabs[slabs.count - 1] + nextInSlab
     }
 
     /// Forgets a clean record; the table is no longer complete.
     func evict(_ record: Record) {
         assert(!record.flags.contains(.dirty))
         index.remove(record)
-        freeBlobs(of: record)
-        free.append(record)
-        isComplete = false
-    }
-
-    private func freeBlobs(of record: Record) {
-        blobBytes -= record.freeKey()
+        release(record.longKey)
         for column in definition.columns where column.type.isBlob {
             release(record.blob(column.offset))
         }
+        heap.give(record, stride)
+        isComplete = false
+    }
+
+    /// Memory for `count` bytes whose content is not set yet.
+    func allocate(_ count: Int, capacity: Int = 0) -> Blob {
+        let capacity = RowHeap.rounded(max(count, capacity))
+        guard capacity > 0 else { return .empty }
+        blobBytes += capacity
+        return Blob(pointer: heap.take(capacity), count: count, capacity: capacity)
+    }
+
+    func copy(_ bytes: UnsafeRawBufferPointer) -> Blob {
+        let blob = allocate(bytes.count)
+        blob.mutableBytes.copyMemory(from: bytes)
+        return blob
     }
 
     func release(_ blob: Blob) {
+        guard let pointer = blob.pointer else { return }
         blobBytes -= blob.capacity
-        blob.free()
+        heap.give(pointer, blob.capacity)
     }
 
     // MARK: Changes
@@ -158,13 +150,12 @@ package final class TableMemory {
                 kind: .blob
             )
         )
-        blobBytes += blob.capacity
         record.setBlob(offset, blob)
     }
 
     func setBytes(_ record: Record, _ offset: Int, _ bytes: UnsafeRawBufferPointer) {
         if record.blob(offset).equals(bytes) { return }
-        setBlob(record, offset, .copy(of: bytes))
+        setBlob(record, offset, copy(bytes))
     }
 
     /// Brings an absent row into being, every column null or empty.

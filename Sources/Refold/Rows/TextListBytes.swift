@@ -14,8 +14,8 @@ package enum TextListBytes {
         return end
     }
 
-    static func blob(of texts: [Text]) -> Blob {
-        let blob = Blob.allocate(count: texts.reduce(0) { $0 + prefix + $1.count })
+    static func blob(of texts: [Text], in memory: TableMemory) -> Blob {
+        let blob = memory.allocate(texts.reduce(0) { $0 + prefix + $1.count })
         var offset = 0
         for text in texts {
             offset = text.withBytes { write($0, to: blob.mutableBytes, at: offset) }
