@@ -3,7 +3,8 @@ package import Refold
 
 /// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
 ///
-/// A value, encoded from memory at the moment the window was closed: folding goes on while it is being committed.
+/// A value, encoded from memory at the moment the window was closed, so that folding goes on while it is being committed;
+/// only ``Rows/whole(_:)`` leaves the rows where they are.
 package struct CommitWindow: Sendable {
     /// The checkpoint it starts from.
     package let from: GlobalPosition
@@ -39,13 +40,31 @@ package struct CommitWindow: Sendable {
     package enum Rows: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
         case versions([[[UInt8]]])
-        /// Everything there is, into fresh tables that then get their keys: COPY pieces by table.
-        case whole([[[UInt8]]])
+        /// Everything there is, into fresh tables that then get their keys: the rows by table.
+        case whole([LentRows])
         /// Rows to replace in and remove from keyed tables: statements.
         case replacements([PostgresStatement])
     }
 
     var isEmpty: Bool { from == to && events == 0 }
+}
+
+/// All rows of a table where they are, to be encoded while they are written.
+///
+/// `@unchecked Sendable`: the runner that owns the memory hands the window over and waits until it is committed; nothing
+/// touches the rows meanwhile.
+package struct LentRows: @unchecked Sendable {
+    private let memory: TableMemory
+
+    package init(_ memory: TableMemory) {
+        self.memory = memory
+    }
+
+    /// Passes the rows on in pieces of a COPY; see ``RowEncoder/copyRows(_:withDeletions:)``.
+    func forEachCopyPiece<Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
+        let encoder = RowEncoder(definition: memory.definition)
+        try encoder.forEachCopyPiece(of: memory.allRows(), withDeletions: false, body)
+    }
 }
 
 /// An event that was set aside.

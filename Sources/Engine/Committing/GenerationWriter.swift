@@ -55,16 +55,26 @@ package struct GenerationWriter: Sendable {
             for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
                 try connection.copyIn(table.copyVersionsInSQL, chunks.asBinaryCopy)
             }
-        case .whole(let copies):
-            for (table, chunks) in zip(tables, copies) {
+        case .whole(let lent):
+            for (table, rows) in zip(tables, lent) {
                 try connection.executeScript(table.createSQL)
-                if !chunks.isEmpty { try connection.copyIn(table.copyInSQL, chunks.asBinaryCopy) }
+                try copy(rows, into: table, on: connection)
                 try connection.executeScript(table.addKeySQL)
                 try connection.executeScript(table.analyzeSQL)
                 try connection.executeScript(table.dropVersionsSQL)
             }
             try connection.setPhase(.settled, of: generation.number)
         }
+    }
+
+    /// Encodes the next rows while the server stores the ones before.
+    private func copy(_ rows: LentRows, into table: GenerationTable, on connection: isolated PostgresConnection) throws {
+        var frame = BinaryCopy()
+        try connection.beginCopyIn(table.copyInSQL)
+        try connection.writeCopy(frame.take())
+        try rows.forEachCopyPiece { try connection.writeCopy($0) }
+        try connection.writeCopy(frame.finish())
+        _ = try connection.endCopyIn()
     }
 
     private func statements(of window: CommitWindow) -> [PostgresStatement] {

@@ -14,28 +14,36 @@ package struct RowEncoder {
     ///
     /// - Parameter withDeletions: adds the column `_deleted` of a table of versions.
     package func copyRows(_ rows: [ChangedRecord], withDeletions: Bool) -> [[UInt8]] {
-        let rows = sorted(rows)
+        var pieces: [[UInt8]] = []
+        forEachCopyPiece(of: rows, withDeletions: withDeletions) { pieces.append($0) }
+        return pieces
+    }
+
+    /// The same piece by piece, so that all of it is never in memory at once.
+    package func forEachCopyPiece<Failure: Error>(
+        of rows: [ChangedRecord],
+        withDeletions: Bool,
+        _ body: ([UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
         let fields = Int16(definition.key.count + definition.columns.count + (withDeletions ? 2 : 1))
-        var chunks: [[UInt8]] = []
-        var chunk: [UInt8] = []
-        chunk.reserveCapacity(Self.chunkBytes + 4096)
-        for row in rows {
-            chunk.append(bigEndian: fields)
+        var piece: [UInt8] = []
+        piece.reserveCapacity(Self.pieceBytes + 4096)
+        for row in sorted(rows) {
+            piece.append(bigEndian: fields)
             let key = row.key
-            for index in definition.key.indices { chunk.appendKey(index, of: definition.key, in: key) }
-            for (index, column) in definition.columns.enumerated() { chunk.appendColumn(index, of: column, in: row) }
-            chunk.appendField(row.position)
+            for index in definition.key.indices { piece.appendKey(index, of: definition.key, in: key) }
+            for (index, column) in definition.columns.enumerated() { piece.appendColumn(index, of: column, in: row) }
+            piece.appendField(row.position)
             if withDeletions {
-                chunk.append(bigEndian: Int32(1))
-                chunk.append(row.isPresent ? 0 : 1)
+                piece.append(bigEndian: Int32(1))
+                piece.append(row.isPresent ? 0 : 1)
             }
-            if chunk.count >= Self.chunkBytes {
-                chunks.append(chunk)
-                chunk.removeAll(keepingCapacity: true)
+            if piece.count >= Self.pieceBytes {
+                try body(piece)
+                piece.removeAll(keepingCapacity: true)
             }
         }
-        if !chunk.isEmpty { chunks.append(chunk) }
-        return chunks
+        if !piece.isEmpty { try body(piece) }
     }
 
     /// Parameters of upserts, one array a column, at most ``rowsPerStatement`` rows each.
@@ -65,7 +73,7 @@ package struct RowEncoder {
     }
 
     /// COPY sends pieces of about this length.
-    private static let chunkBytes = 256 * 1024
+    private static let pieceBytes = 256 * 1024
     private static let rowsPerStatement = 10_000
 
     private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {

@@ -202,6 +202,7 @@ actor ProjectionRunner {
         _ letters: inout [DeadLetter]
     ) -> (event: Event, error: any Error)? {
         var applied = 0
+        let (rows, projection, types) = (rows, projection, types)
         let culprits = limits.isolation.culprits
         for index in range {
             let event = batch.lend(index)
@@ -357,10 +358,7 @@ actor ProjectionRunner {
         guard phase == .memory else { return try await flush() }
         try await awaitCommit()
         for memory in rows.memories { _ = memory.takeChanges() }
-        let encoded = rows.memories.map {
-            RowEncoder(definition: $0.definition).copyRows($0.allRows(), withDeletions: false)
-        }
-        let window = takeWindow(.whole(encoded), .skipped)
+        let window = takeWindow(.whole(rows.memories.map { LentRows($0) }), .skipped)
         try await writer.commit(window)
         cache?.committed(window.hotRows, of: generation.number, through: window.to)
         phase = .settled

@@ -130,7 +130,7 @@ final class EveryRow {
     func whole() -> CommitWindow.Rows {
         _ = changes()
         return .whole(
-            rows.memories.map { RowEncoder(definition: $0.definition).copyRows($0.allRows(), withDeletions: false) }
+            rows.memories.map { LentRows($0) }
         )
     }
 
