@@ -161,12 +161,16 @@ enum CacheScripts {
     /// Arguments: base, epoch, lifetime in seconds; then for each row: key, JSON, order.
     static let warm = RedisScript(
         fence + """
-            local hot, stale, ttl = base .. 'hot', base .. 'stale', ARGV[3]
-            local again = redis.call('EXISTS', stale) == 1
+            local ttl, keys, members = ARGV[3], {}, {}
             for i = 4, #ARGV, 3 do
                 redis.call('SET', base .. 'row:' .. ARGV[i], ARGV[i + 1], 'EX', ttl)
-                redis.call('ZADD', hot, ARGV[i + 2], ARGV[i])
-                if again then redis.call('ZREM', stale, ARGV[i]) end
+                keys[#keys + 1] = ARGV[i]
+                members[#members + 1] = ARGV[i + 2]
+                members[#members + 1] = ARGV[i]
+            end
+            if #keys > 0 then
+                redis.call('ZADD', base .. 'hot', unpack(members))
+                redis.call('ZREM', base .. 'stale', unpack(keys))
             end
             return {'ok'}
             """
