@@ -171,13 +171,14 @@ extension Engine {
                 isolation: isolation[projection.name] ?? FaultIsolation()
             )
             do {
-                try await job.open(on: control, budget)
+                try await job.prepare(on: control)
                 jobs.append(job)
             } catch {
                 outcomes.append(await job.outcome(.building, error))
             }
         }
         await control.close()
+        outcomes += await open(&jobs, budget)
         let reporter = Task { [jobs] in
             while !Task.isCancelled {
                 progress(jobs.compactMap { $0.progress })
@@ -202,6 +203,29 @@ extension Engine {
         }
         progress(jobs.compactMap { $0.progress })
         await cache?.close()
+        return outcomes
+    }
+
+    /// Opens jobs side by side, and takes those that cannot be opened from the list.
+    ///
+    /// - Returns: the outcomes of the latter.
+    private func open(_ jobs: inout [RebuildJob], _ budget: MemoryBudget) async -> [RebuildOutcome] {
+        let failures = await withTaskGroup(of: (Int, (any Error)?).self) { group in
+            for (index, job) in jobs.enumerated() {
+                group.addTask {
+                    do {
+                        try await job.open(budget)
+                        return (index, nil)
+                    } catch {
+                        return (index, error)
+                    }
+                }
+            }
+            return await group.reduce(into: [:]) { failures, opened in failures[opened.0] = opened.1 }
+        }
+        var outcomes: [RebuildOutcome] = []
+        for (index, error) in failures { outcomes.append(await jobs[index].outcome(.building, error)) }
+        jobs = jobs.enumerated().filter { failures[$0.offset] == nil }.map(\.element)
         return outcomes
     }
 }

@@ -9,8 +9,9 @@ internal import Synchronization
 /// Each step is recorded in the database before the next begins, so that the next run goes on where this one stopped.
 final class RebuildJob: Sendable {
     private struct State {
-        var runner: ProjectionRunner?
+        var generation: Generation?
         var pointer: Pointer?
+        var runner: ProjectionRunner?
         var start = GlobalPosition.zero
     }
 
@@ -44,6 +45,7 @@ final class RebuildJob: Sendable {
     var startPosition: GlobalPosition { state.withLock { $0.start } }
 
     private var runner: ProjectionRunner? { state.withLock { $0.runner } }
+    private var generationNumber: Int64? { state.withLock { $0.generation?.number } }
 
     /// How far it is.
     var progress: RebuildProgress? {
@@ -60,10 +62,18 @@ final class RebuildJob: Sendable {
     // MARK: Beginning
 
     /// Takes up an interrupted generation, or creates one.
-    func open(on control: PostgresConnection, _ budget: MemoryBudget) async throws {
+    func prepare(on control: PostgresConnection) async throws {
         let pointer = try await control.pointer(of: projection.name)
         let generation =
             if let resumable = try await resumable(on: control) { resumable } else { try await create(on: control) }
+        state.withLock { $0 = State(generation: generation, pointer: pointer) }
+    }
+
+    /// Claims the generation and loads what it needs.
+    func open(_ budget: MemoryBudget) async throws {
+        guard let generation = state.withLock({ $0.generation }) else {
+            preconditionFailure("a job is opened after it was prepared")
+        }
         var limits = ProjectionRunner.WindowLimits()
         limits.time = engine.settings.windowTime
         limits.events = engine.settings.windowEvents
@@ -74,7 +84,10 @@ final class RebuildJob: Sendable {
             Engine.RunnerOptions(limits: limits, budget: budget, cache: cache)
         )
         let start = await runner.position
-        state.withLock { $0 = State(runner: runner, pointer: pointer, start: start) }
+        state.withLock { state in
+            state.runner = runner
+            state.start = start
+        }
     }
 
     private func resumable(on control: PostgresConnection) async throws -> Generation? {
@@ -142,7 +155,9 @@ final class RebuildJob: Sendable {
         }
         // A daemon waits for the generation; what is left to do needs no claim.
         await runner.release()
+        async let dropped: Void = dropRetired()
         await pointCache(writer)
+        await dropped
         return await outcome(.pointed, nil)
     }
 
@@ -166,6 +181,16 @@ final class RebuildJob: Sendable {
         }
     }
 
+    /// Drops what the pointing has left behind, while other projections are still finishing. What cannot be dropped yet,
+    /// the end of the rebuild tries again.
+    private func dropRetired() async {
+        do {
+            try await engine.withConnection(for: "drop") { _ = try await $0.dropRetired() }
+        } catch {
+            engine.logger.debug("nothing was dropped yet", metadata: ["cause": "\(error)"])
+        }
+    }
+
     private func failed(_ error: any Error) async -> RebuildOutcome {
         if let error = error as? EngineError, error.code == .pointerMoved { return await outcome(.ready, error) }
         if let error = error as? EngineError, error.code == .stopped, let runner {
@@ -184,7 +209,7 @@ final class RebuildJob: Sendable {
         let position = runner?.foldedPosition ?? start
         return RebuildOutcome(
             projection: projection.name,
-            generation: runner?.generation.number,
+            generation: generationNumber,
             position: position,
             passed: position.rawValue - start.rawValue,
             duration: ContinuousClock.now - began,
