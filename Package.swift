@@ -27,6 +27,7 @@ let package = Package(
         // The C libraries.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
 
         // An executor whose jobs may block.
@@ -133,7 +134,7 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "AllProjections", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog",
+                "AllProjections", "CMalloc", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
