@@ -68,7 +68,8 @@ package struct GenerationWriter: Sendable {
     }
 
     /// Encodes the next rows while the server stores the ones before.
-    private func copy(_ rows: LentRows, into table: GenerationTable, on connection: isolated PostgresConnection) throws {
+    private func copy(_ rows: LentRows, into table: GenerationTable, on connection: isolated PostgresConnection) throws
+    {
         var frame = BinaryCopy()
         try connection.beginCopyIn(table.copyInSQL)
         try connection.writeCopy(frame.take())
