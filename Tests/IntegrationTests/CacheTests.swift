@@ -8,9 +8,10 @@ extension BlackBox {
     @Suite("The hot cache") struct CacheTests {
         private func withCache(
             settings: [String: String] = [:],
+            arguments: [String] = [],
             _ body: (Site, PrivateRedisServer) async throws -> Void
         ) async throws {
-            try await PrivateRedisServer.withServer { server in
+            try await PrivateRedisServer.withServer(arguments: arguments) { server in
                 var all = ["redis.url": server.urlText, "redis.timeout": "300ms"]
                 for projection in ReadModelViews.names { all["projections.\(projection).hot.by"] = "all" }
                 all.merge(settings) { $1 }
@@ -144,6 +145,43 @@ extension BlackBox {
                         try await site.waitUntilCaughtUp(within: .seconds(10))
                     }
                     server.resume()
+                    try await expectRight(site, server)
+                    #expect(await daemon.isRunning)
+                }
+                try await site.expectPlainFold()
+            }
+        }
+
+        /// Has every command wait for a fifth of a second, less than the time after which nobody waits, while `body` runs.
+        private func slowing(_ server: PrivateRedisServer, _ body: () async throws -> Void) async throws {
+            let redis = try await server.connect(timeouts: RedisTimeouts(command: .seconds(20)))
+            let slowing = Task {
+                while !Task.isCancelled { try await redis.send("DEBUG", .text("SLEEP"), .text("0.2")) }
+            }
+            defer { slowing.cancel() }
+            try await body()
+            slowing.cancel()
+            _ = await slowing.result
+            await redis.close()
+        }
+
+        @Test("does not slow folding down when Redis is slow in its middle, and becomes right when it is not")
+        func survivesSlowness() async throws {
+            // A window for every few events: were each to wait for Redis, 1,200 events would take minutes.
+            let settings = ["engine.window-events": "5", "engine.batch-size": "5"]
+            try await withCache(settings: settings, arguments: ["--enable-debug-command", "yes"]) { site, server in
+                try await site.load(1_000)
+                try await site.succeed("rebuild")
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    try await slowing(server) {
+                        for seed in 2...4 as ClosedRange<UInt64> {
+                            try await site.load(400, seed: seed)
+                            try await site.waitUntilCaughtUp(within: .seconds(10))
+                        }
+                        let rebuild = try await site.refold("rebuild", "--fresh", within: .seconds(20))
+                        #expect(rebuild.code == 0, "\(rebuild)")
+                    }
                     try await expectRight(site, server)
                     #expect(await daemon.isRunning)
                 }
