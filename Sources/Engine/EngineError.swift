@@ -24,6 +24,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let unknownKey = Code(name: "unknownKey")
         /// Objects of others stand in the way.
         public static let blocked = Code(name: "blocked")
+        /// The live generation is still built in memory, and nothing of it can be read; try again later.
+        public static let unsettled = Code(name: "unsettled")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")
         /// Late events, or a comparison that found differences.

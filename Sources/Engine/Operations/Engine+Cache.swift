@@ -57,10 +57,16 @@ extension Engine {
                 guard let live = pointer.live, let generation = try await connection.generation(live) else {
                     throw EngineError.nothingLive(projection.name)
                 }
+                guard generation.phase == .settled else { throw EngineError.unsettled(generation) }
                 do {
                     let claim = try await connection.claim(generation, as: Self.owner)
-                    _ = try await cache.warm(projection.name, generation: live, epoch: claim.epoch)
-                    _ = try await cache.point(projection.name, to: live)
+                    do {
+                        _ = try await cache.warm(projection.name, generation: live, epoch: claim.epoch)
+                        _ = try await cache.point(projection.name, to: live)
+                    } catch {
+                        try await connection.release(live)
+                        throw error
+                    }
                     try await connection.release(live)
                 } catch let error as EngineError {
                     guard error.code == .owned else { throw error }
@@ -78,6 +84,15 @@ extension EngineError {
             projection: projection,
             "\(projection) has no live generation yet",
             remedy: "run refold rebuild \(projection) or refold tail"
+        )
+    }
+
+    static func unsettled(_ generation: Generation) -> EngineError {
+        EngineError(
+            .unsettled,
+            projection: generation.projection,
+            "the live generation \(generation.number) of \(generation.projection) is still empty: it is being built",
+            remedy: "let refold tail catch up; it warms the cache by itself"
         )
     }
 }

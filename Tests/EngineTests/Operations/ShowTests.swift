@@ -51,6 +51,27 @@ struct ShowTests {
         }
     }
 
+    @Test("A cache is not warmed from a generation that is still built in memory: it says so and can be tried again")
+    func warmingTooEarly() async throws {
+        try await PrivateRedisServer.withServer { server in
+            try await EngineSite.with { site in
+                var site = site
+                site.settings.cache = CacheSettings(url: server.urlText, timeout: .milliseconds(300))
+                site.settings.hotSets["trending_score"] = HotSetSettings(.all)
+                try await site.load(500)
+                try await site.rebuild()
+                let trending = try site.projection("trending_score")
+                let number = try await site.engine.reset(trending)
+                let error = await #expect(throws: EngineError.self) { try await site.engine.warmCache(of: trending) }
+                #expect(error?.code == .unsettled)
+                #expect(error?.message.contains("generation \(number) of trending_score is still empty") == true)
+                try await site.engine.tail(TailRequest([trending], untilCaughtUp: true))
+                try await site.engine.warmCache(of: trending)
+                #expect(try await site.engine.show(trending, key: ["top"]).source == .cache)
+            }
+        }
+    }
+
     @Test("Generations are listed with what they are for, position and size")
     func generations() async throws {
         try await EngineSite.with { site in
