@@ -59,7 +59,7 @@ package struct Failure: Sendable, Equatable {
 
     private static func code(of error: EngineError) -> Int32 {
         switch error.code {
-        case .owned, .pointerMoved, .fenced, .unsettled: tryAgain
+        case .owned, .pointerMoved, .fenced, .unsettled, .locked: tryAgain
         case .stopped, .identityDiffers, .differs: data
         case .unknownProjection, .unknownKey: usage
         case .notMigrated, .blocked, .setting: configuration

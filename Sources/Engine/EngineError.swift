@@ -26,6 +26,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let blocked = Code(name: "blocked")
         /// The live generation is still built in memory, and nothing of it can be read; try again later.
         public static let unsettled = Code(name: "unsettled")
+        /// Readers keep what has to change in open transactions; try again later.
+        public static let locked = Code(name: "locked")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")
         /// Late events, or a comparison that found differences.

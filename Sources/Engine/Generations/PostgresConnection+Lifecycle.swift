@@ -18,10 +18,21 @@ extension PostgresConnection {
         let current = try self.pointer(of: projection.name, lock: true)
         guard current.revision == pointer.revision else { return nil }
         if let live = current.live { _ = try checkpoint(of: live, lock: true) }
+        try addParents(of: projection)
         let generation = try addGeneration(of: projection, identity: identity, phase: .memory, target: nil)
         try showTables(of: projection)
         guard try point(projection.name, to: generation.number, kept: current.live, from: current) else { return nil }
         return generation
+    }
+
+    /// Creates the parents that the projection's tables lack: tables of another shape have a parent of their own, and
+    /// nobody need run `migrate` for it. In a transaction.
+    package func addParents(of projection: any Projection) throws {
+        for table in projection.model.tables where try !tableExists(table.quotedParent) {
+            // As `migrate` does, which may be creating it now.
+            _ = try query("SELECT pg_advisory_xact_lock($1)", [.int64(Self.lockKey(of: 0))])
+            try executeScript(table.createParentSQL)
+        }
     }
 
     /// Attaches a generation's settled tables to their parents; those that are attached stay so.

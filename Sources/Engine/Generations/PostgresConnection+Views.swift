@@ -9,25 +9,108 @@ extension PostgresConnection {
     /// stands on it. Other changes need the view to be made anew.
     ///
     /// A view that changes is locked against its readers. One that keeps it in an open transaction fails the attempt
-    /// soon, with `lock_not_available`, instead of holding up all who come behind.
+    /// soon, with ``EngineError/Code/locked``, instead of holding up all who come behind.
+    ///
+    /// Views of tables that the projection has no more are dropped.
     package func showTables(of projection: any Projection) throws {
         for table in projection.model.tables where table.isPublic {
             guard try !shows(table) else { continue }
-            let restoring = try query(Self.restoringSQL, [.text(table.quotedView), .textArray(table.publicColumns)])
-            try executeScript("SET LOCAL lock_timeout = '200ms'; SAVEPOINT view")
-            do {
-                try executeScript(table.createViewSQL(of: projection.name))
-                // All that a view loses when it is replaced.
-                try restore(restoring, only: .options)
-            } catch {
-                guard error.sqlState == "42P16" else { throw error }
-                try executeScript("ROLLBACK TO view")
-                try dropView(of: table, projection.name)
-                try executeScript(table.createViewSQL(of: projection.name))
-                try restore(restoring)
+            let view = table.quotedView
+            try changing(view, of: projection.name) {
+                let restoring = try query(Self.restoringSQL, [.text(view), .textArray(table.publicColumns)])
+                try executeScript("SAVEPOINT replacing")
+                do {
+                    try executeScript(table.createViewSQL(of: projection.name))
+                    // All that a view loses when it is replaced.
+                    try restore(restoring, .options, of: table, projection.name)
+                } catch {
+                    guard (error as? PostgresError)?.sqlState == "42P16" else { throw error }
+                    try executeScript("ROLLBACK TO replacing")
+                    try dropView(view, projection.name, because: "the columns of \(view) change")
+                    try executeScript(table.createViewSQL(of: projection.name))
+                    try restore(restoring, of: table, projection.name)
+                }
+                try grantParent(of: table)
             }
-            try grantParent(of: table)
-            try executeScript("RELEASE view; SET LOCAL lock_timeout = DEFAULT")
+        }
+        for view in try removedViews(of: projection) {
+            try changing(view, of: projection.name) {
+                try dropView(view, projection.name, because: "\(projection.name) has no table for \(view) any more")
+            }
+        }
+    }
+
+    /// Changes a view, waiting for its readers only briefly.
+    ///
+    /// - Throws: ``EngineError/Code/locked`` naming who keeps the view.
+    private func changing(_ view: String, of projection: ProjectionName, _ change: () throws -> Void) throws {
+        try executeScript("SET LOCAL lock_timeout = '200ms'; SAVEPOINT view")
+        do {
+            try change()
+        } catch {
+            guard (error as? PostgresError)?.sqlState == "55P03" else { throw error }
+            // The transaction is to fail; asking who is in the way needs one that has not.
+            try executeScript("ROLLBACK TO view")
+            let holders = try query(Self.holdersSQL, [.text(view)]).rows.map { try $0.text(0) }
+            throw EngineError(
+                .locked,
+                projection: projection,
+                "the view \(view) has to change and open transactions keep it"
+                    + (holders.isEmpty ? "" : ": " + holders.joined(separator: ", ")),
+                remedy: "end them, or try again later"
+            )
+        }
+        try executeScript("RELEASE view; SET LOCAL lock_timeout = DEFAULT")
+    }
+
+    /// Who holds a lock on a view $1, in words.
+    private static let holdersSQL = """
+        SELECT DISTINCT concat('pid ', l.pid, ' (' || nullif(a.application_name, '') || ')')
+          FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+         WHERE l.locktype = 'relation' AND l.relation = to_regclass($1) AND l.granted AND l.pid <> pg_backend_pid()
+           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+
+    /// The views that show tables which the projection no longer has, or no longer shows, quoted: those that read the
+    /// rows of its live generation, from a parent that is called like them.
+    private func removedViews(of projection: any Projection) throws -> [String] {
+        try query(
+            """
+            SELECT format('%I.%I', n.nspname, v.relname)
+              FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
+             WHERE n.nspname = 'read_models' AND v.relkind = 'v' AND v.relname <> ALL ($2::text[])
+               AND substring(pg_get_viewdef(v.oid) FROM 'projections\\.name = ''([^'']*)''::text') = $1
+               AND EXISTS (
+                   SELECT FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass
+                     JOIN pg_class p ON p.oid = d.refobjid
+                    WHERE r.ev_class = v.oid AND p.relnamespace = 'refold_data'::regnamespace
+                      AND p.relname ~ '_[0-9a-f]{8}$' AND left(p.relname, -9) = v.relname
+               )
+             ORDER BY 1
+            """,
+            [.text(projection.name.rawValue), .textArray(projection.model.tables.filter(\.isPublic).map(\.name))]
+        ).rows.map { try $0.text(0) }
+    }
+
+    /// - Throws: ``EngineError/Code/identityDiffers`` when a generation's tables have another shape than the projection's
+    ///   have now, so that its views would not show them.
+    func requireShape(of generation: Generation, _ projection: any Projection) throws {
+        for table in generation.tables(of: projection) {
+            let isElsewhere = try query(
+                """
+                SELECT EXISTS (
+                    SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent <> to_regclass($2)
+                )
+                """,
+                [.text(table.quotedName), .text(table.quotedParent)]
+            ).bool(0, 0)
+            guard isElsewhere else { continue }
+            throw EngineError(
+                .identityDiffers,
+                projection: projection.name,
+                "table \(table.name) of the kept generation has other columns than \(projection.name) has now",
+                remedy: "roll back with the version of refold that folded it, or rebuild"
+            )
         }
     }
 
@@ -59,15 +142,15 @@ extension PostgresConnection {
     }
 
     /// - Throws: ``EngineError/Code/blocked`` naming what of others stands on the view; nothing is changed then.
-    private func dropView(of table: TableDefinition, _ projection: ProjectionName) throws {
+    private func dropView(_ view: String, _ projection: ProjectionName, because reason: String) throws {
         do {
-            try executeScript("DROP VIEW \(table.quotedView)")
+            try executeScript("DROP VIEW \(view)")
         } catch {
             guard error.sqlState == "2BP01" else { throw error }
             throw EngineError(
                 .blocked,
                 projection: projection,
-                "the columns of \(table.quotedView) change and other objects stand on it: "
+                "\(reason) and other objects stand on it: "
                     + (error.detail ?? error.message).replacing("\n", with: ", "),
                 remedy: "drop them, run this again, and create them anew"
             )
@@ -78,14 +161,33 @@ extension PostgresConnection {
 
     private enum Property: Int32 {
         case owner = 1
-        case options, grants, comments
+        case options, grants, comments, triggers
     }
 
     /// Gives a view back what it had.
-    private func restore(_ statements: PostgresResult, only property: Property? = nil) throws(PostgresError) {
+    ///
+    /// - Throws: ``EngineError/Code/blocked`` naming a trigger or rule that the view's new columns do not allow.
+    private func restore(
+        _ statements: PostgresResult,
+        _ property: Property? = nil,
+        of table: TableDefinition,
+        _ projection: ProjectionName
+    ) throws {
         for row in statements.rows {
-            if let property, try row.int32("property") != property.rawValue { continue }
-            try executeScript(try row.text("statement"))
+            let found = try row.int32("property")
+            if let property, found != property.rawValue { continue }
+            let statement = try row.text("statement")
+            do {
+                try executeScript(statement)
+            } catch {
+                guard found == Property.triggers.rawValue, error.sqlState?.hasPrefix("42") == true else { throw error }
+                throw EngineError(
+                    .blocked,
+                    projection: projection,
+                    "the columns of \(table.quotedView) change and this cannot stay on it: \(statement)",
+                    remedy: "drop it, run this again, and create it anew"
+                )
+            }
         }
     }
 
@@ -116,6 +218,10 @@ extension PostgresConnection {
           FROM pg_description d JOIN pg_attribute t ON t.attrelid = d.objoid AND t.attnum = d.objsubid
          WHERE d.objoid = to_regclass($1) AND d.classoid = 'pg_class'::regclass
            AND t.attname::text = ANY ($2::text[])
+        UNION ALL
+        SELECT 5, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal
+        UNION ALL
+        SELECT 5, pg_get_ruledef(oid) FROM pg_rewrite WHERE ev_class = to_regclass($1) AND rulename <> '_RETURN'
         ORDER BY property
         """
 }

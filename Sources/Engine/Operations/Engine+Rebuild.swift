@@ -236,6 +236,7 @@ extension Error {
         switch self {
         case let error as PostgresError: error.isTransient
         case let error as EventStoreError: error.isTransient
+        case let error as EngineError: error.code == .locked
         default: false
         }
     }

@@ -46,6 +46,8 @@ extension Engine {
                 let hasMoved = try await control.transaction { control in
                     let current = try control.pointer(of: projection.name, lock: true)
                     guard current.revision == pointer.revision else { return false }
+                    try control.requireShape(of: generation, projection)
+                    try control.showTables(of: projection)
                     return try control.point(projection.name, to: kept, kept: pointer.live, from: current)
                 }
                 guard hasMoved else { throw EngineError.pointerMoved(projection.name) }

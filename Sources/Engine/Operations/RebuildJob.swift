@@ -107,7 +107,8 @@ final class RebuildJob: Sendable {
     private func create(on control: PostgresConnection) async throws -> Generation {
         let (projection, identity, goal) = (projection, engine.identity(of: projection), goal)
         return try await control.transaction { control in
-            try control.addGeneration(of: projection, identity: identity, phase: .memory, target: goal)
+            try control.addParents(of: projection)
+            return try control.addGeneration(of: projection, identity: identity, phase: .memory, target: goal)
         }
     }
 

@@ -225,11 +225,15 @@ struct ViewTests {
             try await reader.executeScript("BEGIN; SELECT * FROM read_models.changing")
             try await installation.migrate([second])
             let generation = try await add(second, installation)
-            let error = await #expect(throws: PostgresError.self) {
+            let error = await #expect(throws: EngineError.self) {
                 try await installation.point(second, to: generation)
             }
-            #expect(error?.sqlState == "55P03")
-            #expect(error?.isTransient == true)
+            #expect(error?.code == .locked)
+            #expect(error?.message.contains("pid \(reader.backendPID)") == true, "\(String(describing: error))")
+            // Reset changes the view too, and says the same.
+            let engine = installation.engine([second])
+            let reset = await #expect(throws: EngineError.self) { _ = try await engine.reset(second) }
+            #expect(reset?.code == .locked)
             #expect(try await columns(installation) == ["id", "a"])
             try await reader.execute("COMMIT")
             try await installation.point(second, to: generation)
