@@ -134,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "AllProjections", "CMalloc", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog",
+                "AggregateStore", "AllProjections", "BankingDomain", "CMalloc", "Engine", "EventStore", "Postgres",
+                "Redis", "Refold", "SampleLog", "VideoDomain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

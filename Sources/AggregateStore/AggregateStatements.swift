@@ -62,10 +62,7 @@ struct AggregateStatements<A: Aggregate> {
         at version: StreamPosition,
         event: EventID
     ) throws -> PostgresStatement {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let state = String(decoding: try encoder.encode(aggregate), as: UTF8.self)
-        return PostgresStatement(
+        PostgresStatement(
             """
             INSERT INTO refold.snapshots AS s (log, stream_id, version, schema_version, event_id, state, digest)
             SELECT new.*, \(Self.digest("new.")) FROM (
@@ -77,7 +74,7 @@ struct AggregateStatements<A: Aggregate> {
                 schema_version = excluded.schema_version, event_id = excluded.event_id, state = excluded.state,
                 digest = excluded.digest, taken_at = clock_timestamp()
             """,
-            parameters(stream, through: version) + [.json(state), .uuid("\(event)")]
+            parameters(stream, through: version) + [.json(try aggregate.json), .uuid("\(event)")]
         )
     }
 

@@ -43,6 +43,17 @@ public struct Repository<A: Aggregate>: Sendable {
         self.logger = logger
     }
 
+    /// The same on the connection that streams use.
+    init(_ streams: EventStreams, upcasters: Upcasters, snapshots: SnapshotPolicy, logger: Logger?) {
+        self.init(
+            streams.connection,
+            streams.settings,
+            upcasters: upcasters,
+            snapshots: snapshots,
+            logger: logger
+        )
+    }
+
     // MARK: Saving
 
     /// Loads an aggregate, lets it decide, and appends the events, unless another writer appended to the stream meanwhile:

@@ -1,3 +1,4 @@
+internal import AggregateStore
 internal import ArgumentParser
 internal import Engine
 internal import EventStore
@@ -19,6 +20,7 @@ package struct Failure: Sendable, Equatable {
         case let error as UsageError: self.init(Self.usage, error.message, error.remedy)
         case let error as EngineError: self.init(Self.code(of: error), error.message, error.remedy)
         case let error as EventStoreError: self.init(error)
+        case let error as AggregateStoreError: self.init(Self.data, error.message, error.remedy)
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
         case is CancellationError: self.init(Self.tryAgain, "it was interrupted", "run it again")

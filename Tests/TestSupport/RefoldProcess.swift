@@ -5,10 +5,15 @@ public enum RefoldProcess {
     /// The binary: `REFOLD_TEST_BINARY`, else the one beside the running test bundle.
     public static var binary: String {
         if let given = getenv("REFOLD_TEST_BINARY") { return String(cString: given) }
+        return beside("refold")
+    }
+
+    /// A program that was built with the running test bundle.
+    public static func beside(_ name: String) -> String {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &path, path.count)
         let own = String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/refold"
+        return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/\(name)"
     }
 
     /// Starts `refold`, lends the process, and kills it if it still runs when the body returns or throws.

@@ -8,11 +8,11 @@ struct StreamsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "streams",
         abstract: "Look at the event store's streams.",
-        subcommands: [List.self]
+        subcommands: [List.self, Show.self]
     )
 
     func run() throws {
-        throw UsageError("streams takes a command", remedy: "use refold streams list")
+        throw UsageError("streams takes a command", remedy: "use refold streams list or refold streams show STREAM")
     }
 
     struct List: AsyncParsableCommand {

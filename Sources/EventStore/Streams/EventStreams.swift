@@ -3,8 +3,8 @@ internal import Refold
 
 /// Appends to streams and reads them.
 public struct EventStreams: Sendable {
-    let connection: PostgresConnection
-    let settings: EventStoreSettings
+    package let connection: PostgresConnection
+    package let settings: EventStoreSettings
 
     /// - Parameters:
     ///   - connection: not used by anybody else during a call, and in no transaction.

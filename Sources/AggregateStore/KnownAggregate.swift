@@ -1,0 +1,58 @@
+public import Aggregates
+public import EventStore
+internal import FoundationEssentials
+public import Logging
+public import Refold
+
+/// A kind of aggregate whose state can be shown without knowing the kind.
+public struct KnownAggregate: Sendable {
+    /// The kind's name, such as `BankAccount`.
+    public let name: String
+    private let load: @Sendable (String, Moment?, EventStreams, Upcasters, Logger?) async throws -> AggregateState?
+
+    /// That kind.
+    public init<A: Aggregate>(_ kind: A.Type) {
+        name = "\(kind)"
+        load = { stream, moment, streams, upcasters, logger in
+            guard let id = A.id(of: stream) else { return nil }
+            // Looking does without snapshots, so that nothing but the events is asked.
+            let repository = Repository<A>(streams, upcasters: upcasters, snapshots: .never, logger: logger)
+            let loaded =
+                if let moment { try await repository.load(id, at: moment) } else { try await repository.load(id) }
+            return AggregateState(version: loaded.version, json: try loaded.aggregate.json)
+        }
+    }
+
+    /// The state that a stream's events make; nil when they are not of this kind's category.
+    ///
+    /// - Parameter moment: nil for now.
+    /// - Throws: what `Repository.load` throws.
+    public func state(
+        of stream: String,
+        at moment: Moment? = nil,
+        in streams: EventStreams,
+        upcasters: Upcasters = Upcasters(),
+        logger: Logger? = nil
+    ) async throws -> AggregateState? {
+        try await load(stream, moment, streams, upcasters, logger)
+    }
+}
+
+/// An aggregate's state, of whatever kind.
+public struct AggregateState: Sendable, Hashable {
+    /// The version of the stream that made it.
+    public let version: StreamPosition
+    /// What `Codable` makes of it, its members sorted by name.
+    public let json: String
+}
+
+extension Aggregate {
+    /// What `Codable` makes of it, its members sorted by name.
+    var json: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}
