@@ -190,6 +190,29 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "WriteSimulation",
+            dependencies: [
+                "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Refold", "TestSupport",
+                "VideoDomain",
+            ],
+            path: "Tests/WriteSimulation",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TestWriter",
+            dependencies: ["BankingDomain", "BankingEvents", "Refold", "TestSupport", "WriteSimulation"],
+            path: "Tests/TestWriter",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WriteSideTests",
+            dependencies: [
+                "Aggregates", "AggregateStore", "BankingDomain", "BankingEvents", "EventStore", "Postgres", "Refold",
+                "TestSupport", "VideoDomain", "WriteSimulation",
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "AggregateStoreTests",
             dependencies: [
