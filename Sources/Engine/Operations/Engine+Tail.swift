@@ -55,7 +55,7 @@ final class TailDaemon: Sendable {
     let cache: HotCache?
     /// Shared by all projections.
     let budget: MemoryBudget
-    private let stopping = Mutex<(isStopping: Bool, feed: EventFeed?)>((false, nil))
+    private let stopping = Mutex<(isStopping: Bool, feeds: [EventFeed])>((false, []))
 
     init(engine: Engine, request: TailRequest, cache: HotCache?) {
         self.cache = cache
@@ -68,11 +68,11 @@ final class TailDaemon: Sendable {
 
     /// Asks everything to end after the block in hand.
     func stop() {
-        let feed = stopping.withLock { state in
+        let feeds = stopping.withLock { state in
             state.isStopping = true
-            return state.feed
+            return state.feeds
         }
-        if let feed { Task { await feed.stop() } }
+        for feed in feeds { Task { await feed.stop() } }
     }
 
     /// Waits, unless the daemon is to stop meanwhile.
@@ -121,13 +121,25 @@ final class TailDaemon: Sendable {
         let tails = request.projections.map { ProjectionTail($0, daemon: self, feed: feed, goal: goal) }
         try await open(tails)
         started()
-        await feed.begin(at: tails.compactMap(\.startPosition).max())
-        stopping.withLock { $0.feed = feed }
-        if isStopping { await feed.stop() }
+        let newest = tails.compactMap(\.startPosition).max()
+        await feed.begin(at: newest)
+        var behind: [ProjectionTail] = []
+        for tail in tails where await !tail.joinFirst(feed) { behind.append(tail) }
+        let catchUp = try await openCatchUp(behind)
+        defer { catchUp?.source.closeSoon() }
+        let feeds = [feed, catchUp?.feed].compactMap { $0 }
+        stopping.withLock { $0.feeds = feeds }
+        if isStopping { for feed in feeds { await feed.stop() } }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await feed.run(until: goal)
                 return true
+            }
+            if let catchUp {
+                group.addTask {
+                    try await catchUp.feed.run(until: newest)
+                    return false
+                }
             }
             for tail in tails {
                 group.addTask {
@@ -171,6 +183,19 @@ final class TailDaemon: Sendable {
             }
         }
         if let first = failures.first, failures.count == tails.count { throw first }
+    }
+
+    /// A read of their own for projections that stand too far behind the others, as after several resets: each by itself
+    /// would read the same events again.
+    ///
+    /// - Returns: nil when there are no two of them.
+    private func openCatchUp(_ behind: [ProjectionTail]) async throws -> (feed: EventFeed, source: StoreSource)? {
+        let behind = behind.filter { $0.startPosition != nil }
+        guard behind.count > 1 else { return nil }
+        let source = try await StoreSource.open(engine)
+        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger)
+        for tail in behind { _ = await tail.joinFirst(feed) }
+        return (feed, source)
     }
 
     /// Tells the tails when someone moved a pointer: a reset, a rebuild, a rollback.

@@ -11,6 +11,8 @@ internal import Synchronization
 final class ProjectionTail: Sendable {
     private struct State {
         var runner: ProjectionRunner?
+        /// Of a feed that was joined before it began; not taken from yet.
+        var firstInbox: Inbox?
         var inbox: Inbox?
         var revision: Int64 = -1
         var pointerMoved = false
@@ -48,16 +50,28 @@ final class ProjectionTail: Sendable {
         state.withLock { $0.runner = runner }
     }
 
+    /// Joins a feed that has not begun, from which the runner opened first is to take.
+    ///
+    /// - Returns: false when the runner stands too far behind.
+    func joinFirst(_ feed: EventFeed) async -> Bool {
+        guard let startPosition, let inbox = await feed.join(at: startPosition) else { return false }
+        state.withLock { $0.firstInbox = inbox }
+        return true
+    }
+
     /// The pointer as it stands: when it has moved, the runner in hand ends and the next takes the live generation.
     func pointerIs(_ pointer: Pointer) {
         state.withLock { state in
             guard state.revision >= 0, state.revision != pointer.revision else { return }
             state.pointerMoved = true
+            state.firstInbox?.finish()
             state.inbox?.finish()
         }
     }
 
     func run() async throws {
+        // An inbox that nobody takes from would hold its feed up.
+        defer { state.withLock { $0.firstInbox.take() }?.abandon() }
         var backoff = Backoff(limit: nil)
         while !daemon.isStopping {
             do {
@@ -90,6 +104,8 @@ final class ProjectionTail: Sendable {
 
     /// Opens the live generation; creates the first one.
     private func open() async throws -> ProjectionRunner {
+        // It begins where the runner before stood: another one would miss what lies between.
+        state.withLock { $0.firstInbox.take() }?.abandon()
         let engine = engine
         let identity = engine.identity(of: projection)
         let (pointer, generation) = try await engine.withConnection(for: "open") { [projection] connection in
@@ -142,7 +158,7 @@ final class ProjectionTail: Sendable {
         let alone = CatchingUp(engine: engine)
         defer { alone.closeSoon() }
         while !daemon.isStopping && !Task.isCancelled && !state.withLock({ $0.pointerMoved }) && !hasEnded(runner) {
-            guard let inbox = await feed.join(at: runner.foldedPosition) else {
+            guard let inbox = await nextInbox(runner) else {
                 // Commits window by window on the way; stops between two.
                 let end = min(await feed.position ?? .zero, GlobalPosition(runner.foldedPosition.rawValue + 100_000))
                 try await alone.fold(runner, to: end)
@@ -155,6 +171,12 @@ final class ProjectionTail: Sendable {
             }
         }
         if hasEnded(runner) { try await runner.finish() } else { try await runner.flush() }
+    }
+
+    /// What was joined before, or the shared read; nil when the runner has to catch up first.
+    private func nextInbox(_ runner: ProjectionRunner) async -> Inbox? {
+        if let first = state.withLock({ $0.firstInbox.take() }) { return first }
+        return await feed.join(at: runner.foldedPosition)
     }
 
     private func hasEnded(_ runner: ProjectionRunner) -> Bool {
