@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "Refold", dependencies: ["CSimdjson"], swiftSettings: foldingSettings),
         .target(
             name: "EventStore",
-            dependencies: ["Postgres", "Refold", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["BlockingCalls", "Postgres", "Refold", .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Schema")],
             swiftSettings: settings
         ),

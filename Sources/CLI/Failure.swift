@@ -7,7 +7,8 @@ internal import Redis
 
 /// What an error means to who called the command: an exit code of sysexits(3) and one line.
 package struct Failure: Sendable, Equatable {
-    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, 70 our own mistake, 75 try again, 78 configuration.
+    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, 70 our own mistake, 74 a file cannot be read or
+    /// written, 75 try again, 78 configuration.
     package let code: Int32
     /// `refold: what happened — what to do`; nil when everything was said already.
     package let line: String?
@@ -43,6 +44,7 @@ package struct Failure: Sendable, Equatable {
     static let data: Int32 = 65
     static let unavailable: Int32 = 69
     static let software: Int32 = 70
+    static let inputOutput: Int32 = 74
     static let tryAgain: Int32 = 75
     static let configuration: Int32 = 78
 
@@ -77,9 +79,10 @@ package struct Failure: Sendable, Equatable {
             } else {
                 self.init(Self.software, error.message, error.remedy)
             }
-        case .logShrank, .otherLog, .lateEvent, .invalidEvent, .duplicateEventID:
+        case .logShrank, .otherLog, .lateEvent, .invalidEvent, .duplicateEventID, .invalidLines, .otherInput:
             self.init(Self.data, error.message, error.remedy)
-        case .wrongExpectedVersion: self.init(Self.tryAgain, error.message, error.remedy)
+        case .wrongExpectedVersion, .importUnderWay: self.init(Self.tryAgain, error.message, error.remedy)
+        case .unreadableInput: self.init(Self.inputOutput, error.message, error.remedy)
         // Everything else says why the store, as it is set up, cannot be read.
         default: self.init(Self.configuration, error.message, error.remedy)
         }

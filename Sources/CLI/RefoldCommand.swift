@@ -14,7 +14,7 @@ struct RefoldCommand: AsyncParsableCommand {
         subcommands: [
             MigrateCommand.self, GenerateCommand.self, RebuildCommand.self, TailCommand.self, StatusCommand.self,
             ShowCommand.self, GenerationsCommand.self, ResetCommand.self, RollbackCommand.self, CacheCommand.self,
-            DoctorCommand.self, AppendCommand.self, StreamsCommand.self,
+            DoctorCommand.self, AppendCommand.self, StreamsCommand.self, ImportCommand.self, ExportCommand.self,
         ]
     )
 

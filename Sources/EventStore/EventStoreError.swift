@@ -71,6 +71,17 @@ public struct EventStoreError: Error, CustomStringConvertible {
         /// An event that is to be appended cannot be stored as it is.
         public static let invalidEvent = Code("invalid_event")
 
+        // Importing.
+
+        /// Lines of an input that cannot be imported; see `badLines`.
+        public static let invalidLines = Code("invalid_lines")
+        /// An input that cannot be read from its beginning again begins like one that was imported, and differs later.
+        public static let otherInput = Code("other_input")
+        /// The operating system could not read the input.
+        public static let unreadableInput = Code("unreadable_input")
+        /// Somebody else imports the same input.
+        public static let importUnderWay = Code("import_under_way")
+
         /// The database refused or failed; see `cause`.
         public static let database = Code("database")
     }
@@ -87,6 +98,8 @@ public struct EventStoreError: Error, CustomStringConvertible {
     public var expected: ExpectedVersion?
     /// Where the stream stands, of `wrongExpectedVersion`; version 0 is a stream without events.
     public var actual: StreamPosition?
+    /// What is wrong with which lines, of `invalidLines`.
+    public var badLines: [BadLine] = []
     /// The error underneath, of the database client.
     public var cause: (any Error)?
 
@@ -152,6 +165,28 @@ extension EventStoreError {
             "the event id \(id) is taken by version \(version) of stream \(stream)",
             remedy: "give each event an id of its own",
             position: position
+        )
+    }
+}
+
+extension EventStoreError {
+    /// Lines that cannot be imported, and so nothing of their batch.
+    static func invalidLines(_ lines: [BadLine]) -> EventStoreError {
+        var error = EventStoreError(
+            .invalidLines,
+            lines.map(\.description).joined(separator: "; "),
+            remedy: "correct the input and import it again: it goes on where it stopped"
+        )
+        error.badLines = lines
+        return error
+    }
+
+    /// The input was begun once and is not the same any more.
+    static func otherInput(_ known: ImportPlace) -> EventStoreError {
+        EventStoreError(
+            .otherInput,
+            "the input begins like one of which \(known.lines) lines were imported, and differs within them",
+            remedy: "import it from a file, or as one that was never seen"
         )
     }
 }

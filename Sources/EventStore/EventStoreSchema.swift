@@ -25,6 +25,7 @@ public enum EventStoreSchema {
                 try create(schema: "refold", connection)
                 try connection.executeScript(script(PackageResources.sweep_sql, settings))
                 try connection.executeScript(script(PackageResources.snapshots_sql, settings))
+                try connection.executeScript(script(PackageResources.imports_sql, settings))
             }
         } catch let error as PostgresError {
             throw .database("creating the event store's tables", error)

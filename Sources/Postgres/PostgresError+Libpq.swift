@@ -22,6 +22,7 @@ extension PostgresError {
         sqlState = field("C")
         detail = field("D")
         hint = field("H")
+        context = field("W")
         constraint = field("n")
         if let table = field("t") { self.table = [field("s"), table].compactMap(\.self).joined(separator: ".") }
         // "cached plan must not change result type" after DDL, and a name that DISCARD or a pooler took away.

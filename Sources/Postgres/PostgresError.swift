@@ -41,6 +41,8 @@ public struct PostgresError: Error, Sendable {
     public var sqlState: String?
     /// The server's DETAIL. Often quotes row values, so it is not part of `description`.
     public var detail: String?
+    /// The server's CONTEXT, from the innermost outwards. Quotes values, so it is not part of `description`.
+    public var context: String?
     /// The server's HINT.
     public var hint: String?
     /// The constraint that was violated.
@@ -84,6 +86,18 @@ extension PostgresError {
     public var isDataError: Bool {
         guard let sqlState else { return code == .invalidParameter }
         return sqlState.hasPrefix("22") || sqlState.hasPrefix("23")
+    }
+}
+
+extension PostgresError {
+    /// The row of a COPY FROM that the server refused, from 1; nil when it did not say.
+    ///
+    /// The outermost context is `COPY table, line 17, column …`, in the language of the server.
+    public var copyRow: Int? {
+        guard let line = context?.split(separator: "\n").last, line.hasPrefix("COPY "),
+            let place = line.split(separator: ",").dropFirst().first
+        else { return nil }
+        return Int(String(place.filter(\.isNumber)))
     }
 }
 

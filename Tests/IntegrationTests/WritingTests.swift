@@ -100,3 +100,91 @@ extension BlackBox {
         }
     }
 }
+
+extension BlackBox {
+    @Suite("Moving events from the command line") struct MovingTests {
+        private static func withFile<R>(_ lines: some Sequence<String>, _ body: (String) async throws -> R) async throws
+            -> R
+        {
+            let path = FileManager.default.temporaryDirectory.path + "/refold-test-\(UUID().uuidString).ndjson"
+            try lines.map { $0 + "\n" }.joined().write(toFile: path, atomically: false, encoding: .utf8)
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            return try await body(path)
+        }
+
+        @Test("export and import move a log to another store, by position or by stream") func moves() async throws {
+            try await Site.with { site in
+                try await site.load(2_000)
+                let all = try await site.succeed("export")
+                #expect(try await site.succeed("export", "--from", "1501").split(separator: "\n").count == 500)
+                let part = try await site.succeed("export", "--from", "11", "--through", "20")
+                #expect(part.split(separator: "\n") == Array(all.split(separator: "\n")[10..<20]))
+                let stream = try await site.connection.query(
+                    "SELECT stream_id, version::bigint FROM streams ORDER BY version DESC LIMIT 1"
+                ).rows[0]
+                let events = try await site.succeed("export", "--stream", stream.text(0)).split(separator: "\n")
+                #expect(Int64(events.count) == (try stream.int64(1)))
+                try await Self.withFile(all.split(separator: "\n").map { String($0) }) { path in
+                    try await Site.with { other in
+                        let text = try await other.succeed("import", path, "--json")
+                        #expect(text.contains("\"appended\":2000,\"skipped\":0"))
+                        #expect(try await other.succeed("export") == all)
+                        #expect(
+                            try await other.succeed("import", path).contains("the first 2,000 lines were done before")
+                        )
+                        try await other.succeed("rebuild")
+                        try await other.expectPlainFold()
+                    }
+                }
+            }
+        }
+
+        @Test("import reports bad lines by number with exit code 65, and files that are not there with 64")
+        func reports() async throws {
+            try await Site.with { site in
+                let lines = [#"{"stream":"a","type":"t","data":1}"#, "{", #"{"stream":"a","type":"t"}"#]
+                try await Self.withFile(lines) { path in
+                    let outcome = try await site.refold("import", path)
+                    #expect(outcome.code == 65)
+                    #expect(
+                        outcome.errors.split(separator: "\n") == [
+                            "refold: line 2: it is not JSON at byte 1: expected a member's name",
+                            "refold: line 3: \"data\" is missing",
+                        ]
+                    )
+                    #expect(try await site.number("SELECT count(*) FROM events") == 0)
+                }
+                #expect(try await site.refold("import", "/no/such/file").code == 64)
+                #expect(try await site.refold("import", "/tmp").code == 74)
+            }
+        }
+
+        @Test("An import that is killed again and again stores each line once", .timeLimit(.minutes(2)))
+        func killed() async throws {
+            try await Site.with { site in
+                // Without ids: only the note of how far it came keeps a line from being stored twice.
+                let count = 120_000
+                let lines = (1...count).lazy.map { #"{"stream":"s\#($0 % 100)","type":"t","data":\#($0)}"# }
+                try await Self.withFile(lines) { path in
+                    var stored: Int64 = 0
+                    for _ in 0..<4 {
+                        try await site.running("import", path) { process in
+                            try await wait(for: "another batch") {
+                                let now = try await site.number("SELECT count(*) FROM events")
+                                defer { stored = now }
+                                return now > stored
+                            }
+                            await process.send(SIGKILL)
+                            _ = try await process.outcome()
+                        }
+                    }
+                    try await site.succeedSoon("import", path)
+                }
+                let imported = try await site.connection.query(
+                    "SELECT event_data::text::bigint FROM events ORDER BY global_position"
+                )
+                #expect(try imported.rows.map { try $0.int64(0) } == Array(1...Int64(count)))
+            }
+        }
+    }
+}

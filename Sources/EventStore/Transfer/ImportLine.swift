@@ -1,0 +1,173 @@
+internal import Refold
+
+/// A line that cannot be imported, and why.
+public struct BadLine: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The line's number in the input, from 1.
+    public let number: Int
+    /// What is wrong with it. It quotes no payload.
+    public let reason: String
+
+    /// Both in one clause.
+    public var description: String { "line \(number): \(reason)" }
+}
+
+/// One event of an input. Ranges are of the bytes of its batch.
+struct ImportLine: Sendable {
+    let number: Int
+    var stream = ""
+    var version: Int64?
+    var id: EventID?
+    var type = ""
+    var typeVersion: Int64?
+    var timestamp: Timestamp?
+    var data: Range<Int> = 0..<0
+    var metadata: Range<Int>?
+
+    /// Where the metadata's first member begins, when the version of the type is to be put before it; nil when the
+    /// metadata are complete as they are.
+    private(set) var insertion: Int?
+
+    private enum Member: String, CaseIterable {
+        case position, stream, version, id, type, typeVersion = "type_version", timestamp, data, metadata
+
+        var isNeeded: Bool { self == .stream || self == .type || self == .data }
+    }
+
+    /// Reads a line.
+    init(_ number: Int, _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) throws(BadLine) {
+        self.number = number
+        guard Self.isUTF8(UnsafeRawBufferPointer(rebasing: bytes[range])) else {
+            throw BadLine(number: number, reason: "it is not UTF-8")
+        }
+        var scanner = JSONScanner(bytes, range)
+        var seen: Set<Member> = []
+        let failure = try scanner.scanObject { (name, value) throws(BadLine) in
+            guard let text = Self.text(bytes, name), let member = Member(rawValue: text) else {
+                let name = String(decoding: bytes[name], as: UTF8.self)
+                throw BadLine(number: number, reason: "an event has no member \"\(name)\"")
+            }
+            guard seen.insert(member).inserted else {
+                throw BadLine(number: number, reason: "\"\(member.rawValue)\" stands there twice")
+            }
+            try take(member, bytes, value)
+        }
+        if let failure = failure ?? scanner.scanEnd() {
+            let offset = failure.offset - range.lowerBound
+            throw BadLine(number: number, reason: "it is not JSON at byte \(offset): expected \(failure.expectation)")
+        }
+        for member in Member.allCases where member.isNeeded && !seen.contains(member) {
+            throw BadLine(number: number, reason: "\"\(member.rawValue)\" is missing")
+        }
+        try placeTypeVersion(bytes)
+    }
+
+    private mutating func take(
+        _ member: Member,
+        _ bytes: UnsafeRawBufferPointer,
+        _ value: Range<Int>
+    ) throws(BadLine) {
+        let isNull = bytes[value.lowerBound] == UInt8(ascii: "n")
+        // Null is as good as absent, but as a payload it is a value.
+        if member == .data { return data = value }
+        if isNull && !member.isNeeded { return }
+        func need<Value>(_ found: Value?, _ expected: String) throws(BadLine) -> Value {
+            guard let found else {
+                throw BadLine(number: number, reason: "\"\(member.rawValue)\" is not \(expected)")
+            }
+            return found
+        }
+        let name = "a text that is not empty"
+        switch member {
+        case .stream: stream = try need(Self.name(bytes, value), name)
+        case .type: type = try need(Self.name(bytes, value), name)
+        case .version:
+            version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")
+        case .typeVersion:
+            typeVersion = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")
+        case .position:
+            _ = try need(Self.integer(bytes, value, in: Int64.min...Int64.max), "a whole number")
+        case .id:
+            let text = Self.quoted(bytes, value)
+            id = try need(text.flatMap { EventID(text: UnsafeRawBufferPointer(rebasing: bytes[$0])) }, "a UUID")
+        case .timestamp:
+            timestamp = try need(Self.time(bytes, value), "a time as ISO 8601 writes it")
+        case .metadata:
+            metadata = try need(bytes[value.lowerBound] == UInt8(ascii: "{") ? value : nil, "an object")
+        case .data: break
+        }
+    }
+
+    /// The version of the type belongs into the metadata; there it must not say otherwise.
+    private mutating func placeTypeVersion(_ bytes: UnsafeRawBufferPointer) throws(BadLine) {
+        guard let typeVersion, let metadata else { return }
+        var found: Range<Int>?
+        var scanner = JSONScanner(bytes, metadata)
+        _ = scanner.scanObject { (name, value) throws(Never) in
+            if Self.text(bytes, name) == EventMetadata.typeVersion { found = value }
+        }
+        guard let found else { return insertion = metadata.lowerBound + 1 }
+        guard Self.integer(bytes, found, in: typeVersion...typeVersion) != nil else {
+            throw BadLine(number: number, reason: "\"type_version\" and the one in the metadata differ")
+        }
+    }
+
+    /// Hands out the metadata as they are to be stored, in pieces; none for no metadata.
+    func storedMetadata(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        let member = typeVersion.map { "\"\(EventMetadata.typeVersion)\":\($0)" } ?? ""
+        guard let metadata else { return typeVersion.map { _ in Array("{\(member)}".utf8) } }
+        guard let insertion else { return Array(bytes[metadata]) }
+        let rest = bytes[insertion..<metadata.upperBound]
+        let isEmpty = rest.first { $0 > 0x20 } == UInt8(ascii: "}")
+        return Array("{\(member)\(isEmpty ? "" : ",")".utf8) + rest
+    }
+
+    // MARK: Values
+
+    private static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var at = 0
+        while at + 8 <= bytes.count {
+            if bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { break }
+            at += 8
+        }
+        return String(validating: bytes[at...], as: UTF8.self) != nil
+    }
+
+    /// What stands between the quotes; nil for anything but a string without escapes.
+    private static func quoted(_ bytes: UnsafeRawBufferPointer, _ value: Range<Int>) -> Range<Int>? {
+        guard bytes[value.lowerBound] == UInt8(ascii: "\"") else { return nil }
+        return (value.lowerBound + 1)..<(value.upperBound - 1)
+    }
+
+    /// The text of what stands between two quotes; nil when no text can be that.
+    private static func text(_ bytes: UnsafeRawBufferPointer, _ content: Range<Int>) -> String? {
+        let slice = bytes[content]
+        guard slice.contains(UInt8(ascii: "\\")) else { return String(decoding: slice, as: UTF8.self) }
+        let quoted = UnsafeRawBufferPointer(rebasing: bytes[(content.lowerBound - 1)..<(content.upperBound + 1)])
+        return (try? JSON(parsing: quoted))?.asText
+    }
+
+    private static func name(_ bytes: UnsafeRawBufferPointer, _ value: Range<Int>) -> String? {
+        guard let content = quoted(bytes, value), let text = text(bytes, content), !text.isEmpty,
+            !text.utf8.contains(0)
+        else { return nil }
+        return text
+    }
+
+    private static func time(_ bytes: UnsafeRawBufferPointer, _ value: Range<Int>) -> Timestamp? {
+        guard let content = quoted(bytes, value) else { return nil }
+        let text = UnsafeRawBufferPointer(rebasing: bytes[content])
+        if let time = Timestamp(iso8601: text) { return time }
+        return [Timestamp.infinity, .negativeInfinity].first { $0.description.utf8.elementsEqual(text) }
+    }
+
+    /// A number without a fraction, however it is written.
+    private static func integer(
+        _ bytes: UnsafeRawBufferPointer,
+        _ value: Range<Int>,
+        in allowed: ClosedRange<Int64>
+    ) -> Int64? {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[value])
+        guard let number = (try? JSON(parsing: text))?.asInteger, allowed.contains(number) else { return nil }
+        return number
+    }
+}
