@@ -144,6 +144,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What ops/bench measures and no command does.
+        .executableTarget(
+            name: "WriteBenchmark",
+            dependencies: ["EventStore", "Postgres", "Refold"],
+            swiftSettings: settings
+        ),
+
         // Tests.
         .target(
             name: "TestSupport",
