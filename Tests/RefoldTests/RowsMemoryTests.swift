@@ -142,6 +142,28 @@ struct RowsMemoryTests {
         #expect(rows.bytes == 0)
     }
 
+    @Test("A row whose change was undone leaves nothing behind when it goes: its memory may hold a text next")
+    func evictionOfUndone() throws {
+        let rows = Rows(model.model, isComplete: false)
+        let gone = (0..<100).map { "gone \($0)" }
+        stored(gone, in: rows)
+        rows.beginPass()
+        for key in gone { _ = event(rows, at: 2, .integer(.text(key), 1)) }
+        rows.undoPass()
+        rows.beginPass()
+        rows.evict(downTo: 0)
+        #expect(rows.bytes == 0)
+        // Some of them are as long as a record, so that they lie where one lay.
+        let texts = (300...330).map { String(repeating: "w", count: $0) }
+        for text in texts {
+            rows.memories[0].loadAbsent(EncodedKey(bytes: Array("row \(text.count)".utf8)))
+            pass(rows, at: Int64(text.count), .text(.text("row \(text.count)"), text))
+        }
+        let changes = rows.memories[0].takeChanges()
+        #expect(changes.count == texts.count)
+        #expect(Set(changes.map { $0.stored(model.model.tables[0]).cells[12] }) == Set(texts.map { .text($0) }))
+    }
+
     @Test("The rows that were used least recently go first, and no more of them than necessary")
     func leastRecentlyUsed() {
         let rows = Rows(model.model, isComplete: false)

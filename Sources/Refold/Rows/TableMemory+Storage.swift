@@ -30,6 +30,7 @@ extension TableMemory {
     /// Evicts clean records that the batch `keeping` did not touch, oldest batch first, until `bytes` are free.
     func evict(atLeast bytes: Int, keeping stamp: UInt32) {
         guard bytes > 0 else { return }
+        forgetClean()
         var candidates: [(age: UInt32, record: Record)] = []
         index.forEach { record in
             let age = stamp &- record.stamp

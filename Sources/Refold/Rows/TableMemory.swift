@@ -195,6 +195,12 @@ package final class TableMemory {
         return changes
     }
 
+    /// Takes records out of the list of changed ones whose changes were undone, or written: their memory may hold something
+    /// else once they are evicted.
+    func forgetClean() {
+        dirty.removeAll { !$0.flags.contains(.dirty) }
+    }
+
     /// All rows that exist; only for a complete table that is to be written out as a whole.
     package func allRows() -> [ChangedRecord] {
         precondition(isComplete, "only a complete table can be written out as a whole")
