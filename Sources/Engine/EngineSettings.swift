@@ -24,9 +24,9 @@ public struct EngineSettings: Sendable {
     /// Bytes that the rows of all projections may take in memory.
     public var memoryBudget = 512 << 20
     /// Time after which a commit window is closed while more events are waiting.
-    public var windowTime: Duration = .seconds(3)
+    public var windowTime: Duration = .seconds(10)
     /// Events after which a commit window is closed.
-    public var windowEvents = 1_000_000
+    public var windowEvents = 10_000_000
     /// What happens when a projection refuses an event; `stop` where nothing is said.
     public var policies: [ProjectionName: RefusalPolicy] = [:]
 

@@ -98,10 +98,10 @@ package struct Setting: Sendable {
         Setting("engine.memory-budget", "512MiB") { text, settings throws(SettingError) in
             settings.engine.memoryBudget = try text.bytes(atLeast: 1 << 10)
         },
-        Setting("engine.window-time", "3s") { text, settings throws(SettingError) in
+        Setting("engine.window-time", "10s") { text, settings throws(SettingError) in
             settings.engine.windowTime = try text.duration(atLeast: .milliseconds(1))
         },
-        Setting("engine.window-events", "1000000") { text, settings throws(SettingError) in
+        Setting("engine.window-events", "10000000") { text, settings throws(SettingError) in
             settings.engine.windowEvents = try text.integer(in: 1...Int.max)
         },
     ]
