@@ -215,8 +215,8 @@ let package = Package(
         .testTarget(
             name: "WriteSideTests",
             dependencies: [
-                "Aggregates", "AggregateStore", "BankingDomain", "BankingEvents", "EventStore", "Postgres", "Refold",
-                "TestSupport", "VideoDomain", "WriteSimulation",
+                "Aggregates", "AggregateStore", "AllProjections", "BankingDomain", "BankingEvents", "EventStore",
+                "Postgres", "Redis", "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
             ],
             swiftSettings: settings
         ),
