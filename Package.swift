@@ -150,6 +150,11 @@ let package = Package(
             dependencies: ["EventStore", "Postgres", "Refold"],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "LoadBenchmark",
+            dependencies: ["AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Postgres", "Refold"],
+            swiftSettings: settings
+        ),
 
         // Tests.
         .target(

@@ -35,6 +35,9 @@ prepare_writing() {
     say "Building WriteBenchmark …"
     quietly "$work/log" swift build --package-path "$project_root" -c release --product WriteBenchmark
     write_benchmark=$(dirname "$refold")/WriteBenchmark
+    say "Building LoadBenchmark …"
+    quietly "$work/log" swift build --package-path "$project_root" -c release --product LoadBenchmark
+    load_benchmark=$(dirname "$refold")/LoadBenchmark
     new_database bench_write
     store bench_json
     "$refold" export --through "$import_events" >"$work/events.ndjson"
@@ -83,6 +86,20 @@ measure_writing() {
 }
 readonly copied_columns_by_value='event_id, stream_id, stream_version, event_type, "timestamp"'
 
+# measure_loading: an aggregate without a snapshot, and with one that 0, 50 and 99 events followed; milliseconds.
+measure_loading() {
+    local age
+    local -a times
+    store bench_write
+    read -r -a times < <("$load_benchmark" "$url" "$loaded_events" 51) || true
+    ((${#times[@]} == 4)) || die "$exit_failed" "LoadBenchmark failed"
+    for age in none 0 50 99; do
+        echo "${times[0]}" >>"$work/load_$age.rate"
+        times=("${times[@]:1}")
+    done
+}
+readonly loaded_events=10000
+
 # observe_full_speed: how long after its commit the read models show an event, while eight writers do what they can.
 observe_full_speed() {
     local seconds=$((append_seconds > 1 ? 10 : 3)) start
@@ -110,8 +127,18 @@ write_rows() {
     printf '%-58s %9s\n' "    single events, 8 at once, beside the tail" "$(grouped "$(<"$work/full_speed.rate")")"
 }
 
+load_rows() {
+    printf '\n%-58s %9s\n' "(h) loading an account of $(grouped "$loaded_events") events, ms" refold
+    printf '%-58s %9.2f\n' "    from its events alone" "$(median_rate load_none)"
+    printf '%-58s %9.2f\n' "    by a snapshot of the newest event" "$(median_rate load_0)" \
+        "    by one that 50 events followed" "$(median_rate load_50)" \
+        "    by one that 99 events followed, as many as there can be" "$(median_rate load_99)"
+}
+
 write_figures() {
     local count
+    figure "loading without / with a snapshot 99 events old" "$(ratio "$(median_rate load_none)" "$(median_rate load_99)")" \
+        ">50" ">100"
     for count in "${writers[@]}"; do
         figure "appends, $count at once / pgbench's transactions" \
             "$(ratio "$(median_rate "appends_$count")" "$(median_rate "inserts_$count")")" ">0.8" ">1.0"
