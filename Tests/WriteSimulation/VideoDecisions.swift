@@ -10,7 +10,7 @@ public struct UserDecision: SimulatedDecision {
 
     /// Any decision.
     public init(using generator: inout SeededGenerator) {
-        kind = Int.random(in: 0..<75, using: &generator)
+        kind = Int.random(in: 0..<1_000, using: &generator)
         words = (0..<3).map { _ in generator.pick(["free", "gold", "drama", "crime", "naïve \"q\"", "💠"]) }
         time = Timestamp(microseconds: Int64.random(in: 0..<900_000_000_000_000, using: &generator))
     }
@@ -18,9 +18,9 @@ public struct UserDecision: SimulatedDecision {
     /// Asks for it.
     public func decide(_ user: User) throws -> [UserEvent] {
         switch kind {
-        case 0..<24: try user.register(email: words[0], name: words[1], preferences: words, at: time)
-        case 24..<49: try user.subscribe(to: words[0], paymentMethod: words[1], at: time)
-        case 49..<74: try user.updatePreferences(to: words, at: time)
+        case 0..<333: try user.register(email: words[0], name: words[1], preferences: words, at: time)
+        case 333..<666: try user.subscribe(to: words[0], paymentMethod: words[1], at: time)
+        case 666..<998: try user.updatePreferences(to: words, at: time)
         default: try user.deactivate(at: time)
         }
     }
