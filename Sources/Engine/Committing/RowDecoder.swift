@@ -20,7 +20,7 @@ package struct RowDecoder {
     private mutating func keep(_ row: Int, of result: PostgresResult, in memory: TableMemory) throws {
         keyBytes.removeAll(keepingCapacity: true)
         for (index, column) in definition.key.enumerated() {
-            try result.bytes(row, index).withUnsafeBytes { appendKeyPart(index, column.type, $0) }
+            try result.withBytes(row, index) { appendKeyPart(index, column.type, $0) }
         }
         let firstColumn = definition.key.count
         let position = try result.int64(row, firstColumn + definition.columns.count)
@@ -29,9 +29,9 @@ package struct RowDecoder {
             if try result.isNull(row, firstColumn + index) {
                 record.setNull(index)
             } else {
-                try result.bytes(row, firstColumn + index).withUnsafeBytes {
-                    try Self.set(index, column.type, $0, record)
-                }
+                try result.withBytes(row, firstColumn + index) { bytes in
+                    Result { try Self.set(index, column.type, bytes, record) }
+                }.get()
             }
         }
     }

@@ -76,13 +76,23 @@ package struct RowEncoder {
     private static let pieceBytes = 256 * 1024
     private static let rowsPerStatement = 10_000
 
+    /// By the bytes of their keys. Most differ in the first eight, which are compared without touching a row.
     private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {
-        rows.sorted { left, right in
-            let (left, right) = (left.key, right.key)
+        rows.map { (start: Self.start(of: $0.key), row: $0) }.sorted { left, right in
+            if left.start != right.start { return left.start < right.start }
+            let (left, right) = (left.row.key, right.row.key)
             let common = min(left.count, right.count)
             let order = common == 0 ? 0 : memcmp(left.baseAddress!, right.baseAddress!, common)
             return order < 0 || (order == 0 && left.count < right.count)
-        }
+        }.map(\.row)
+    }
+
+    /// The first eight bytes of a key as a number of the same order; zeros stand for those that a short key lacks.
+    private static func start(of key: UnsafeRawBufferPointer) -> UInt64 {
+        if key.count >= 8 { return UInt64(bigEndian: key.loadUnaligned(as: UInt64.self)) }
+        var start: UInt64 = 0
+        withUnsafeMutableBytes(of: &start) { $0.copyMemory(from: key) }
+        return UInt64(bigEndian: start)
     }
 
     private func slices(of rows: [ChangedRecord]) -> [ArraySlice<ChangedRecord>] {
