@@ -69,6 +69,27 @@ struct SubscriptionTests {
         }
     }
 
+    @Test("Those who stop waiting leave the others somebody who looks", .timeLimit(.minutes(2)))
+    func stopping() async throws {
+        try await TestStore.with { store in
+            let subscriptions = EventSubscriptions { try await store.connect() }
+            for round in 1...100 as ClosedRange<Int64> {
+                let subscribers = (0..<4).map { _ in
+                    Task { try await Self.follow(subscriptions, from: GlobalPosition(round)) { round } }
+                }
+                // Whether they wait already or are just about to must make no difference.
+                try await Task.sleep(for: .milliseconds(Int.random(in: 0...12)))
+                for subscriber in subscribers.dropLast() {
+                    subscriber.cancel()
+                    if Bool.random() { await Task.yield() }
+                }
+                try await append(1, to: "a", on: store.connection)
+                #expect(try await subscribers[3].value == [round])
+                for subscriber in subscribers.dropLast() { _ = await subscriber.result }
+            }
+        }
+    }
+
     @Test("No event is skipped and none comes twice, whatever the writers do")
     func skipsNothing() async throws {
         try await TestStore.with { store in

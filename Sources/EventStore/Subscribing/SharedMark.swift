@@ -76,7 +76,11 @@ final class SharedMark: Sendable {
             if let news { return news }
             if leads { return try await lead(until: position, run) }
             await waitForLeader(position, run)
-            if Task.isCancelled { throw .cancelled("waiting for events") }
+            if Task.isCancelled {
+                // It may have been woken to lead: then somebody else has to.
+                wakeSuccessor()
+                throw .cancelled("waiting for events")
+            }
         }
     }
 
@@ -110,9 +114,15 @@ final class SharedMark: Sendable {
     }
 
     private func resign() {
+        state.withLock { $0.isLed = false }
+        wakeSuccessor()
+    }
+
+    /// Wakes one of those who wait, to lead, unless somebody leads already.
+    private func wakeSuccessor() {
         let successor = state.withLock { state -> Waiter? in
-            state.isLed = false
-            return state.waiters.first.flatMap { state.waiters.removeValue(forKey: $0.key) }
+            guard !state.isLed, let id = state.waiters.keys.first else { return nil }
+            return state.waiters.removeValue(forKey: id)
         }
         successor?.continuation.resume()
     }
