@@ -60,7 +60,7 @@ package struct GenerationWriter: Sendable {
                 try connection.executeScript(table.createSQL)
                 try copy(rows, into: table, on: connection)
                 try connection.executeScript(table.addKeySQL)
-                try connection.executeScript(table.analyzeSQL)
+                if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
             }
             try connection.setPhase(.settled, of: generation.number)
@@ -125,7 +125,7 @@ package struct GenerationWriter: Sendable {
                 try connection.executeScript(table.createSQL)
                 if try connection.tableExists(table.quotedVersions) { try connection.execute(table.settleVersionsSQL) }
                 try connection.executeScript(table.addKeySQL)
-                try connection.executeScript(table.analyzeSQL)
+                if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
             }
             try connection.setPhase(.settled, of: generation.number)
