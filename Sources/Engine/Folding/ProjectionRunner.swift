@@ -201,6 +201,7 @@ actor ProjectionRunner {
         _ range: Range<Int>,
         _ letters: inout [DeadLetter]
     ) -> (event: Event, error: any Error)? {
+        guard types.mayOccur(in: batch) else { return nil }
         var applied = 0
         let (rows, projection, types) = (rows, projection, types)
         let culprits = limits.isolation.culprits

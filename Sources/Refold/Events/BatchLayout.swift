@@ -13,6 +13,8 @@ struct BatchLayout {
     /// Names of undeclared types, and stream ids.
     var names: UnsafePointer<UInt8>
     var eventCount: Int
+    /// The bits of the declared types that occur, ``EventType/bit``.
+    var typeBits: UInt64
 }
 
 /// One event of a batch, fixed in size.
@@ -69,7 +71,8 @@ extension Bytes {
         documents: [RefoldDocument],
         fields: UnsafeBufferPointer<RefoldField>,
         json: [UInt8],
-        names: [UInt8]
+        names: [UInt8],
+        typeBits: UInt64
     ) -> BatchStorage {
         // Every region but the last two has a size that is a multiple of 8 or stands behind those that are.
         let eventsOffset = MemoryLayout<BatchLayout>.stride
@@ -98,7 +101,8 @@ extension Bytes {
                 fields: fieldsStart,
                 json: jsonStart,
                 names: namesStart,
-                eventCount: events.count
+                eventCount: events.count,
+                typeBits: typeBits
             )
         )
         return BatchStorage(owner: storage)

@@ -18,6 +18,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     private var documents: [RefoldDocument] = []
     private var json: [UInt8] = []
     private var names: [UInt8] = []
+    private var typeBits: UInt64 = 0
 
     /// - Parameters:
     ///   - types: the types whose payloads are kept.
@@ -78,6 +79,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         )
         if let declared = types[name: type] {
             event.type = declared.id
+            typeBits |= declared.bit
             if hasUpcasters && upcasters.concern(declared) {
                 guard isMetadataFetched else { return false }
                 event.payload = appendUpcast(declared, payload, metadata)
@@ -146,7 +148,15 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
             start: refold_indexer_fields(indexer),
             count: refold_indexer_field_count(indexer)
         )
-        let storage = Bytes.batch(of: events, documents: documents, fields: fields, json: json, names: names)
+        let storage = Bytes.batch(
+            of: events,
+            documents: documents,
+            fields: fields,
+            json: json,
+            names: names,
+            typeBits: typeBits
+        )
+        typeBits = 0
         events.removeAll(keepingCapacity: true)
         documents.removeAll(keepingCapacity: true)
         json.removeAll(keepingCapacity: json.capacity <= Self.keptCapacity)

@@ -16,6 +16,9 @@ public struct EventType: Hashable, Sendable {
         id = EventTypeTable.shared.id(of: name)
     }
 
+    /// The type's bit among 64, which types with more distant numbers share.
+    var bit: UInt64 { 1 << UInt64(id & 63) }
+
     /// The name as the store has it.
     public var name: String {
         EventTypeTable.shared.name(of: id)
