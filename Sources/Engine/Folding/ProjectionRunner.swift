@@ -12,11 +12,17 @@ actor ProjectionRunner {
     /// When a window is closed.
     struct WindowLimits: Sendable {
         /// Time since the window before, while more events are waiting. At the head a window is closed at once.
-        var time: Duration = .seconds(2)
+        let time: Duration
         /// Events.
-        var events = 1_000_000
+        let events: Int
         /// Smaller windows, to find the event that the database refuses.
-        var isolation = FaultIsolation()
+        let isolation: FaultIsolation
+
+        init(_ settings: EngineSettings, isolation: FaultIsolation) {
+            time = settings.windowTime
+            events = settings.windowEvents
+            self.isolation = isolation
+        }
     }
 
     nonisolated let projection: any Projection

@@ -74,7 +74,11 @@ extension Engine {
         let runner = try await openRunner(
             projection,
             generation,
-            RunnerOptions(limits: .init(), budget: budget, cache: nil)
+            RunnerOptions(
+                limits: ProjectionRunner.WindowLimits(settings, isolation: FaultIsolation()),
+                budget: budget,
+                cache: nil
+            )
         )
         do {
             try await runner.settle()

@@ -132,10 +132,7 @@ final class ProjectionTail: Sendable {
                 remedy: "run refold rebuild \(projection.name)"
             )
         }
-        var limits = ProjectionRunner.WindowLimits()
-        limits.time = engine.settings.windowTime
-        limits.events = engine.settings.windowEvents
-        limits.isolation = state.withLock { $0.isolation }
+        let limits = ProjectionRunner.WindowLimits(engine.settings, isolation: state.withLock { $0.isolation })
         let runner = try await engine.openRunner(
             projection,
             generation,

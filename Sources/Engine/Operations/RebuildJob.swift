@@ -74,10 +74,7 @@ final class RebuildJob: Sendable {
         guard let generation = state.withLock({ $0.generation }) else {
             preconditionFailure("a job is opened after it was prepared")
         }
-        var limits = ProjectionRunner.WindowLimits()
-        limits.time = engine.settings.windowTime
-        limits.events = engine.settings.windowEvents
-        limits.isolation = isolation
+        let limits = ProjectionRunner.WindowLimits(engine.settings, isolation: isolation)
         let runner = try await engine.openRunner(
             projection,
             generation,
