@@ -82,7 +82,7 @@ extension Engine {
             if let late = try await LateEventSweep.found(connection, settings.store).first {
                 return .failed("log", late.error, remedy: "rebuild")
             }
-            let known = mark > .zero ? "the one that was read before, up to position \(mark)" : "it was not tailed yet"
+            let known = mark > .zero ? "the one that was read before, up to position \(mark)" : "it was not read yet"
             return .passed("log", known)
         } catch {
             // Nothing was read before there were tables.

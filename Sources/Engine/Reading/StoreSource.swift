@@ -18,6 +18,8 @@ final class StoreSource: EventSource {
 
     private struct State {
         var mark: GlobalPosition
+        /// The mark that is in the database.
+        var stored: GlobalPosition
         var storedAt: ContinuousClock.Instant?
         var reportedHold: GlobalPosition?
         var lastTick: Tick?
@@ -36,7 +38,7 @@ final class StoreSource: EventSource {
         self.logger = logger
         store = reader.store
         pacing = TickPacing(idle: idle)
-        state = Mutex(State(mark: storedMark))
+        state = Mutex(State(mark: storedMark, stored: storedMark))
     }
 
     /// Connects twice, checks the store on both sessions, and that the log is the one that was read before.
@@ -71,6 +73,7 @@ final class StoreSource: EventSource {
                 LogLedger.adopting(now, of: store), LateEventSweep.forgetting(settings.store),
                 probeConnection.cuttingCheckpoints(to: newest),
             ])
+            source.state.withLock { $0.stored = now }
         } else if let folded = try await probeConnection.newestLiveCheckpoint(), folded > newest {
             // The mark is stored now and then; checkpoints are what was really read.
             throw EventStoreError.logShrank(lastValue: newest, passed: folded)
@@ -89,24 +92,31 @@ final class StoreSource: EventSource {
     var lastTick: Tick? { state.withLock { $0.lastTick } }
 
     func mark(after position: GlobalPosition) async throws -> GlobalPosition {
-        let known = state.withLock { $0.mark }
-        // A rebuild below the stored mark never probes.
-        if known > position { return known }
+        // A rebuild below the known mark never probes.
+        if state.withLock({ $0.mark }) <= position { try await look() }
+        let (mark, isDue) = state.withLock { state in
+            let isDue =
+                state.mark > state.stored
+                && (state.storedAt.map { ContinuousClock.now - $0 > .seconds(1) } ?? true)
+            if isDue { (state.stored, state.storedAt) = (state.mark, .now) }
+            return (state.mark, isDue)
+        }
+        if isDue { try await store(mark) }
+        return mark
+    }
+
+    /// Samples the mark when it is time to.
+    private func look() async throws {
         if let tick = lastTick {
             let wait = pacing.wait(after: tick, at: .now)
             if wait > .zero { try await Task.sleep(for: wait) }
         }
         let tick = try await probe.tick()
-        let storesNow = state.withLock { state in
+        state.withLock { state in
             state.lastTick = tick
             state.mark = max(state.mark, tick.mark)
-            let isDue = state.storedAt.map { ContinuousClock.now - $0 > .seconds(1) } ?? true
-            if isDue && tick.moved { state.storedAt = .now }
-            return isDue && tick.moved
         }
-        if storesNow { try await store(tick.mark) }
         if let hold = tick.hold { try await report(hold) }
-        return max(known, tick.mark)
     }
 
     /// The mark as it is now, without waiting.

@@ -25,6 +25,16 @@ struct DoctorTests {
         }
     }
 
+    @Test("A log that was tailed once is known from then on, though nothing was appended since")
+    func knownLog() async throws {
+        try await EngineSite.with { site in
+            try await site.load(200)
+            #expect(try await check("log", in: site).found == "it was not read yet")
+            try await site.engine.tail(TailRequest(site.engine.projections, untilCaughtUp: true))
+            #expect(try await check("log", in: site).found.hasSuffix("up to position 200"))
+        }
+    }
+
     @Test("Without a server it says so and looks no further there")
     func unreachable() async throws {
         var settings = EngineSettings()
