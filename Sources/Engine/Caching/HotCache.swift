@@ -82,8 +82,8 @@ package actor HotCache {
     /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
     package nonisolated func isFollowing(_ generation: Int64) -> Bool { queue.followed(generation) != nil }
 
-    /// To be called once. Sends what is committed, compares the pointers every second and heals what is not right, until the task is
-    /// cancelled; what waits then is still sent if that takes no new connection.
+    /// To be called once. Sends what is committed, compares the pointers every second and heals what is not right, until
+    /// the task is cancelled; what waits then is still sent if that takes no new connection.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [waker] in

@@ -4,8 +4,9 @@ package import Refold
 /// public columns in the order of the view; and the numbers that decide whether a row is hot and where it ranks.
 ///
 /// Timestamps are ISO 8601 in UTC with six digits after the second, days its date alone, floating point numbers the
-/// shortest that read back the same, decimals numbers with all their digits, lists and sets of texts arrays, `bytea` its hexadecimal text; what JSON has no number for is a text as in PostgreSQL
-/// (`"NaN"`). The same rows give the same bytes, whether they come from folding or from the database.
+/// shortest that read back the same, decimals numbers with all their digits, lists and sets of texts arrays, `bytea` its
+/// hexadecimal text; what JSON has no number for is a text as in PostgreSQL (`"NaN"`). The same rows give the same bytes,
+/// whether they come from folding or from the database.
 package struct HotRowEncoder: Sendable {
     private let definition: TableDefinition
     private let order: Int?

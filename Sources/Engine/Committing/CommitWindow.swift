@@ -50,10 +50,9 @@ package struct CommitWindow: Sendable {
 }
 
 /// All rows of a table where they are, to be encoded while they are written.
-///
-/// `@unchecked Sendable`: the runner that owns the memory hands the window over and waits until it is committed; nothing
-/// touches the rows meanwhile.
 package struct LentRows: @unchecked Sendable {
+    // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the window over in
+    // `ProjectionRunner.settle` and folds nothing until the commit has returned, so only the writer reads the rows.
     private let memory: TableMemory
 
     package init(_ memory: TableMemory) {

@@ -43,7 +43,8 @@ public final class EventReader: Sendable {
     ///   - after: the position before the first event wanted.
     ///   - through: the last position wanted, at most the high-water mark. At or below `after` nothing is delivered.
     ///   - deliver: called in order, on the caller's own isolation. What it throws ends the read.
-    /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless the connection is lost.
+    /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless the
+    ///   connection is lost.
     public nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
