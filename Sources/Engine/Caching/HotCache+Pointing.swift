@@ -109,6 +109,44 @@ extension HotCache {
 
     // MARK: For a rebuild
 
+    /// Sends the hot rows of a generation that is being written out, while the database still stores them: nobody looks for
+    /// them before the pointer moves, and they do not count before ``warm(_:generation:epoch:)`` has said so.
+    ///
+    /// - Parameters:
+    ///   - epoch: the epoch of the caller's claim.
+    ///   - tables: all rows of each table of the model, in the model's order.
+    ///   - position: where the generation stands with these rows.
+    /// - Throws: `RedisError`, `PostgresError`; warming reads the rows from the database then.
+    package func preload(
+        _ projection: ProjectionName,
+        generation: Int64,
+        epoch: Int64,
+        from tables: [LentRows],
+        at position: GlobalPosition
+    ) async throws {
+        guard let hotSet = hotSets[projection] else { return }
+        queue.follow(hotSet, generation: generation, epoch: epoch)
+        try await directly(generation) { hotCache, followed, redis in
+            let start = ContinuousClock.now
+            let cache = hotCache.cache(of: followed, redis)
+            try await hotCache.beginWarming(followed, cache, hotCache.openDatabase())
+            let encoder = followed.encoder
+            let chosen = HotSetSelection(hotSet, from: tables[hotSet.table].records, encoder: encoder)
+            for first in stride(from: 0, to: chosen.hot.count, by: HotSetReader.piece) {
+                let piece = chosen.hot[first..<min(first + HotSetReader.piece, chosen.hot.count)]
+                try await cache.warm(encoder.encode(Array(piece)))
+            }
+            try await cache.replaceRankings(top: encoder.encode(chosen.top), groups: encoder.encode(chosen.groups))
+            try await cache.keep(for: Self.unpointedLifetime)
+            hotCache.preloaded[generation] = Preloaded(
+                epoch: epoch,
+                position: position.rawValue,
+                rows: chosen.hot.count,
+                start: start
+            )
+        }
+    }
+
     /// Warms a generation that is to be pointed at, and follows it from here on: windows that commit between this and
     /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not.
     ///
@@ -122,10 +160,37 @@ extension HotCache {
         epoch: Int64
     ) async throws -> WarmResult? {
         guard let hotSet = hotSets[projection] else { return nil }
+        if let preloaded = preloaded.removeValue(forKey: generation), preloaded.epoch == epoch,
+            let result = try await confirm(preloaded, generation)
+        {
+            return result
+        }
         queue.follow(hotSet, generation: generation, epoch: epoch)
         return try await directly(generation) { cache, followed, redis in
             try await cache.warm(followed, redis, for: Self.unpointedLifetime)
         }
+    }
+
+    /// Says that what was sent beforehand is committed.
+    ///
+    /// - Returns: nil when that is not so, or it has gone from the cache meanwhile.
+    private func confirm(_ preloaded: Preloaded, _ generation: Int64) async throws -> WarmResult? {
+        try await directly(generation) { cache, followed, redis in
+            let lease = try await cache.openDatabase().lease(of: generation)
+            guard lease.epoch == preloaded.epoch, lease.position == preloaded.position else { return nil }
+            do {
+                return try await cache.finishWarming(
+                    followed,
+                    cache.cache(of: followed, redis),
+                    preloaded.rows,
+                    through: preloaded.position,
+                    for: Self.unpointedLifetime,
+                    since: preloaded.start
+                )
+            } catch CacheFailure.unowned {
+                return nil
+            }
+        } ?? nil
     }
 
     /// Points the cache at a generation that PostgreSQL's pointer has just moved to, and follows it no more: pointing has
@@ -184,6 +249,15 @@ extension HotCache {
             }
         }
     }
+}
+
+/// Hot rows that are in the cache before the database has committed them.
+struct Preloaded: Sendable {
+    let epoch: Int64
+    /// Where the generation stands with them.
+    let position: Int64
+    let rows: Int
+    let start: ContinuousClock.Instant
 }
 
 /// What the cache says about a projection and one of its generations.

@@ -232,13 +232,8 @@ extension HotCache {
         let (generation, epoch) = (followed.generation, followed.epoch)
         let cache = cache(of: followed, redis)
         let reader = HotSetReader(followed.hotSet, generation: generation)
-        // First the owner's key, then the lease, then the key again by compare-and-set: whoever took both in between
-        // wins, and a process that lost its lease while it was stopped cannot take the key.
-        let found = isConfirmed ? epoch : try await cache.owner()
         let database = try await openDatabase()
-        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
-        if !isConfirmed, try await database.lease(of: generation).epoch != epoch { throw LeaseLost() }
-        try await cache.adopt(from: found)
+        try await beginWarming(followed, cache, database, isConfirmed: isConfirmed)
         let (rows, reached) = try await database.transaction(.readOnlySnapshot) { connection in
             let lease = try connection.lease(of: generation)
             guard isConfirmed || lease.epoch == epoch else { throw LeaseLost() }
@@ -248,10 +243,38 @@ extension HotCache {
             try await cache.replaceRankings(top: top, groups: groups)
             return (rows, lease.position)
         }
+        return try await finishWarming(followed, cache, rows, through: reached, for: lifetime, since: start)
+    }
+
+    /// Takes the owner's key: first it is read, then the lease, then it is written by compare-and-set. Whoever took both in
+    /// between wins, and a process that lost its lease while it was stopped cannot take the key.
+    func beginWarming(
+        _ followed: FollowedGeneration,
+        _ cache: GenerationCache,
+        _ database: PostgresConnection,
+        isConfirmed: Bool = false
+    ) async throws {
+        let (generation, epoch) = (followed.generation, followed.epoch)
+        let found = isConfirmed ? epoch : try await cache.owner()
+        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
+        if !isConfirmed, try await database.lease(of: generation).epoch != epoch { throw LeaseLost() }
+        try await cache.adopt(from: found)
+    }
+
+    /// Says that everything up to a position is in the cache.
+    func finishWarming(
+        _ followed: FollowedGeneration,
+        _ cache: GenerationCache,
+        _ rows: Int,
+        through reached: Int64,
+        for lifetime: Duration?,
+        since start: ContinuousClock.Instant
+    ) async throws -> WarmResult {
+        let generation = followed.generation
         try await cache.finish(through: reached)
         try await cache.keep(for: lifetime)
         warmedAt[generation] = .now
-        queue.update(generation, epoch: epoch) { $0.reached(reached) }
+        queue.update(generation, epoch: followed.epoch) { $0.reached(reached) }
         let duration = ContinuousClock.now - start
         logger.info(
             "the cache was warmed",

@@ -33,6 +33,8 @@ package actor HotCache {
     var paces: [Int64: Pace] = [:]
     /// By generation: when it was warmed.
     var warmedAt: [Int64: ContinuousClock.Instant] = [:]
+    /// By generation: what is there ahead of the commit.
+    var preloaded: [Int64: Preloaded] = [:]
     /// By projection: the pointer's revision that has yet to reach the cache, and what the generation has to have then.
     var pendingFlips: [ProjectionName: PendingFlip] = [:]
 

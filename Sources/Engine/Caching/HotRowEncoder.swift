@@ -9,9 +9,9 @@ package import Refold
 /// whether they come from folding or from the database.
 package struct HotRowEncoder: Sendable {
     private let definition: TableDefinition
-    private let order: Int?
-    private let score: Int?
-    private let group: Int?
+    private let orderColumn: Int?
+    private let scoreColumn: Int?
+    private let groupColumn: Int?
     /// `,"name":` for each part of the key and each column; nil for columns that are not public.
     private let keyNames: [[UInt8]]
     private let columnNames: [[UInt8]?]
@@ -21,9 +21,9 @@ package struct HotRowEncoder: Sendable {
 
     package init(_ hotSet: HotSet) {
         definition = hotSet.definition
-        order = hotSet.order
-        score = hotSet.ranking?.score
-        group = hotSet.ranking?.group
+        orderColumn = hotSet.order
+        scoreColumn = hotSet.ranking?.score
+        groupColumn = hotSet.ranking?.group
         func member(_ name: String) -> [UInt8] {
             var bytes = [UInt8(ascii: ",")]
             var name = name
@@ -65,8 +65,8 @@ package struct HotRowEncoder: Sendable {
         }
         appendObject(record, to: &rows.bytes)
         let jsonEnd = rows.bytes.count
-        let groupColumn = group.flatMap { isNull($0, in: record) ? nil : $0 }
-        if let groupColumn { rows.bytes.append(contentsOf: record.bytes(groupColumn)) }
+        let group = groupColumn.flatMap { isNull($0, in: record) ? nil : $0 }
+        if let group { rows.bytes.append(contentsOf: record.bytes(group)) }
         rows.rows.append(
             HotRows.Row(
                 start: start,
@@ -74,9 +74,9 @@ package struct HotRowEncoder: Sendable {
                 jsonEnd: jsonEnd,
                 groupEnd: rows.bytes.count,
                 position: record.position,
-                order: order.map { number($0, in: record) } ?? Double(record.position),
-                score: score.map { number($0, in: record) } ?? .nan,
-                hasGroup: groupColumn != nil
+                order: order(record),
+                score: score(record),
+                hasGroup: group != nil
             )
         )
     }
@@ -114,8 +114,18 @@ package struct HotRowEncoder: Sendable {
         }
     }
 
-    private func isNull(_ index: Int, in record: ChangedRecord) -> Bool {
+    func isNull(_ index: Int, in record: ChangedRecord) -> Bool {
         definition.columns[index].isNullable && record.isNull(index)
+    }
+
+    /// The value that orders hot rows; NaN for a row that has none and is never hot.
+    func order(_ record: ChangedRecord) -> Double {
+        orderColumn.map { number($0, in: record) } ?? Double(record.position)
+    }
+
+    /// The score in the rankings; NaN for none.
+    func score(_ record: ChangedRecord) -> Double {
+        scoreColumn.map { number($0, in: record) } ?? .nan
     }
 
     /// The value of a column that is a number or a time, NaN for null.
@@ -129,6 +139,13 @@ package struct HotRowEncoder: Sendable {
     }
 
     // MARK: The key
+
+    /// The key as it stands in the name of the row's cache key.
+    func keyText(_ record: ChangedRecord) -> [UInt8] {
+        var bytes: [UInt8] = []
+        appendKeyText(record.key, to: &bytes)
+        return bytes
+    }
 
     /// The key in the name of the row's cache key: the text itself, an integer in decimal, a day as `2024-03-01`, and for
     /// keys of several parts a JSON array of them.

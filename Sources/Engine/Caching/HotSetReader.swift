@@ -14,7 +14,7 @@ struct HotSetReader: Sendable {
     }
 
     /// Rows that are read before they are handed on.
-    private static let piece = 2000
+    static let piece = 2000
 
     private var table: GenerationTable { GenerationTable(hotSet.definition, generation: generation) }
     private var from: String { "SELECT \(table.readList) FROM \(table.quotedName) t" }

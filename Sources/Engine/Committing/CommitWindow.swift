@@ -51,18 +51,21 @@ package struct CommitWindow: Sendable {
 
 /// All rows of a table where they are, to be encoded while they are written.
 package struct LentRows: @unchecked Sendable {
-    // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the window over in
-    // `ProjectionRunner.settle` and folds nothing until the commit has returned, so only the writer reads the rows.
+    // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the rows over in
+    // `ProjectionRunner.settle` and folds nothing until those who got them have returned, and they only read.
     private let memory: TableMemory
 
     package init(_ memory: TableMemory) {
         self.memory = memory
     }
 
+    /// The rows, for as long as they are lent.
+    var records: [ChangedRecord] { memory.allRows() }
+
     /// Passes the rows on in pieces of a COPY; see ``RowEncoder/copyRows(_:withDeletions:)``.
     func forEachCopyPiece<Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
         let encoder = RowEncoder(definition: memory.definition)
-        try encoder.forEachCopyPiece(of: memory.allRows(), withDeletions: false, body)
+        try encoder.forEachCopyPiece(of: records, withDeletions: false, body)
     }
 }
 

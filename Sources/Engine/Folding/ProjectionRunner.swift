@@ -361,12 +361,20 @@ actor ProjectionRunner {
     // MARK: The end of a rebuild
 
     /// Writes everything into keyed tables; from then on rows are replaced in them and may leave memory.
-    func settle() async throws {
+    ///
+    /// - Parameter alongside: what else is to be done with all the rows while they are written, where they still are in
+    ///   memory: the rows by table, and the position they stand at.
+    func settle(
+        alongside: @escaping @Sendable ([LentRows], GlobalPosition) async -> Void = { _, _ in }
+    ) async throws {
         guard phase == .memory else { return try await flush() }
         try await awaitCommit()
         for memory in rows.memories { _ = memory.takeChanges() }
-        let window = takeWindow(.whole(rows.memories.map { LentRows($0) }), .skipped)
+        let lent = rows.memories.map { LentRows($0) }
+        let window = takeWindow(.whole(lent), .skipped)
+        async let other: Void = alongside(lent, window.to)
         try await writer.commit(window)
+        await other
         cache?.committed(window.hotRows, of: generation.number, through: window.to)
         phase = .settled
         if isLive { try await becomeReadable() }

@@ -135,8 +135,8 @@ final class RebuildJob: Sendable {
     }
 
     private func finish(_ runner: ProjectionRunner, _ pointer: Pointer) async throws -> RebuildOutcome {
-        try await runner.settle()
         let writer = runner.writer
+        try await runner.settle { rows, position in await self.preload(rows, at: position, writer) }
         try await writer.connection.attach(writer.tables)
         await warm(writer)
         do {
@@ -157,6 +157,22 @@ final class RebuildJob: Sendable {
         await pointCache(writer)
         await dropped
         return await outcome(.pointed, nil)
+    }
+
+    /// Sends the hot rows while the server stores all of them.
+    private func preload(_ rows: [LentRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
+        let (generation, epoch) = (writer.generation, writer.claim.epoch)
+        do {
+            try await cache?.preload(
+                generation.projection,
+                generation: generation.number,
+                epoch: epoch,
+                from: rows,
+                at: position
+            )
+        } catch {
+            engine.logger.debug("the cache could not be filled ahead", metadata: ["cause": "\(error)"])
+        }
     }
 
     /// Fills the cache before anybody is sent to it. The cache is never the source: what fails here, the generation's next

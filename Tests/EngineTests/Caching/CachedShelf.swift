@@ -163,6 +163,17 @@ actor CachedShelf {
         cache.committed(cache.encode(changed, of: generation), of: generation, through: GlobalPosition(position))
     }
 
+    /// Sends the rows in memory ahead, as a rebuild does while it writes them out.
+    func preload() async throws {
+        try await cache.preload(
+            "shelf",
+            generation: generation,
+            epoch: epoch,
+            from: rows.memories.map { LentRows($0) },
+            at: GlobalPosition(position)
+        )
+    }
+
     private func write(_ texts: [(key: String, json: String?)]) async throws {
         let (to, generation, epoch) = (position, generation, epoch)
         let objects = texts.compactMap(\.json).map { $0.dropLast() + ",\"hidden\":7,\"generation\":\(generation)}" }
