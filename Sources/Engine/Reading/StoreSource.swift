@@ -49,8 +49,9 @@ final class StoreSource: EventSource {
         async let reading = engine.connect(for: "read")
         let (probeConnection, readConnection) = try await (probing, reading)
         let settings = engine.settings
-        let store = try await StoreInspection.inspect(probeConnection, settings.store)
-        _ = try await StoreInspection.inspect(readConnection, settings.store)
+        async let inspected = StoreInspection.inspect(probeConnection, settings.store)
+        async let alsoInspected = StoreInspection.inspect(readConnection, settings.store)
+        let (store, _) = try await (inspected, alsoInspected)
         let mark = adoptsLog ? .zero : try await LogLedger.verify(probeConnection, store)
         let types = Set(engine.projections.flatMap(\.eventTypes))
         let source = StoreSource(
