@@ -53,22 +53,22 @@ extension PostgresConnection {
         )
         try executeScript("SET lock_timeout = '200ms'; SET statement_timeout = '2s'")
         defer { try? executeScript("RESET lock_timeout; RESET statement_timeout") }
-        for row in tables.rows {
-            let name = try row.text("name")
-            do {
-                if let parent = try row.optionalText("parent") {
-                    // CONCURRENTLY takes no lock that readers of the parent feel; an interrupted one is finished.
-                    let how = try row.bool("inhdetachpending") ? "FINALIZE" : "CONCURRENTLY"
-                    try executeScript("ALTER TABLE \(parent) DETACH PARTITION \(name) \(how)")
-                }
-                try executeScript("DROP TABLE \(name)")
-            } catch {
-                switch error.sqlState {
-                case "55P03", "57014": return "someone still uses its tables"
-                // A parent has one detaching under way at most.
-                case "55000": return "another generation's detaching is to be finished first"
-                default: throw error
-                }
+        do {
+            for row in tables.rows {
+                guard let parent = try row.optionalText("parent") else { continue }
+                // CONCURRENTLY takes no lock that readers of the parent feel; an interrupted one is finished.
+                let how = try row.bool("inhdetachpending") ? "FINALIZE" : "CONCURRENTLY"
+                try executeScript("ALTER TABLE \(parent) DETACH PARTITION \(row.text("name")) \(how)")
+            }
+            // Each statement goes through all of the server's buffers once.
+            let names = try tables.rows.map { try $0.text("name") }
+            if !names.isEmpty { try executeScript("DROP TABLE \(names.joined(separator: ", "))") }
+        } catch let error as PostgresError {
+            switch error.sqlState {
+            case "55P03", "57014": return "someone still uses its tables"
+            // A parent has one detaching under way at most.
+            case "55000": return "another generation's detaching is to be finished first"
+            default: throw error
             }
         }
         try execute("DELETE FROM refold.generations WHERE generation = $1", [.int64(generation)])
