@@ -4,7 +4,8 @@ internal import Postgres
 internal import Refold
 internal import Synchronization
 
-/// The event store, as a feed reads it: one session that samples the mark, one that reads.
+/// The event store, as a feed reads it: one session that samples the mark, one that reads, and for long ranges one that
+/// helps it.
 ///
 /// After an error it is spent; the next one connects anew.
 final class StoreSource: EventSource {
@@ -12,6 +13,9 @@ final class StoreSource: EventSource {
     let storedMark: GlobalPosition
     private let probe: HighWaterMarkProbe
     private let reader: EventReader
+    private let openReader: @Sendable () async throws -> EventReader
+    /// Reads along while the ranges are long.
+    private let helper = Mutex<EventReader?>(nil)
     private let pacing: TickPacing
     private let state: Mutex<State>
     private let logger: Logger
@@ -28,12 +32,14 @@ final class StoreSource: EventSource {
     private init(
         probe: HighWaterMarkProbe,
         reader: EventReader,
+        openReader: @escaping @Sendable () async throws -> EventReader,
         storedMark: GlobalPosition,
         idle: Duration,
         logger: Logger
     ) {
         self.probe = probe
         self.reader = reader
+        self.openReader = openReader
         self.storedMark = storedMark
         self.logger = logger
         store = reader.store
@@ -45,24 +51,26 @@ final class StoreSource: EventSource {
     ///
     /// - Parameter adoptsLog: everything is about to be folded anew, so another or a shrunken log is taken as it is.
     static func open(_ engine: Engine, adoptsLog: Bool = false) async throws -> StoreSource {
-        async let probing = engine.connect(for: "mark")
-        async let reading = engine.connect(for: "read")
-        let (probeConnection, readConnection) = try await (probing, reading)
         let settings = engine.settings
-        async let inspected = StoreInspection.inspect(probeConnection, settings.store)
-        async let alsoInspected = StoreInspection.inspect(readConnection, settings.store)
-        let (store, _) = try await (inspected, alsoInspected)
-        let mark = adoptsLog ? .zero : try await LogLedger.verify(probeConnection, store)
-        let types = Set(engine.projections.flatMap(\.eventTypes))
-        let source = StoreSource(
-            probe: HighWaterMarkProbe(probeConnection, store, from: mark),
-            reader: EventReader(
-                readConnection,
-                store,
-                types: Array(types),
+        let types = Array(Set(engine.projections.flatMap(\.eventTypes)))
+        let openReader: @Sendable () async throws -> EventReader = {
+            let connection = try await engine.connect(for: "read")
+            return EventReader(
+                connection,
+                try await StoreInspection.inspect(connection, settings.store),
+                types: types,
                 upcasters: engine.upcasters,
                 options: ReadingOptions(batchSize: settings.batchSize)
-            ),
+            )
+        }
+        async let opening = openReader()
+        let probeConnection = try await engine.connect(for: "mark")
+        let store = try await StoreInspection.inspect(probeConnection, settings.store)
+        let mark = adoptsLog ? .zero : try await LogLedger.verify(probeConnection, store)
+        let source = StoreSource(
+            probe: HighWaterMarkProbe(probeConnection, store, from: mark),
+            reader: try await opening,
+            openReader: openReader,
             storedMark: mark,
             idle: settings.idleInterval,
             logger: engine.logger
@@ -84,7 +92,8 @@ final class StoreSource: EventSource {
 
     /// Ends both sessions, without waiting for it.
     func closeSoon() {
-        let connections = [probe.connection, reader.connection]
+        let helper = helper.withLock { $0.take() }
+        let connections = [probe.connection, reader.connection] + (helper.map { [$0.connection] } ?? [])
         // Not a child task: closing outlives whoever is done with the source, and cannot fail.
         Task { for connection in connections { await connection.close() } }
     }
@@ -135,7 +144,29 @@ final class StoreSource: EventSource {
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
     ) async throws {
-        try await reader.read(after: after, through: through, deliver: deliver)
+        guard through.rawValue - after.rawValue >= 2 * LongRead.stretch else {
+            closeHelper()
+            return try await reader.read(after: after, through: through, deliver: deliver)
+        }
+        try await LongRead(reader) { await self.openHelper() }.read(after: after, through: through, deliver: deliver)
+    }
+
+    private func openHelper() async -> EventReader? {
+        if let helper = helper.withLock({ $0 }) { return helper }
+        do {
+            let opened = try await openReader()
+            helper.withLock { $0 = opened }
+            return opened
+        } catch {
+            logger.notice("no second session to read over; one does it alone", metadata: ["cause": "\(error)"])
+            return nil
+        }
+    }
+
+    private func closeHelper() {
+        guard let helper = helper.withLock({ $0.take() }) else { return }
+        // Not a child task: closing outlives the read, and cannot fail.
+        Task { await helper.connection.close() }
     }
 
     /// Stores the mark, so that a rebuild below it need not wait for anybody.

@@ -14,19 +14,23 @@ public struct EventBlock: Sendable {
     public let holes: PassedHoles
     /// Whether the read ends with this block.
     public let isLast: Bool
+    /// What its payloads take, and the metadata and names that were fetched with them.
+    public let byteCount: Int
 
     package init(
         batches: [EventBatch],
         after: GlobalPosition,
         through: GlobalPosition,
         holes: PassedHoles,
-        isLast: Bool
+        isLast: Bool,
+        byteCount: Int = 0
     ) {
         self.batches = batches
         self.after = after
         self.through = through
         self.holes = holes
         self.isLast = isLast
+        self.byteCount = byteCount
     }
 
     /// The number of events.

@@ -86,12 +86,15 @@ struct ReadCursor: ~Copyable {
                 } else {
                     let isRangeDone = copied != options.eventsPerCopy || holes.through == end
                     copied = nil
-                    if isRangeDone { return lastBlock(batches) }
+                    if isRangeDone { return lastBlock(batches, bytes) }
                 }
             }
             // An unfinished batch waits for the next block, unless it alone fills this one.
-            if batches.isEmpty { batches.append(builder.finish()) }
-            return block(batches, isLast: false)
+            if batches.isEmpty {
+                bytes = builder.byteCount
+                batches.append(builder.finish())
+            }
+            return block(batches, bytes, isLast: false)
         } catch {
             let failure = error as? EventStoreError ?? (error as? PostgresError).map { .database("reading events", $0) }
             throw failure ?? EventStoreError(.database, "reading events failed: \(error)", cause: error)
@@ -152,14 +155,17 @@ struct ReadCursor: ~Copyable {
         return UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
     }
 
-    private mutating func lastBlock(_ batches: [EventBatch]) -> EventBlock {
-        var batches = batches
-        if builder.count > 0 { batches.append(builder.finish()) }
+    private mutating func lastBlock(_ batches: [EventBatch], _ bytes: Int) -> EventBlock {
+        var (batches, bytes) = (batches, bytes)
+        if builder.count > 0 {
+            bytes += builder.byteCount
+            batches.append(builder.finish())
+        }
         holes.pass(emptyThrough: end)
-        return block(batches, isLast: true)
+        return block(batches, bytes, isLast: true)
     }
 
-    private mutating func block(_ batches: [EventBatch], isLast: Bool) -> EventBlock {
+    private mutating func block(_ batches: [EventBatch], _ bytes: Int, isLast: Bool) -> EventBlock {
         // Events of an unfinished batch have passed the cursor but belong to the next block.
         let through = isLast ? end : batches.last.map(\.lastPosition) ?? blockAfter
         defer { blockAfter = through }
@@ -168,7 +174,8 @@ struct ReadCursor: ~Copyable {
             after: blockAfter,
             through: through,
             holes: holes.take(through: through),
-            isLast: isLast
+            isLast: isLast,
+            byteCount: bytes
         )
     }
 }

@@ -1,0 +1,141 @@
+package import EventStore
+package import Refold
+internal import Synchronization
+
+/// Reads a long range over two sessions at once, and delivers it in order.
+///
+/// One session alone is slower than either the server or the fold: it and the server hand each buffer of the socket to and
+/// fro and wait for each other, and a processor that ran out of events to fold idles meanwhile. So the range is cut into
+/// stretches; whichever session is free reads the next one, and what comes before its turn waits.
+package struct LongRead: Sendable {
+    /// Positions that one session reads in a row, in one COPY.
+    package static let stretch: Int64 = 32_768
+    /// Bytes of payloads that each session reads ahead, and a block more.
+    package static let bytesAhead = 8 << 20
+
+    private let reader: EventReader
+    private let helper: @Sendable () async -> EventReader?
+    private let stretch: Int64
+    private let bytesAhead: Int
+
+    /// - Parameters:
+    ///   - helper: the second session; nil when there is none to be had, and the first reads alone.
+    ///   - stretch: positions; at least 1.
+    package init(
+        _ reader: EventReader,
+        helper: @escaping @Sendable () async -> EventReader?,
+        stretch: Int64 = Self.stretch,
+        bytesAhead: Int = Self.bytesAhead
+    ) {
+        self.reader = reader
+        self.helper = helper
+        self.stretch = max(1, stretch)
+        self.bytesAhead = bytesAhead
+    }
+
+    /// As ``EventReader/read(after:through:deliver:)``, for a range that is not empty.
+    package nonisolated(nonsending) func read(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        deliver: (EventBlock) async throws -> Void
+    ) async throws {
+        let stretches = Stretches(after: after, through: through, length: stretch)
+        let queues = (0..<2).map { _ in
+            BoundedQueue<EventBlock>(capacity: bytesAhead) { $0.byteCount }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for session in queues.indices {
+                group.addTask {
+                    defer { queues[session].finish() }
+                    guard let reader = session == 0 ? reader : await helper() else { return }
+                    do {
+                        try await self.read(stretches, into: queues[session], over: reader, as: session)
+                    } catch {
+                        stretches.end()
+                        throw error
+                    }
+                }
+            }
+            do {
+                let reached = try await deliverAll(of: stretches, from: queues, after, through, deliver)
+                // A session that ended early failed or was cancelled; the other may wait for its turn.
+                if reached < through { for queue in queues { queue.abandon() } }
+                try await group.waitForAll()
+                if reached < through { throw CancellationError() }
+            } catch {
+                for queue in queues { queue.abandon() }
+                throw error
+            }
+        }
+    }
+
+    private func read(
+        _ stretches: Stretches,
+        into queue: BoundedQueue<EventBlock>,
+        over reader: EventReader,
+        as session: Int
+    ) async throws {
+        while let (after, through) = stretches.claim(for: session) {
+            try await reader.read(after: after, through: through) { block in
+                guard await queue.send(block) else { throw CancellationError() }
+            }
+        }
+    }
+
+    /// - Returns: how far it got.
+    private nonisolated(nonsending) func deliverAll(
+        of stretches: Stretches,
+        from queues: [BoundedQueue<EventBlock>],
+        _ after: GlobalPosition,
+        _ through: GlobalPosition,
+        _ deliver: (EventBlock) async throws -> Void
+    ) async throws -> GlobalPosition {
+        var position = after
+        for await session in stretches.sessions {
+            let end = stretches.end(after: position)
+            while position < end {
+                guard let block = await queues[session].next() else { return position }
+                try await deliver(block)
+                try Task.checkCancellation()
+                position = block.through
+            }
+            if position == through { break }
+        }
+        return position
+    }
+}
+
+/// The stretches of a range, taken one after the other by whoever is free.
+private final class Stretches: Sendable {
+    private let through: GlobalPosition
+    private let length: Int64
+    /// Where the next one begins.
+    private let next: Mutex<GlobalPosition>
+    /// Which session reads each stretch, in order.
+    let sessions: AsyncStream<Int>
+    private let claimed: AsyncStream<Int>.Continuation
+
+    init(after: GlobalPosition, through: GlobalPosition, length: Int64) {
+        self.through = through
+        self.length = length
+        next = Mutex(after)
+        (sessions, claimed) = AsyncStream.makeStream()
+    }
+
+    func end(after position: GlobalPosition) -> GlobalPosition {
+        through.rawValue - position.rawValue <= length ? through : GlobalPosition(position.rawValue + length)
+    }
+
+    /// The next stretch, for a session to read; nil when all are taken.
+    func claim(for session: Int) -> (after: GlobalPosition, through: GlobalPosition)? {
+        next.withLock { next in
+            guard next < through else { return nil }
+            defer { next = end(after: next) }
+            claimed.yield(session)
+            return (next, end(after: next))
+        }
+    }
+
+    /// No more are read, although some may be left.
+    func end() { claimed.finish() }
+}
