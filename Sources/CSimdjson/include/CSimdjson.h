@@ -58,6 +58,9 @@ size_t refold_indexer_field_count(const RefoldIndexer *indexer);
 /// A hash of short byte strings: fast, well mixed, the same in every run.
 uint64_t refold_hash(const uint8_t *bytes, size_t count);
 
+/// Begins to bring a line of memory near the processor; the address need not be a good one.
+static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
 ///
 /// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.

@@ -212,6 +212,9 @@ actor ProjectionRunner {
         let (rows, projection, types) = (rows, projection, types)
         let culprits = limits.isolation.culprits
         for index in range {
+            if (index - range.lowerBound) % Rows.lookAheadDistance == 0 {
+                rows.lookAhead(at: index..<min(index + Rows.lookAheadDistance, range.upperBound), of: batch)
+            }
             let event = batch.lend(index)
             guard types.contains(event) else { continue }
             applied += 1

@@ -1,5 +1,3 @@
-internal import CSimdjson
-
 /// A cell's own memory: bytes in the table's ``RowHeap``, or none when empty. The record that holds it owns it.
 ///
 /// Lengths stay below 2³², PostgreSQL's limit for a value being 1 GiB.
@@ -32,10 +30,4 @@ struct Blob: BitwiseCopyable {
         guard let pointer, let other = other.baseAddress else { return true }
         return isSame(pointer, other, count: count)
     }
-}
-
-/// The hash by which keys are found; the same in every run.
-@inline(__always)
-func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    refold_hash(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
 }

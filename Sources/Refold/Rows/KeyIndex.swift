@@ -1,3 +1,5 @@
+internal import CSimdjson
+
 /// Finds records by key: open addressing with linear probing, removal by shifting back.
 ///
 /// Owns its slots; the records belong to the ``TableMemory``. Confined to the ``Rows`` it is part of.
@@ -46,6 +48,45 @@ struct KeyIndex: ~Copyable {
         guard let left = left.baseAddress, let right = right.baseAddress else { return true }
         return isSame(left, right, count: count)
     }
+
+    // MARK: Fetching into the processor's cache
+
+    /// Begins to fetch the slot where a key is or would be.
+    @inline(__always)
+    func fetchSlot(_ hash: UInt64) {
+        refold_prefetch(slots + (Int(truncatingIfNeeded: hash) & mask))
+    }
+
+    /// Begins to fetch the record of a key, of so many bytes.
+    @inline(__always)
+    func fetch(_ hash: UInt64, _ bytes: Int) {
+        var index = Int(truncatingIfNeeded: hash) & mask
+        while let record = slots[index].record {
+            if slots[index].hash == hash { return Self.fetch(record, bytes) }
+            index = (index + 1) & mask
+        }
+    }
+
+    /// Begins to fetch the records of keys whose hashes differ from this one in the last two bits alone.
+    @inline(__always)
+    func fetchFour(_ hash: UInt64, _ bytes: Int) {
+        let first = Int(truncatingIfNeeded: hash & ~3) & mask
+        for index in first..<(first + 4) {
+            guard let record = slots[index].record, slots[index].hash & ~3 == hash & ~3 else { continue }
+            Self.fetch(record, bytes)
+        }
+    }
+
+    @inline(__always)
+    private static func fetch(_ record: Record, _ bytes: Int) {
+        var offset = 0
+        while offset < bytes {
+            refold_prefetch(record + offset)
+            offset += 64
+        }
+    }
+
+    // MARK: Changing
 
     /// Adds a record whose key is not there yet.
     mutating func insert(_ record: Record) {

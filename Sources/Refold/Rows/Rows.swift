@@ -7,6 +7,7 @@ public final class Rows {
     /// The same, for look-ups that count no references.
     private let tables: ContiguousArray<Unmanaged<TableMemory>>
     let undo = UndoLog()
+    private var forecast = LookupForecast()
     /// Keys that the pass in hand looked for and did not find, by table.
     package private(set) var missingKeys: [Set<EncodedKey>]
     private var eventMissed = false
@@ -34,50 +35,64 @@ public final class Rows {
 
     /// The row with a text key, or nil when there is none.
     public func find(_ table: Table, _ key: Text) throws -> Row? {
-        try withMemory(of: table, .text) { memory in try key.withBytes { try row(memory, record(memory, $0)) } }
+        forecast.note(table.index, key)
+        return try withMemory(of: table, .text) { memory in
+            try key.withBytes { try row(memory, record(memory, $0, forecast.hash(of: $0))) }
+        }
     }
 
     /// The row with an integer key, or nil when there is none.
     public func find(_ table: Table, _ key: Int64) throws -> Row? {
         try withMemory(of: table, .integer) { memory in
-            try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0)) }
+            try withUnsafeBytes(of: key.littleEndian) { try row(memory, record(memory, $0, keyHash($0))) }
         }
     }
 
     /// The row with a day for its key, or nil when there is none.
     public func find(_ table: Table, _ key: Day) throws -> Row? {
         try withMemory(of: table, .date) { memory in
-            try withUnsafeBytes(of: key.rawValue.littleEndian) { try row(memory, record(memory, $0)) }
+            try withUnsafeBytes(of: key.rawValue.littleEndian) { try row(memory, record(memory, $0, keyHash($0))) }
         }
     }
 
     /// The row with a key of a text and an integer, or nil when there is none.
     public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
-        try withMemory(of: table, .textAndInteger) { memory in try row(memory, record(memory, encode(key, part))) }
+        forecast.note(table.index, key)
+        return try withMemory(of: table, .textAndInteger) { memory in
+            let hash = keyHash(text: key.withBytes { forecast.hash(of: $0) }, part)
+            return try row(memory, record(memory, encode(key, part), hash))
+        }
     }
 
     /// The row with a text key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
-        try withMemory(of: table, .text) { memory in try key.withBytes { try findOrInsert(memory, $0) } }
+        forecast.note(table.index, key)
+        return try withMemory(of: table, .text) { memory in
+            try key.withBytes { try findOrInsert(memory, $0, forecast.hash(of: $0)) }
+        }
     }
 
     /// The row with an integer key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Int64) throws -> Row {
         try withMemory(of: table, .integer) { memory in
-            try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0) }
+            try withUnsafeBytes(of: key.littleEndian) { try findOrInsert(memory, $0, keyHash($0)) }
         }
     }
 
     /// The row with a day for its key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Day) throws -> Row {
         try withMemory(of: table, .date) { memory in
-            try withUnsafeBytes(of: key.rawValue.littleEndian) { try findOrInsert(memory, $0) }
+            try withUnsafeBytes(of: key.rawValue.littleEndian) { try findOrInsert(memory, $0, keyHash($0)) }
         }
     }
 
     /// The row with a key of a text and an integer; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text, _ part: Int64) throws -> Row {
-        try withMemory(of: table, .textAndInteger) { memory in try findOrInsert(memory, encode(key, part)) }
+        forecast.note(table.index, key)
+        return try withMemory(of: table, .textAndInteger) { memory in
+            let hash = keyHash(text: key.withBytes { forecast.hash(of: $0) }, part)
+            return try findOrInsert(memory, encode(key, part), hash)
+        }
     }
 
     @inline(__always)
@@ -93,12 +108,12 @@ public final class Rows {
         }
     }
 
-    private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Row {
+    private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer, _ hash: UInt64) throws -> Row {
         // A B-tree entry has at most 2,704 bytes; a key that might not fit is refused before anything is folded on it.
         if key.count > Self.longestKey {
             throw EventRefusal(.outOfRange, "a key of \(memory.definition.name) has more than \(Self.longestKey) bytes")
         }
-        let record = try record(memory, key) ?? memory.makeRecord(key, hash: keyHash(key))
+        let record = try record(memory, key, hash) ?? memory.makeRecord(key, hash: hash)
         if !record.flags.contains(.present) { memory.insert(record) }
         return Row(record: record, memory: memory)
     }
@@ -111,8 +126,7 @@ public final class Rows {
 
     /// The record of a key, nil when no such row exists and nothing is kept about it.
     @inline(__always)
-    private func record(_ memory: TableMemory, _ key: UnsafeRawBufferPointer) throws -> Record? {
-        let hash = keyHash(key)
+    private func record(_ memory: TableMemory, _ key: UnsafeRawBufferPointer, _ hash: UInt64) throws -> Record? {
         if let record = memory.index.find(key, hash: hash) {
             if !unknown.isEmpty && unknown.contains(record) { throw miss() }
             record.stamp = stamp
@@ -157,12 +171,23 @@ public final class Rows {
         stamp &+= 1
         for memory in memories { memory.stamp = stamp }
         unknown.removeAll()
+        forecast.forgetKeys()
         for index in missingKeys.indices where !missingKeys[index].isEmpty { missingKeys[index].removeAll() }
+    }
+
+    /// Events that are looked ahead at together.
+    package static let lookAheadDistance = LookupForecast.distance
+
+    /// Begins to fetch the rows that events of the pass will look up; to be called for each stretch of at most
+    /// ``lookAheadDistance`` events before they are applied.
+    package func lookAhead(at stretch: Range<Int>, of batch: EventBatch) {
+        forecast.look(at: stretch, of: batch, in: tables)
     }
 
     /// Applies one event; what it changed is undone when it is refused or misses a row.
     package func apply(_ event: Event, with projection: any Projection) -> Application {
         eventMissed = false
+        forecast.begin(event)
         undo.beginEvent(at: event.position.rawValue)
         do {
             try projection.apply(event, to: self)

@@ -98,7 +98,7 @@ extension TableMemory {
         let bits = blob.mutableBytes
         bits.initializeMemory(as: UInt8.self, repeating: 0)
         bits[Int(member >> 3)] |= 1 << UInt8(member & 7)
-        for offset in stride(from: 0, to: members.count, by: 2) {
+        for offset in Swift.stride(from: 0, to: members.count, by: 2) {
             let member = members.loadUnaligned(fromByteOffset: offset, as: UInt16.self)
             bits[Int(member >> 3)] |= 1 << UInt8(member & 7)
         }

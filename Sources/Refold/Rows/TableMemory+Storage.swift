@@ -7,21 +7,30 @@ extension TableMemory {
     ///   - position: its `_position`.
     /// - Returns: the record, every column 0 or empty, for the caller to fill.
     package func load(key: UnsafeRawBufferPointer, position: Int64) -> LoadingRecord {
-        let record = makeRecord(key, hash: keyHash(key))
+        let record = makeRecord(key, hash: hash(of: key))
         record.position = position
         record.flags = [.present, .stored]
         record.nulls = 0
         return LoadingRecord(record: record, memory: self)
     }
 
+    /// The hash of a key by its ``EncodedKey`` bytes.
+    private func hash(of key: UnsafeRawBufferPointer) -> UInt64 {
+        guard keyHasParts else { return keyHash(key) }
+        let count = Int(UInt32(littleEndian: key.loadUnaligned(as: UInt32.self)))
+        let text = UnsafeRawBufferPointer(rebasing: key[4..<(4 + count)])
+        let number = Int64(littleEndian: key.loadUnaligned(fromByteOffset: 4 + count, as: Int64.self))
+        return keyHash(text: keyHash(text), number)
+    }
+
     /// Whether anything is known of a key.
     package func isKnown(_ key: EncodedKey) -> Bool {
-        key.bytes.withUnsafeBytes { index.find($0, hash: keyHash($0)) != nil }
+        key.bytes.withUnsafeBytes { index.find($0, hash: hash(of: $0)) != nil }
     }
 
     /// Remembers that no row has this key.
     package func loadAbsent(_ key: EncodedKey) {
-        key.bytes.withUnsafeBytes { _ = makeRecord($0, hash: keyHash($0)) }
+        key.bytes.withUnsafeBytes { _ = makeRecord($0, hash: hash(of: $0)) }
     }
 
     /// Says that all rows of the table are in memory now.

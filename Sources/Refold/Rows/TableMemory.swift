@@ -17,7 +17,9 @@ package final class TableMemory {
     /// Rows changed since the last window was taken; a record can stand here twice or be clean again.
     private(set) var dirty: ContiguousArray<Record> = []
 
-    private let stride: Int
+    let stride: Int
+    /// The key is a text and an integer.
+    let keyHasParts: Bool
     private let emptyNulls: UInt64
     private var blobBytes = 0
     /// The batch in hand; records stamped with it are pinned.
@@ -29,6 +31,7 @@ package final class TableMemory {
         self.undo = undo
         self.isComplete = isComplete
         stride = RowHeap.rounded(definition.recordBytes)
+        keyHasParts = definition.key.count > 1
         var nulls: UInt64 = 0
         for (bit, column) in definition.columns.enumerated() where column.isNullable {
             nulls |= 1 << UInt64(bit)

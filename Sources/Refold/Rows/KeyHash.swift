@@ -1,0 +1,20 @@
+internal import CSimdjson
+
+/// The hash by which a key of one part is found; the same in every run.
+@inline(__always)
+func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    refold_hash(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+}
+
+/// The hash by which a key of a text and an integer is found.
+///
+/// Four integers in a row, from a multiple of 4 on, differ in the last two bits alone: their index slots share a line of
+/// memory, and the first four can be fetched when only the text is known.
+///
+/// - Parameter text: the text's own hash.
+@inline(__always)
+func keyHash(text: UInt64, _ number: Int64) -> UInt64 {
+    let four = UInt64(bitPattern: number >> 2)
+    // The golden ratio's odd multiple spreads neighbours over all bits.
+    return (text ^ (four &* 0x9e37_79b9_7f4a_7c15)) & ~3 | UInt64(number & 3)
+}
