@@ -147,12 +147,10 @@ let package = Package(
         // What ops/bench measures and no command does.
         .executableTarget(
             name: "WriteBenchmark",
-            dependencies: ["EventStore", "Postgres", "Refold"],
-            swiftSettings: settings
-        ),
-        .executableTarget(
-            name: "LoadBenchmark",
-            dependencies: ["AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Postgres", "Refold"],
+            dependencies: [
+                "AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Postgres", "Refold",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings
         ),
 

@@ -27,7 +27,7 @@ inserts() {
         --file "$sql_folder/$2.sql" "$url" | sed -n 's/^tps = \([0-9]*\).*/\1/p'
 }
 
-appends() { "$write_benchmark" "$url" "$1" "$2" "$append_seconds"; }
+appends() { "$write_benchmark" appends "$url" "$1" "$2" "$append_seconds"; }
 
 # prepare_writing: a store to write to, and the same events twice: as `import` reads them, and as \copy does.
 prepare_writing() {
@@ -35,9 +35,6 @@ prepare_writing() {
     say "Building WriteBenchmark …"
     quietly "$work/log" swift build --package-path "$project_root" -c release --product WriteBenchmark
     write_benchmark=$(dirname "$refold")/WriteBenchmark
-    say "Building LoadBenchmark …"
-    quietly "$work/log" swift build --package-path "$project_root" -c release --product LoadBenchmark
-    load_benchmark=$(dirname "$refold")/LoadBenchmark
     new_database bench_write
     store bench_json
     "$refold" export --through "$import_events" >"$work/events.ndjson"
@@ -91,8 +88,8 @@ measure_loading() {
     local age
     local -a times
     store bench_write
-    read -r -a times < <("$load_benchmark" "$url" "$loaded_events" 51) || true
-    ((${#times[@]} == 4)) || die "$exit_failed" "LoadBenchmark failed"
+    read -r -a times < <("$write_benchmark" loads "$url" "$loaded_events" 51) || true
+    ((${#times[@]} == 4)) || die "$exit_failed" "WriteBenchmark loads failed"
     for age in none 0 50 99; do
         echo "${times[0]}" >>"$work/load_$age.rate"
         times=("${times[@]:1}")
@@ -108,7 +105,7 @@ observe_full_speed() {
     start_daemon
     start=$(sql "$url" -c 'SELECT last_value FROM events_global_position_seq')
     start_sampler $((seconds + 2))
-    "$write_benchmark" "$url" 8 1 "$seconds" >"$work/full_speed.rate"
+    "$write_benchmark" appends "$url" 8 1 "$seconds" >"$work/full_speed.rate"
     finish_observing
     IFS='|' read -r speed_events unseen _ speed_p99 speed_longest _ _ _ \
         < <(sql "$url" -v start="$start" -f "$sql_folder/latency.sql")

@@ -1,37 +1,34 @@
 internal import AggregateStore
 internal import Aggregates
+internal import ArgumentParser
 internal import BankingDomain
 internal import EventStore
-internal import Glibc
 internal import Postgres
 internal import Refold
 
-/// Loads an account of many events from its events alone and by its snapshot, in turns, and prints the medians in
-/// milliseconds: without a snapshot, with one of the newest event, with one that 50 and one that 99 events followed, as
-/// the policy of one every 100 leaves on average and at most. For `ops/bench`.
+/// `WriteBenchmark loads`
 ///
-///     LoadBenchmark URL EVENTS ROUNDS
-@main
-struct LoadBenchmark {
-    static func main() async throws {
-        let arguments = CommandLine.arguments
-        guard arguments.count == 4, let events = Int(arguments[2]), let rounds = Int(arguments[3]), events >= 200,
-            rounds > 0
-        else {
-            let usage = "usage: LoadBenchmark URL EVENTS ROUNDS\n"
-            _ = write(STDERR_FILENO, usage, usage.utf8.count)
-            exit(64)
-        }
-        let connection = try await PostgresConnection.connect(to: arguments[1])
-        let medians = try await measure(connection, events: events, rounds: rounds)
+/// An account is loaded without a snapshot, with one of the newest event, with one that 50 and one that 99 events followed,
+/// as the policy of one every 100 leaves on average and at most.
+struct Loads: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Load an account from its events alone and by snapshots, in turns, and print the median milliseconds."
+    )
+
+    @Argument(help: "The database that `refold migrate` has prepared.") var url: String
+    @Argument(help: "How many events the account has; 200 or more.") var events: Int
+    @Argument(help: "How often it is loaded each way.") var rounds: Int
+
+    func validate() throws {
+        guard events >= 200, rounds > 0 else { throw ValidationError("take 200 events or more, and 1 round or more") }
+    }
+
+    func run() async throws {
+        let medians = try await measure(try await PostgresConnection.connect(to: url))
         print(medians.map { "\($0 / .milliseconds(1))" }.joined(separator: " "))
     }
 
-    private static func measure(
-        _ connection: PostgresConnection,
-        events: Int,
-        rounds: Int
-    ) async throws -> [Duration] {
+    private func measure(_ connection: PostgresConnection) async throws -> [Duration] {
         let folding = Repository<BankAccount>(connection, snapshots: .never)
         let loading = Repository<BankAccount>(connection)
         // One account for each age of a snapshot.
@@ -61,7 +58,7 @@ struct LoadBenchmark {
         return times.map { $0.sorted()[$0.count / 2] }
     }
 
-    private static func fill(_ id: String, _ events: Int, _ accounts: Repository<BankAccount>) async throws {
+    private func fill(_ id: String, _ events: Int, _ accounts: Repository<BankAccount>) async throws {
         var left = events
         while left > 0 {
             let wanted = min(left, 1_000)
