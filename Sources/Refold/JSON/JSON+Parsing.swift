@@ -195,7 +195,8 @@ private struct JSONParser {
         _ index: Int,
         at start: Int
     ) throws(JSONSyntaxError) -> UInt32 {
-        guard index + 4 <= content.count, content[index] != UInt8(ascii: "+"),
+        // An integer's text may begin with a sign.
+        guard index + 4 <= content.count, content[index] != UInt8(ascii: "+"), content[index] != UInt8(ascii: "-"),
             let unit = UInt32(String(decoding: content[index..<(index + 4)], as: UTF8.self), radix: 16)
         else {
             throw unexpected("four hexadecimal digits", at: start + index)
