@@ -136,6 +136,17 @@ struct TransferTests {
                 (#"{"stream": "a", "type": "t", "data": tru}"#, "expected a value"),
                 (#"{"stream": "a", "type": "t", "data": "\x"}"#, "expected an escape"),
                 ("{\"stream\": \"a\", \"type\": \"t\", \"data\": \"\t\"}", "expected no control character"),
+                (#"{"stream": "a", "type": "t", "data": "\u12g4"}"#, "at byte 42: expected four hexadecimal digits"),
+                ("{\"stream\": \"a\", \"type\": \"t\", \"data\": \"\\x\t\"}", "at byte 39: expected an escape"),
+                (#"{"stream": "a", "type": "t", "data": "x}"#, "at byte 40: expected the string's end"),
+                (#"{"stream": "a", "type": "t", "data": [1 2]}"#, "at byte 40: expected a comma or the array's end"),
+                (#"{"stream": "a", "type": "t", "data": {"a" 1}}"#, "at byte 42: expected a colon"),
+                (#"{"stream": "a", "type": "t", "data": {1:2}}"#, "at byte 38: expected a member's name"),
+                (#"{"stream": "a", "type": "t", "data": -1.e5}"#, "at byte 40: expected a digit"),
+                (
+                    #"{"stream": "a", "type": "t", "data": "# + String(repeating: "[", count: 512),
+                    "at byte 549: expected no more than 512 levels"
+                ),
                 (#"{"type": "t", "data": 1}"#, "\"stream\" is missing"),
                 (#"{"stream": "a", "data": 1}"#, "\"type\" is missing"),
                 (#"{"stream": "a", "type": "t"}"#, "\"data\" is missing"),

@@ -45,13 +45,54 @@ struct JSONTests {
         #expect(error?.offset == offset)
     }
 
+    @Test(
+        "The first thing that is wrong is named; in a string, its end and control characters come first",
+        arguments: [
+            (#"{"a":}"#, 5, "a value"), (#"{1:2}"#, 1, "a member's name"), (#"{"a":1,}"#, 7, "a member's name"),
+            (#"{"a" 1}"#, 5, "a colon"), (#"{"a":1 "b":2}"#, 7, "a comma or the object's end"),
+            ("[1 2]", 3, "a comma or the array's end"), ("[1,]", 3, "a value"), ("[1e+]", 4, "a digit"),
+            ("[-1.x]", 4, "a digit"), ("[] x", 3, "nothing more"), (#""\u12g4""#, 3, "four hexadecimal digits"),
+            (#""\u12"#, 5, "the string's end"), (#""\x"#, 3, "the string's end"), (#""\"#, 2, "the string's end"),
+            ("\"\\x\u{1F}\"", 3, "no control character"), (#"["\x\u12"]"#, 3, "an escape"),
+            (#""\ud834\u12""#, 9, "four hexadecimal digits"),
+        ]
+    )
+    func names(text: String, offset: Int, expectation: String) {
+        let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
+        #expect(error?.offset == offset)
+        #expect(error?.expectation == expectation)
+    }
+
+    @Test(
+        "Bytes that are no UTF-8 are refused where the piece of text begins that they stand in",
+        arguments: [
+            ([0x22, 0x61, 0xFF, 0x22], 1), ([0x22, 0x5C, 0x6E, 0x61, 0xC3, 0x22], 3), ([0x5B, 0xFF], 1),
+        ] as [([UInt8], Int)]
+    )
+    func notUTF8(bytes: [UInt8], offset: Int) {
+        let error = #expect(throws: JSONSyntaxError.self) { try bytes.withUnsafeBytes { try JSON(parsing: $0) } }
+        #expect(error?.offset == offset)
+    }
+
+    @Test("Space may stand around all that is not within a string or a number")
+    func space() throws {
+        let text = " { \"a\" : [ ] , \"b\"\t:\r{ \"c\" : [ 1 , 2e+1 , -0.5E-1 ] } } \n"
+        #expect(try JSON(parsing: text).text == #"{"a":[],"b":{"c":[1,2e+1,-0.5E-1]}}"#)
+        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: "\u{B}1") }
+        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: "1\u{A0}") }
+    }
+
     @Test("Values within one another are read to a depth, and refused beyond it")
     func depth() throws {
         func nested(_ depth: Int) -> String {
             String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         }
         #expect(try JSON(parsing: nested(512)).text == nested(512))
-        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: nested(513)) }
+        // What is closed does not count.
+        let beside = "[\(nested(511)),\(nested(511)),{\"a\":\(nested(510))}]"
+        #expect(try JSON(parsing: beside).text == beside)
+        let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: nested(513)) }
+        #expect(error?.description == "not JSON at byte 512: expected no more than 512 levels")
         #expect(throws: JSONSyntaxError.self) { try JSON(parsing: String(repeating: "[", count: 1_000_000)) }
     }
 
