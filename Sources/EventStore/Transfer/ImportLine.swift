@@ -27,9 +27,21 @@ struct ImportLine: Sendable {
     /// metadata are complete as they are.
     private(set) var insertion: Int?
 
-    private enum Member: String, CaseIterable {
-        case position, stream, version, id, type, typeVersion = "type_version", timestamp, data, metadata
+    private enum Member: Int, CaseIterable {
+        case position, stream, version, id, type, typeVersion, timestamp, data, metadata
 
+        private static let names = [
+            "position", "stream", "version", "id", "type", "type_version", "timestamp", "data", "metadata",
+        ]
+
+        init?(_ name: String) {
+            guard let place = Self.names.firstIndex(of: name) else { return nil }
+            self.init(rawValue: place)
+        }
+
+        var name: String { Self.names[rawValue] }
+        /// Its bit in a set of members.
+        var bit: Int { 1 << rawValue }
         var isNeeded: Bool { self == .stream || self == .type || self == .data }
     }
 
@@ -40,23 +52,24 @@ struct ImportLine: Sendable {
             throw BadLine(number: number, reason: "it is not UTF-8")
         }
         var scanner = JSONScanner(bytes, range)
-        var seen: Set<Member> = []
+        var seen = 0
         let failure = try scanner.scanObject { (name, value) throws(BadLine) in
-            guard let text = Self.text(bytes, name), let member = Member(rawValue: text) else {
+            guard let text = Self.text(bytes, name), let member = Member(text) else {
                 let name = String(decoding: bytes[name], as: UTF8.self)
                 throw BadLine(number: number, reason: "an event has no member \"\(name)\"")
             }
-            guard seen.insert(member).inserted else {
-                throw BadLine(number: number, reason: "\"\(member.rawValue)\" stands there twice")
+            guard seen & member.bit == 0 else {
+                throw BadLine(number: number, reason: "\"\(member.name)\" stands there twice")
             }
+            seen |= member.bit
             try take(member, bytes, value)
         }
         if let failure = failure ?? scanner.scanEnd() {
             let offset = failure.offset - range.lowerBound
             throw BadLine(number: number, reason: "it is not JSON at byte \(offset): expected \(failure.expectation)")
         }
-        for member in Member.allCases where member.isNeeded && !seen.contains(member) {
-            throw BadLine(number: number, reason: "\"\(member.rawValue)\" is missing")
+        for member in Member.allCases where member.isNeeded && seen & member.bit == 0 {
+            throw BadLine(number: number, reason: "\"\(member.name)\" is missing")
         }
         try placeTypeVersion(bytes)
     }
@@ -72,7 +85,7 @@ struct ImportLine: Sendable {
         if isNull && !member.isNeeded { return }
         func need<Value>(_ found: Value?, _ expected: String) throws(BadLine) -> Value {
             guard let found else {
-                throw BadLine(number: number, reason: "\"\(member.rawValue)\" is not \(expected)")
+                throw BadLine(number: number, reason: "\"\(member.name)\" is not \(expected)")
             }
             return found
         }
