@@ -3,6 +3,18 @@ import Testing
 
 @Suite("JSON values")
 struct JSONTests {
+    /// The values of an object's members as the scanner finds them, for an object with one member of this value.
+    private func scanned(_ value: String) throws -> [String] {
+        try Array("{\"a\": \(value) }".utf8).withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes, 0..<bytes.count)
+            var values: [String] = []
+            while let member = try scanner.nextMember() {
+                values.append(String(decoding: bytes[member.value], as: UTF8.self))
+            }
+            return values
+        }
+    }
+
     @Test(
         "What is read is written again with all its digits, members and their order",
         arguments: [
@@ -15,6 +27,7 @@ struct JSONTests {
     func keeps(text: String) throws {
         #expect(try JSON(parsing: text).text == text)
         #expect(try JSON(parsing: " \n\t\r" + text + " \n").text == text)
+        #expect(try scanned(text) == [text])
     }
 
     @Test(
@@ -43,6 +56,7 @@ struct JSONTests {
     func refused(text: String, offset: Int) {
         let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
         #expect(error?.offset == offset)
+        #expect(throws: JSONSyntaxError.self) { try scanned(text) }
     }
 
     @Test(
@@ -61,6 +75,7 @@ struct JSONTests {
         let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
         #expect(error?.offset == offset)
         #expect(error?.expectation == expectation)
+        #expect(throws: JSONSyntaxError.self) { try scanned(text) }
     }
 
     @Test(
@@ -93,6 +108,8 @@ struct JSONTests {
         #expect(try JSON(parsing: beside).text == beside)
         let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: nested(513)) }
         #expect(error?.description == "not JSON at byte 512: expected no more than 512 levels")
+        #expect(try scanned(nested(511)) == [nested(511)])
+        #expect(throws: JSONSyntaxError.self) { try scanned(nested(512)) }
         #expect(throws: JSONSyntaxError.self) { try JSON(parsing: String(repeating: "[", count: 1_000_000)) }
     }
 

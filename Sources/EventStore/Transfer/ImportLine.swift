@@ -53,7 +53,7 @@ struct ImportLine: Sendable {
         }
         var scanner = JSONScanner(bytes, range)
         var seen = 0
-        let failure = try scanner.scanObject { (name, value) throws(BadLine) in
+        while let (name, value) = try nextMember(&scanner, range) {
             guard let text = Self.text(bytes, name), let member = Member(text) else {
                 let name = String(decoding: bytes[name], as: UTF8.self)
                 throw BadLine(number: number, reason: "an event has no member \"\(name)\"")
@@ -64,14 +64,22 @@ struct ImportLine: Sendable {
             seen |= member.bit
             try take(member, bytes, value)
         }
-        if let failure = failure ?? scanner.scanEnd() {
-            let offset = failure.offset - range.lowerBound
-            throw BadLine(number: number, reason: "it is not JSON at byte \(offset): expected \(failure.expectation)")
-        }
         for member in Member.allCases where member.isNeeded && seen & member.bit == 0 {
             throw BadLine(number: number, reason: "\"\(member.name)\" is missing")
         }
         try placeTypeVersion(bytes)
+    }
+
+    private func nextMember(
+        _ scanner: inout JSONScanner,
+        _ text: Range<Int>
+    ) throws(BadLine) -> (name: Range<Int>, value: Range<Int>)? {
+        do throws(JSONSyntaxError) {
+            return try scanner.nextMember()
+        } catch {
+            let place = "at byte \(error.offset - text.lowerBound)"
+            throw BadLine(number: number, reason: "it is not JSON \(place): expected \(error.expectation)")
+        }
     }
 
     private mutating func take(
@@ -115,7 +123,7 @@ struct ImportLine: Sendable {
         guard let typeVersion, let metadata else { return }
         var found: Range<Int>?
         var scanner = JSONScanner(bytes, metadata)
-        _ = scanner.scanObject { (name, value) throws(Never) in
+        while let (name, value) = try nextMember(&scanner, metadata) {
             if Self.text(bytes, name) == EventMetadata.typeVersion { found = value }
         }
         guard let found else { return insertion = metadata.lowerBound + 1 }

@@ -30,84 +30,64 @@ extension JSON {
 
     /// Reads one JSON value from UTF-8.
     package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) {
-        var parser = JSONParser(bytes: bytes.bindMemory(to: UInt8.self))
-        self = try parser.document()
+        var scanner = JSONScanner(bytes, 0..<bytes.count)
+        self = try scanner.value()
+        try scanner.passEnd()
     }
 }
 
-/// Reads one JSON text, from the left.
-private struct JSONParser {
-    let bytes: UnsafeBufferPointer<UInt8>
-    private var at = 0
-    private var depth = 0
-
-    private static let deepest = 512
-
-    init(bytes: UnsafeBufferPointer<UInt8>) {
-        self.bytes = bytes
-    }
-
-    mutating func document() throws(JSONSyntaxError) -> JSON {
-        let value = try value()
-        skipSpace()
-        guard at == bytes.count else { throw unexpected("nothing more") }
-        return value
-    }
-
-    private mutating func value() throws(JSONSyntaxError) -> JSON {
+extension JSONScanner {
+    /// The value that comes next.
+    fileprivate mutating func value() throws(JSONSyntaxError) -> JSON {
         skipSpace()
         switch peek() {
         case UInt8(ascii: "{"): return try object()
         case UInt8(ascii: "["): return try array()
         case UInt8(ascii: "\""): return try string()
-        case UInt8(ascii: "t"): return try word("true", .boolean(true))
-        case UInt8(ascii: "f"): return try word("false", .boolean(false))
-        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "t"):
+            try skipWord("true")
+            return true
+        case UInt8(ascii: "f"):
+            try skipWord("false")
+            return false
+        case UInt8(ascii: "n"):
+            try skipWord("null")
+            return .null
         default: return try number()
         }
     }
 
     private mutating func object() throws(JSONSyntaxError) -> JSON {
         try enter()
+        at += 1
         var members: [JSON.Object.Member] = []
-        skipSpace()
-        if !skip("}") {
-            repeat {
-                skipSpace()
-                guard peek() == UInt8(ascii: "\"") else { throw unexpected("a member's name") }
-                let name = try text()
-                skipSpace()
-                guard skip(":") else { throw unexpected("a colon") }
-                // No projection can ask for a name that is no text.
-                let key = name.text ?? String(decoding: name.escaped, as: UTF8.self)
-                members.append(JSON.Object.Member(key, try value()))
-                skipSpace()
-            } while skip(",")
-            guard skip("}") else { throw unexpected("a comma or the object's end") }
+        while try goToName() {
+            let name = try text()
+            try passColon()
+            // No projection can ask for a name that is no text.
+            let key = name.text ?? String(decoding: name.escaped, as: UTF8.self)
+            members.append(JSON.Object.Member(key, try value()))
         }
-        depth -= 1
         return .object(JSON.Object(members))
     }
 
     private mutating func array() throws(JSONSyntaxError) -> JSON {
         try enter()
+        at += 1
         var values: [JSON] = []
-        skipSpace()
-        if !skip("]") {
-            repeat {
-                values.append(try value())
-                skipSpace()
-            } while skip(",")
-            guard skip("]") else { throw unexpected("a comma or the array's end") }
-        }
-        depth -= 1
+        while try goToElement() { values.append(try value()) }
         return .array(values)
     }
 
-    private mutating func enter() throws(JSONSyntaxError) {
-        depth += 1
-        guard depth <= Self.deepest else { throw unexpected("no more than \(Self.deepest) levels") }
-        at += 1
+    private mutating func number() throws(JSONSyntaxError) -> JSON {
+        let start = at
+        let isInteger = try skipNumber()
+        let digits = String(decoding: bytes.bindMemory(to: UInt8.self)[start..<at], as: UTF8.self)
+        // -0 is the one integer that would be written otherwise.
+        if isInteger, let integer = Int64(digits), integer != 0 || bytes[start] != UInt8(ascii: "-") {
+            return .integer(integer)
+        }
+        return .raw(digits)
     }
 
     private mutating func string() throws(JSONSyntaxError) -> JSON {
@@ -128,11 +108,11 @@ private struct JSONParser {
             }
             at += 1
         }
-        guard at < bytes.count else {
-            at = bytes.count
+        guard at < end else {
+            at = end
             throw unexpected("the string's end")
         }
-        let content = UnsafeBufferPointer(rebasing: bytes[start..<at])
+        let content = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[start..<at])
         at += 1
         if isPlain {
             guard let text = String(validating: content, as: UTF8.self) else { throw unexpected("UTF-8", at: start) }
@@ -159,10 +139,10 @@ private struct JSONParser {
                 continue
             }
             // The string ends at a quote that no backslash precedes, so a character follows this one.
-            let escape = content[index + 1]
+            let letter = content[index + 1]
             index += 2
-            if escape != UInt8(ascii: "u") {
-                guard let scalar = Self.escapes[escape] else { throw unexpected("an escape", at: start + index - 1) }
+            if letter != UInt8(ascii: "u") {
+                guard let scalar = Self.escape(letter) else { throw unexpected("an escape", at: start + index - 1) }
                 scalars.unicodeScalars.append(scalar)
                 continue
             }
@@ -185,86 +165,18 @@ private struct JSONParser {
         return isText ? scalars : nil
     }
 
-    private static let escapes: [UInt8: Unicode.Scalar] = [
-        UInt8(ascii: "\""): "\"", UInt8(ascii: "\\"): "\\", UInt8(ascii: "/"): "/", UInt8(ascii: "b"): "\u{8}",
-        UInt8(ascii: "f"): "\u{C}", UInt8(ascii: "n"): "\n", UInt8(ascii: "r"): "\r", UInt8(ascii: "t"): "\t",
-    ]
-
     private func codeUnit(
         _ content: UnsafeBufferPointer<UInt8>,
         _ index: Int,
         at start: Int
     ) throws(JSONSyntaxError) -> UInt32 {
-        // An integer's text may begin with a sign.
-        guard index + 4 <= content.count, content[index] != UInt8(ascii: "+"), content[index] != UInt8(ascii: "-"),
-            let unit = UInt32(String(decoding: content[index..<(index + 4)], as: UTF8.self), radix: 16)
-        else {
-            throw unexpected("four hexadecimal digits", at: start + index)
+        var unit: UInt32 = 0
+        for place in index..<(index + 4) {
+            guard place < content.count, let digit = Self.hexadecimal(content[place]) else {
+                throw unexpected("four hexadecimal digits", at: start + index)
+            }
+            unit = unit << 4 | digit
         }
         return unit
-    }
-
-    private mutating func number() throws(JSONSyntaxError) -> JSON {
-        let start = at
-        _ = skip("-")
-        let whole = at
-        skipDigits()
-        guard at > whole, at == whole + 1 || bytes[whole] != UInt8(ascii: "0") else {
-            throw unexpected("a value", at: start)
-        }
-        var isInteger = true
-        if skip(".") {
-            isInteger = false
-            let fraction = at
-            skipDigits()
-            guard at > fraction else { throw unexpected("a digit") }
-        }
-        if skip("e") || skip("E") {
-            isInteger = false
-            if !skip("-") { _ = skip("+") }
-            let exponent = at
-            skipDigits()
-            guard at > exponent else { throw unexpected("a digit") }
-        }
-        let digits = String(decoding: bytes[start..<at], as: UTF8.self)
-        // -0 is the one integer that would be written otherwise.
-        if isInteger, let integer = Int64(digits), integer != 0 || whole == start { return .integer(integer) }
-        return .raw(digits)
-    }
-
-    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSONSyntaxError) -> JSON {
-        let count = word.utf8CodeUnitCount
-        guard at + count <= bytes.count, (0..<count).allSatisfy({ bytes[at + $0] == word.utf8Start[$0] }) else {
-            throw unexpected("a value")
-        }
-        at += count
-        return value
-    }
-
-    // MARK: Bytes
-
-    private func peek() -> UInt8? { at < bytes.count ? bytes[at] : nil }
-
-    private mutating func skip(_ character: Unicode.Scalar) -> Bool {
-        guard at < bytes.count, bytes[at] == UInt8(ascii: character) else { return false }
-        at += 1
-        return true
-    }
-
-    private mutating func skipDigits() {
-        while at < bytes.count, bytes[at] &- UInt8(ascii: "0") <= 9 { at += 1 }
-    }
-
-    private mutating func skipSpace() {
-        while at < bytes.count {
-            switch bytes[at] {
-            case 0x20, 0x0A, 0x0D, 0x09: at += 1
-            default: return
-            }
-        }
-    }
-
-    private func unexpected(_ expectation: String, at offset: Int? = nil) -> JSONSyntaxError {
-        JSONSyntaxError(offset: offset ?? at, expectation: expectation)
     }
 }
