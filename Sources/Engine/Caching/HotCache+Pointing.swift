@@ -132,9 +132,15 @@ extension HotCache {
             try await hotCache.beginWarming(followed, cache, hotCache.openDatabase())
             let encoder = followed.encoder
             let chosen = HotSetSelection(hotSet, from: tables[hotSet.table].records, encoder: encoder)
-            for first in stride(from: 0, to: chosen.hot.count, by: HotSetReader.piece) {
-                let piece = chosen.hot[first..<min(first + HotSetReader.piece, chosen.hot.count)]
-                try await cache.warm(encoder.encode(Array(piece)))
+            // The server takes one piece while the next is encoded.
+            try await withThrowingTaskGroup(of: Void.self) { sending in
+                for first in stride(from: 0, to: chosen.hot.count, by: HotSetReader.piece) {
+                    let piece = chosen.hot[first..<min(first + HotSetReader.piece, chosen.hot.count)]
+                    let rows = encoder.encode(Array(piece))
+                    try await sending.waitForAll()
+                    sending.addTask { try await cache.warm(rows) }
+                }
+                try await sending.waitForAll()
             }
             try await cache.replaceRankings(top: encoder.encode(chosen.top), groups: encoder.encode(chosen.groups))
             try await cache.keep(for: Self.unpointedLifetime)

@@ -175,6 +175,14 @@ package actor HotCache {
         for followed in queue.followed { queue.note("\(error)", of: followed.hotSet.projection) }
     }
 
+    /// Opens both connections ahead, so that the first use need not wait for them. What fails shows then.
+    package func openAhead() async {
+        await exclusively { cache in
+            _ = try? await cache.openRedis()
+            _ = try? await cache.openDatabase()
+        }
+    }
+
     /// The cache's own session with the database.
     func openDatabase() async throws -> PostgresConnection {
         if let database, await database.isUsable { return database }

@@ -12,14 +12,15 @@ struct HotSetSelection {
     private typealias Ranked = (value: Double, record: ChangedRecord)
 
     init(_ hotSet: HotSet, from records: [ChangedRecord], encoder: HotRowEncoder) {
-        /// Greatest value first; of equal ones the last by the bytes of the key, as in the cache's sorted sets.
+        /// The rows with the greatest values; of equal ones the last by the bytes of the key, as in the cache's sorted sets.
         func best(_ count: Int, of rows: [Ranked]) -> [ChangedRecord] {
             guard rows.count > count else { return rows.map(\.record) }
-            let sorted = rows.sorted { left, right in
-                if left.value != right.value { return left.value > right.value }
-                return encoder.keyText(right.record).lexicographicallyPrecedes(encoder.keyText(left.record))
-            }
-            return sorted.prefix(count).map(\.record)
+            // Only those that have the last value that is good enough have to be compared by their keys.
+            let least = rows.map(\.value).sorted(by: >)[count - 1]
+            let better = rows.filter { $0.value > least }.map(\.record)
+            let equal = rows.filter { $0.value == least }.map { (key: encoder.keyText($0.record), record: $0.record) }
+            let last = equal.sorted { $1.key.lexicographicallyPrecedes($0.key) }
+            return better + last.prefix(count - better.count).map(\.record)
         }
         func ranked(by value: (ChangedRecord) -> Double) -> [Ranked] {
             records.map { (value($0), $0) }.filter { !$0.value.isNaN }

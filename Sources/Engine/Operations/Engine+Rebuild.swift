@@ -196,6 +196,10 @@ extension Engine {
                     try await feed.run(until: goal)
                     return nil
                 }
+                group.addTask {
+                    await cache?.openAhead()
+                    return nil
+                }
             }
             return try await group.reduce(into: []) { outcomes, outcome in
                 if let outcome { outcomes.append(outcome) }
