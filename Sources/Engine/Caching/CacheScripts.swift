@@ -7,7 +7,7 @@ internal import Redis
 /// are lists whose first element says what happened: `ok`; `unowned` when the owner's key is gone; `fenced` with the
 /// epoch of another owner.
 enum CacheScripts {
-    static let all = [adopt, write, warm, replace, sweep, finish, keep, drop, flip, retire]
+    static let all = [adopt, write, replace, sweep, finish, keep, drop, flip, retire]
 
     private static let fence = """
         local base, epoch = ARGV[1], ARGV[2]
@@ -152,27 +152,6 @@ enum CacheScripts {
             end
             if through ~= '' then redis.call('SET', base .. 'through', through) end
             return answer
-            """
-    )
-
-    /// Writes rows of the hot set as it is in the database. What stands there is replaced unseen: nobody but the owner
-    /// writes, and the snapshot was taken after everything that the owner had sent.
-    ///
-    /// Arguments: base, epoch, lifetime in seconds; then for each row: key, JSON, order.
-    static let warm = RedisScript(
-        fence + """
-            local ttl, keys, members = ARGV[3], {}, {}
-            for i = 4, #ARGV, 3 do
-                redis.call('SET', base .. 'row:' .. ARGV[i], ARGV[i + 1], 'EX', ttl)
-                keys[#keys + 1] = ARGV[i]
-                members[#members + 1] = ARGV[i + 2]
-                members[#members + 1] = ARGV[i]
-            end
-            if #keys > 0 then
-                redis.call('ZADD', base .. 'hot', unpack(members))
-                redis.call('ZREM', base .. 'stale', unpack(keys))
-            end
-            return {'ok'}
             """
     )
 

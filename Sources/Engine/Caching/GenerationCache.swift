@@ -13,6 +13,7 @@ struct GenerationCache: Sendable {
 
     /// What a call of a script changes at most, so that the server is never held up for more than some milliseconds.
     static let rowsPerCall = 200
+    private static let rowsPerTransaction = 500
     private static let bytesPerCall = 256 << 10
     /// Calls that are sent before their replies are waited for.
     private static let callsPerPipeline = 32
@@ -92,24 +93,61 @@ struct GenerationCache: Sendable {
 
     // MARK: Warming
 
-    /// Writes rows of the hot set.
+    /// Writes rows of the hot set as they are in the database. What stands there is replaced unseen: nobody but the owner
+    /// writes, and the rows are newer than everything that the owner had sent.
+    ///
+    /// In transactions that fail when the owner's key changes, since a script takes twice as long for this: all values pass
+    /// through its interpreter.
     func warm(_ rows: HotRows) async throws {
-        var calls: [RedisCommand] = []
-        for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerCall) {
-            var call = CacheScripts.warm.call(keyCount: 0, capacity: Self.bytesPerCall)
-            call.append(base)
-            call.append(epoch)
-            call.append(hotSet.lifetimeSeconds)
-            for row in rows.rows[first..<min(first + Self.rowsPerCall, rows.rows.count)] {
-                rows.bytes.withUnsafeBytes { bytes in
-                    call.append(UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd]))
-                    call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd]))
-                }
-                call.append(row.order)
-            }
-            calls.append(call)
+        let owner = keys.key(generation, "owner")
+        let look = [RedisCommand("WATCH", [owner]), RedisCommand("GET", [owner])]
+        var found = try await redis.pipeline(look)
+        for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerTransaction) {
+            try checkOwner(found)
+            let piece = rows.rows[first..<min(first + Self.rowsPerTransaction, rows.rows.count)]
+            let transaction = [RedisCommand("MULTI", [])] + writing(piece, of: rows) + [RedisCommand("EXEC", [])]
+            // The look for the next piece goes along.
+            let replies = try await redis.pipeline(transaction + look)
+            found = Array(replies.suffix(look.count))
+            try checkTransaction(replies.prefix(transaction.count))
         }
-        _ = try await answers(calls)
+        _ = try await redis.send(RedisCommand("UNWATCH", []))
+    }
+
+    private func writing(_ piece: ArraySlice<HotRows.Row>, of rows: HotRows) -> [RedisCommand] {
+        let (prefix, lifetime) = (Array((base + "row:").utf8), hotSet.lifetimeSeconds)
+        var hot = RedisCommand("ZADD", [.text(base + "hot")])
+        var stale = RedisCommand("ZREM", [.text(base + "stale")])
+        let settings = rows.bytes.withUnsafeBytes { bytes in
+            piece.map { row in
+                let key = UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd])
+                let json = UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd])
+                hot.append(row.order)
+                hot.append(key)
+                stale.append(key)
+                var set = RedisCommand("SET", capacity: prefix.count + key.count + json.count + 64)
+                set.append(prefix + key)
+                set.append(json)
+                set.append("EX")
+                set.append(lifetime)
+                return set
+            }
+        }
+        return settings + [hot, stale]
+    }
+
+    /// Whether the owner's key, watched from here on, has the epoch.
+    private func checkOwner(_ found: [RedisReply]) throws {
+        if let refusal = found.lazy.compactMap(\.error).first { throw CacheFailure.refused(refusal) }
+        guard let owner = found.last?.integerValue else { throw CacheFailure.unowned }
+        if owner != epoch { throw CacheFailure.fenced }
+    }
+
+    private func checkTransaction(_ replies: ArraySlice<RedisReply>) throws {
+        // What was refused when it was queued comes first, and says why nothing was done.
+        let all = replies + (replies.last?.elements ?? [])
+        if let refusal = all.lazy.compactMap(\.error).first { throw CacheFailure.refused(refusal) }
+        if replies.last?.isNull ?? true { throw CacheFailure.fenced }
     }
 
     /// Replaces the sorted sets by what the database has, and forgets those that have no row any more.
