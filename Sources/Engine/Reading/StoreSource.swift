@@ -75,6 +75,8 @@ final class StoreSource: EventSource {
             idle: settings.idleInterval,
             logger: engine.logger
         )
+        // Before the newest position is looked at: others fold on meanwhile.
+        let folded = adoptsLog ? nil : try await probeConnection.newestLiveCheckpoint()
         let now = try await source.currentMark()
         let newest = source.lastTick?.lastValue ?? now
         if adoptsLog {
@@ -83,7 +85,7 @@ final class StoreSource: EventSource {
                 probeConnection.cuttingCheckpoints(to: newest),
             ])
             source.state.withLock { $0.stored = now }
-        } else if let folded = try await probeConnection.newestLiveCheckpoint(), folded > newest {
+        } else if let folded, folded > newest {
             // The mark is stored now and then; checkpoints are what was really read.
             throw EventStoreError.logShrank(lastValue: newest, passed: folded)
         }
