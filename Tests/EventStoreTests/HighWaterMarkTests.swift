@@ -135,7 +135,7 @@ struct HighWaterMarkTests {
         let pacing = TickPacing()
         let hold = Hold(position: 1, holder: a, since: start)
         let moved = Tick(mark: 5, lastValue: 5, moved: true)
-        #expect(pacing.wait(after: moved, at: start) == .zero)
+        #expect(pacing.wait(after: moved, at: start) == .milliseconds(2))
         #expect(pacing.wait(after: Tick(mark: 5, lastValue: 5), at: start) == .milliseconds(10))
         let held = Tick(mark: 0, lastValue: 5, hold: hold)
         #expect(pacing.wait(after: held, at: start) == .milliseconds(1))

