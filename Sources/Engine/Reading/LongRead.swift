@@ -76,9 +76,12 @@ package struct LongRead: Sendable {
         as session: Int
     ) async throws {
         while let (after, through) = stretches.claim(for: session) {
+            var isEmpty = true
             try await reader.read(after: after, through: through) { block in
+                if !block.batches.isEmpty { isEmpty = false }
                 guard await queue.send(block) else { throw CancellationError() }
             }
+            stretches.passed(isEmpty: isEmpty)
         }
     }
 
@@ -91,10 +94,9 @@ package struct LongRead: Sendable {
         _ deliver: (EventBlock) async throws -> Void
     ) async throws -> GlobalPosition {
         var position = after
-        for await session in stretches.sessions {
-            let end = stretches.end(after: position)
-            while position < end {
-                guard let block = await queues[session].next() else { return position }
+        for await stretch in stretches.claims {
+            while position < stretch.through {
+                guard let block = await queues[stretch.session].next() else { return position }
                 try await deliver(block)
                 try Task.checkCancellation()
                 position = block.through
@@ -107,33 +109,46 @@ package struct LongRead: Sendable {
 
 /// The stretches of a range, taken one after the other by whoever is free.
 private final class Stretches: Sendable {
+    struct Claim: Sendable {
+        let session: Int
+        let through: GlobalPosition
+    }
+
+    private struct State {
+        /// Where the next one begins.
+        var next: GlobalPosition
+        var length: Int64
+    }
+
     private let through: GlobalPosition
     private let length: Int64
-    /// Where the next one begins.
-    private let next: Mutex<GlobalPosition>
+    private let state: Mutex<State>
     /// Which session reads each stretch, in order.
-    let sessions: AsyncStream<Int>
-    private let claimed: AsyncStream<Int>.Continuation
+    let claims: AsyncStream<Claim>
+    private let claimed: AsyncStream<Claim>.Continuation
 
     init(after: GlobalPosition, through: GlobalPosition, length: Int64) {
         self.through = through
         self.length = length
-        next = Mutex(after)
-        (sessions, claimed) = AsyncStream.makeStream()
-    }
-
-    func end(after position: GlobalPosition) -> GlobalPosition {
-        through.rawValue - position.rawValue <= length ? through : GlobalPosition(position.rawValue + length)
+        state = Mutex(State(next: after, length: length))
+        (claims, claimed) = AsyncStream.makeStream()
     }
 
     /// The next stretch, for a session to read; nil when all are taken.
     func claim(for session: Int) -> (after: GlobalPosition, through: GlobalPosition)? {
-        next.withLock { next in
-            guard next < through else { return nil }
-            defer { next = end(after: next) }
-            claimed.yield(session)
-            return (next, end(after: next))
+        state.withLock { state in
+            guard state.next < through else { return nil }
+            let after = state.next
+            let isLast = through.rawValue - after.rawValue <= state.length
+            state.next = isLast ? through : GlobalPosition(after.rawValue + state.length)
+            claimed.yield(Claim(session: session, through: state.next))
+            return (after, state.next)
         }
+    }
+
+    /// A stretch was read. In a long hole stretches become longer and longer, so that it takes few of them.
+    func passed(isEmpty: Bool) {
+        state.withLock { $0.length = isEmpty ? min($0.length, .max / 2) * 2 : length }
     }
 
     /// No more are read, although some may be left.

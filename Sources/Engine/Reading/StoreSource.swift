@@ -92,7 +92,7 @@ final class StoreSource: EventSource {
         return source
     }
 
-    /// Ends both sessions, without waiting for it.
+    /// Ends the sessions, without waiting for it.
     func closeSoon() {
         let helper = helper.withLock { $0.take() }
         let connections = [probe.connection, reader.connection] + (helper.map { [$0.connection] } ?? [])
