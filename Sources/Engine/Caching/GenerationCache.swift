@@ -101,17 +101,23 @@ struct GenerationCache: Sendable {
     func warm(_ rows: HotRows) async throws {
         let owner = keys.key(generation, "owner")
         let look = [RedisCommand("WATCH", [owner]), RedisCommand("GET", [owner])]
-        var found = try await redis.pipeline(look)
-        for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerTransaction) {
-            try checkOwner(found)
-            let piece = rows.rows[first..<min(first + Self.rowsPerTransaction, rows.rows.count)]
-            let transaction = [RedisCommand("MULTI", [])] + writing(piece, of: rows) + [RedisCommand("EXEC", [])]
-            // The look for the next piece goes along.
-            let replies = try await redis.pipeline(transaction + look)
-            found = Array(replies.suffix(look.count))
-            try checkTransaction(replies.prefix(transaction.count))
+        do {
+            var found = try await redis.pipeline(look)
+            for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerTransaction) {
+                try checkOwner(found)
+                let piece = rows.rows[first..<min(first + Self.rowsPerTransaction, rows.rows.count)]
+                let transaction = [RedisCommand("MULTI", [])] + writing(piece, of: rows) + [RedisCommand("EXEC", [])]
+                // The look for the next piece goes along.
+                let replies = try await redis.pipeline(transaction + look)
+                found = Array(replies.suffix(look.count))
+                try checkTransaction(replies.prefix(transaction.count))
+            }
+            _ = try await redis.send(RedisCommand("UNWATCH", []))
+        } catch {
+            // Else the next transaction on this connection would fail for the key watched here.
+            _ = try? await redis.send(RedisCommand("UNWATCH", []))
+            throw error
         }
-        _ = try await redis.send(RedisCommand("UNWATCH", []))
     }
 
     private func writing(_ piece: ArraySlice<HotRows.Row>, of rows: HotRows) -> [RedisCommand] {

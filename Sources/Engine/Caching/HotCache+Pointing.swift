@@ -154,7 +154,8 @@ extension HotCache {
     }
 
     /// Warms a generation that is to be pointed at, and follows it from here on: windows that commit between this and
-    /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not.
+    /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not. What was sent by
+    /// ``preload(_:generation:epoch:from:at:)`` and is committed now is not sent again.
     ///
     /// - Parameter epoch: the epoch of the caller's claim.
     /// - Returns: nil for a projection that is not cached.

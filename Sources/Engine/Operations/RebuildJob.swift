@@ -1,6 +1,7 @@
 internal import EventStore
 internal import Logging
 internal import Postgres
+internal import Redis
 internal import Refold
 internal import Synchronization
 
@@ -13,6 +14,8 @@ final class RebuildJob: Sendable {
         var pointer: Pointer?
         var runner: ProjectionRunner?
         var start = GlobalPosition.zero
+        /// The cache's server was lost while hot rows were sent: nobody waits for it again.
+        var isCacheLost = false
     }
 
     private let projection: any Projection
@@ -170,6 +173,9 @@ final class RebuildJob: Sendable {
                 from: rows,
                 at: position
             )
+        } catch let error as RedisError where error.endsConnection {
+            state.withLock { $0.isCacheLost = true }
+            engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
         } catch {
             engine.logger.debug("the cache could not be filled ahead", metadata: ["cause": "\(error)"])
         }
@@ -178,6 +184,7 @@ final class RebuildJob: Sendable {
     /// Fills the cache before anybody is sent to it. The cache is never the source: what fails here, the generation's next
     /// owner puts right.
     private func warm(_ writer: GenerationWriter) async {
+        if state.withLock({ $0.isCacheLost }) { return }
         let generation = writer.generation
         do {
             try await cache?.warm(generation.projection, generation: generation.number, epoch: writer.claim.epoch)
