@@ -8,7 +8,7 @@ internal import Refold
 extension Engine {
     /// What a runner is opened for.
     struct RunnerOptions: Sendable {
-        var limits: ProjectionRunner.WindowLimits
+        var limits: WindowLimits
         var budget: MemoryBudget
         var cache: (any CacheFollower)?
     }

@@ -9,22 +9,6 @@ internal import Synchronization
 /// The same runner tails and rebuilds; only the commit window differs. After any error it is spent: its rows are dropped
 /// with it, and a new runner starts from the committed checkpoint.
 actor ProjectionRunner {
-    /// When a window is closed.
-    struct WindowLimits: Sendable {
-        /// Time since the window before, while more events are waiting. At the head a window is closed at once.
-        let time: Duration
-        /// Events.
-        let events: Int
-        /// Smaller windows, to find the event that the database refuses.
-        let isolation: FaultIsolation
-
-        init(_ settings: EngineSettings, isolation: FaultIsolation) {
-            time = settings.windowTime
-            events = settings.windowEvents
-            self.isolation = isolation
-        }
-    }
-
     nonisolated let projection: any Projection
     nonisolated let generation: Generation
     nonisolated let writer: GenerationWriter
@@ -401,12 +385,4 @@ actor ProjectionRunner {
         let (encoded, hotRows) = encodeChanges()
         return takeWindow(encoded, hotRows)
     }
-}
-
-/// What happens when a projection refuses an event.
-public enum RefusalPolicy: String, Sendable {
-    /// The projection halts at the event; others go on.
-    case stop
-    /// The event goes to `refold.dead_letters`, in the transaction of its window.
-    case skip
 }

@@ -75,7 +75,7 @@ extension Engine {
             projection,
             generation,
             RunnerOptions(
-                limits: ProjectionRunner.WindowLimits(settings, isolation: FaultIsolation()),
+                limits: WindowLimits(settings, isolation: FaultIsolation()),
                 budget: budget,
                 cache: nil
             )

@@ -132,7 +132,7 @@ final class ProjectionTail: Sendable {
                 remedy: "run refold rebuild \(projection.name)"
             )
         }
-        let limits = ProjectionRunner.WindowLimits(engine.settings, isolation: state.withLock { $0.isolation })
+        let limits = WindowLimits(engine.settings, isolation: state.withLock { $0.isolation })
         let runner = try await engine.openRunner(
             projection,
             generation,

@@ -77,7 +77,7 @@ final class RebuildJob: Sendable {
         guard let generation = state.withLock({ $0.generation }) else {
             preconditionFailure("a job is opened after it was prepared")
         }
-        let limits = ProjectionRunner.WindowLimits(engine.settings, isolation: isolation)
+        let limits = WindowLimits(engine.settings, isolation: isolation)
         let runner = try await engine.openRunner(
             projection,
             generation,

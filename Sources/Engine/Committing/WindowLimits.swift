@@ -1,0 +1,15 @@
+/// When a commit window is closed.
+struct WindowLimits: Sendable {
+    /// Time since the window before, while more events are waiting. At the head a window is closed at once.
+    let time: Duration
+    /// Events.
+    let events: Int
+    /// Smaller windows, to find the event that the database refuses.
+    let isolation: FaultIsolation
+
+    init(_ settings: EngineSettings, isolation: FaultIsolation) {
+        time = settings.windowTime
+        events = settings.windowEvents
+        self.isolation = isolation
+    }
+}
