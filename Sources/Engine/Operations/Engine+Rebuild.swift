@@ -196,9 +196,11 @@ extension Engine {
                     try await feed.run(until: goal)
                     return nil
                 }
-                group.addTask {
-                    await cache?.openAhead()
-                    return nil
+                if request.until == nil {
+                    group.addTask {
+                        await cache?.openAhead()
+                        return nil
+                    }
                 }
             }
             return try await group.reduce(into: []) { outcomes, outcome in
