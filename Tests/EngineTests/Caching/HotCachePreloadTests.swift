@@ -36,6 +36,12 @@ struct HotCachePreloadTests {
         }
     }
 
+    private func expectRightOncePointed(_ shelf: CachedShelf) async throws {
+        _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+        #expect(try await shelf.cache.point("shelf", to: shelf.generation))
+        #expect(try await shelf.discrepancy() == nil)
+    }
+
     @Test("They are those that the database would be asked for, and are not sent again", arguments: choices)
     func same(settings: HotSetSettings) async throws {
         try await withPreloaded(settings) { shelf in
@@ -62,9 +68,7 @@ struct HotCachePreloadTests {
                 [.put("thing 1", genre: "genre 1", score: 1000), .taken("thing 2")],
                 isTold: false
             )
-            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
-            #expect(try await shelf.cache.point("shelf", to: shelf.generation))
-            #expect(try await shelf.discrepancy() == nil)
+            try await expectRightOncePointed(shelf)
         }
     }
 
@@ -72,9 +76,7 @@ struct HotCachePreloadTests {
     func flushed() async throws {
         try await withPreloaded(Self.choices[2]) { shelf in
             try await shelf.redis("FLUSHALL")
-            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
-            #expect(try await shelf.cache.point("shelf", to: shelf.generation))
-            #expect(try await shelf.discrepancy() == nil)
+            try await expectRightOncePointed(shelf)
         }
     }
 
