@@ -129,8 +129,10 @@ struct LookupForecastTests {
         let tally = Tally()
         let rows = Rows(tally.model, isComplete: true)
         var builder = EventBatchBuilder(types: EventTypeCatalog(tally.eventTypes), reads: [])
+        var batch: EventBatch?
+        var (lastAddress, reuses): (UnsafeRawPointer?, Int) = (nil, 0)
         for round in 0..<200 {
-            // Of one length, so that the memory of the one before fits.
+            // Of one length, and the one before goes just before this one is made: its memory is taken again.
             let name = "name \(100 + round)"
             builder.append(
                 position: Int64(round + 1),
@@ -138,11 +140,15 @@ struct LookupForecastTests {
                 timestamp: 0,
                 payload: "{\"name\": \"\(name)\", \"part\": 1}"
             )
-            let batch = builder.finish()
+            batch = nil
+            batch = builder.finish()
+            let address = try batch?.lend(0).payload.text("name").withBytes { $0.baseAddress }
+            if address == lastAddress { reuses += 1 }
+            lastAddress = address
             rows.beginPass()
             // Every other one is applied without a look ahead, right after one that had it.
-            if round % 2 == 0 { rows.lookAhead(at: 0..<1, of: batch) }
-            guard case .applied = rows.apply(batch.lend(0), with: tally) else {
+            if round % 2 == 0 { rows.lookAhead(at: 0..<1, of: batch!) }
+            guard case .applied = rows.apply(batch!.lend(0), with: tally) else {
                 Issue.record("an event is not applied")
                 return
             }
@@ -150,6 +156,7 @@ struct LookupForecastTests {
             #expect(rows.memories[0].isKnown(EncodedKey(bytes: Array(name.utf8))))
         }
         #expect(rows.memories.map(\.recordCount) == [200, 200])
+        #expect(reuses > 100, "the memory was not used again, and nothing is proved")
     }
 }
 
