@@ -15,7 +15,7 @@ public struct TickPacing: Sendable, Hashable {
     /// The wait when nothing is going on. Default 10 ms.
     public var idle: Duration
 
-    /// - Parameters are clamped to at least 0.1 ms, `pause` to at least 0; `idle` to at least `eager`.
+    /// Waits that are too short are lengthened: `eager` to 0.1 ms, `pause` to 0, `idle` to `eager`.
     public init(
         eager: Duration = .milliseconds(1),
         pause: Duration = .milliseconds(2),

@@ -24,6 +24,7 @@ struct GrowingLogTests {
                 }
                 await connection.close()
             }
+            defer { growing.cancel() }
             let other = [try site.projection("trending_score")]
             for _ in 0..<40 { _ = try await site.engine.rebuild(RebuildRequest(other, until: 1)) }
             growing.cancel()
