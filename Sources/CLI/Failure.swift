@@ -83,6 +83,7 @@ package struct Failure: Sendable, Equatable {
             self.init(Self.data, error.message, error.remedy)
         case .wrongExpectedVersion, .importUnderWay: self.init(Self.tryAgain, error.message, error.remedy)
         case .unreadableInput: self.init(Self.inputOutput, error.message, error.remedy)
+        case .storeChanged: self.init(Self.unavailable, error.message, error.remedy)
         // Everything else says why the store, as it is set up, cannot be read.
         default: self.init(Self.configuration, error.message, error.remedy)
         }

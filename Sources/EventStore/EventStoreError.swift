@@ -57,8 +57,10 @@ public struct EventStoreError: Error, CustomStringConvertible {
 
         /// The newest position is below one that was already passed.
         public static let logShrank = Code("log_shrank")
-        /// The log is on another server, or on another line of its history, than the one that was folded.
+        /// Other events stand where those were that were folded.
         public static let otherLog = Code("other_log")
+        /// The events table was exchanged, or another log taken for the present one, while it was read: look again.
+        public static let storeChanged = Code("store_changed")
         /// An event appeared at a position that had been passed.
         public static let lateEvent = Code("late_event")
 
@@ -134,6 +136,24 @@ extension EventStoreError {
             position: lastValue
         )
     }
+
+    /// Other events stand where those were that were folded.
+    package static func otherLog(_ found: String, at position: GlobalPosition? = nil) -> EventStoreError {
+        EventStoreError(
+            .otherLog,
+            "\(found), so what was folded may never have happened here",
+            remedy: "correct the database URL; if the log was replaced or a backup restored, refold rebuild --fresh",
+            position: position
+        )
+    }
+
+    /// What was inspected is not what stands there now.
+    package static func storeChanged(_ found: String) -> EventStoreError {
+        EventStoreError(.storeChanged, "\(found), and has to be looked at again")
+    }
+
+    /// Whether the log is not the one that was folded, or no longer all of it.
+    package var isOfAnotherLog: Bool { code == .otherLog || code == .logShrank }
 }
 
 extension EventStoreError {
@@ -204,6 +224,6 @@ extension EventStoreError {
 
     /// Whether the same, repeated, may well succeed; on a new connection when the cause says that this one is lost.
     public var isTransient: Bool {
-        (cause as? PostgresError)?.isTransient ?? false
+        code == .storeChanged || (cause as? PostgresError)?.isTransient ?? false
     }
 }

@@ -43,8 +43,9 @@ extension PostgresConnection {
         }
     }
 
-    /// Rolls back whatever is open. A connection on which even that fails is closed, which rolls back as well.
-    private func rollback() {
+    /// Rolls back whatever is open, also what a pipeline left open that failed between its BEGIN and its COMMIT. A connection
+    /// on which even that fails is closed, which rolls back as well.
+    package func rollback() {
         do throws(PostgresError) {
             try endCopyForRollback()
             guard transactionStatus == .inTransaction || transactionStatus == .inFailedTransaction else { return }

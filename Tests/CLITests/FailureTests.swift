@@ -52,6 +52,7 @@ struct FailureTests {
         #expect(Failure(EventStoreError(.sequenceCached, "cached")).code == 78)
         #expect(Failure(EventStoreError(.logShrank, "shrank")).code == 65)
         #expect(Failure(EventStoreError(.otherLog, "other")).code == 65)
+        #expect(Failure(EventStoreError(.storeChanged, "changed")).code == 69)
         #expect(Failure(EventStoreError(.lateEvent, "late")).code == 65)
         let lost = EventStoreError(.database, "reading failed", cause: postgres(.connectionLost))
         #expect(Failure(lost).code == 69)

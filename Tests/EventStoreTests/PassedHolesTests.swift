@@ -62,32 +62,3 @@ struct PassedHolesTests {
         #expect(all.through == 5)
     }
 }
-
-@Suite("The log that was read before")
-struct LogContinuityTests {
-    private let identity = LogIdentity(systemIdentifier: 7, timeline: 1, database: 5, eventsTable: 9)
-
-    @Test("The same log, grown, is accepted, even with its table rewritten")
-    func same() throws {
-        var found = identity
-        try LogRecord(mark: 10, identity: identity).check(found, lastValue: 10)
-        found = LogIdentity(systemIdentifier: nil, timeline: 1, database: 5, eventsTable: 10)
-        try LogRecord(mark: 10, identity: identity).check(found, lastValue: 11)
-    }
-
-    @Test("A shorter log, another server, timeline or database is refused with a remedy")
-    func refused() {
-        let record = LogRecord(mark: 10, identity: identity)
-        let others: [(LogIdentity, GlobalPosition, EventStoreError.Code)] = [
-            (identity, 9, .logShrank),
-            (LogIdentity(systemIdentifier: 8, timeline: 1, database: 5, eventsTable: 9), 20, .otherLog),
-            (LogIdentity(systemIdentifier: 7, timeline: 2, database: 5, eventsTable: 9), 20, .otherLog),
-            (LogIdentity(systemIdentifier: 7, timeline: 1, database: 6, eventsTable: 9), 20, .otherLog),
-        ]
-        for (found, lastValue, code) in others {
-            let error = #expect(throws: EventStoreError.self) { try record.check(found, lastValue: lastValue) }
-            #expect(error?.code == code)
-            #expect(error?.remedy != nil)
-        }
-    }
-}

@@ -208,21 +208,13 @@ extension PostgresConnection {
             .rows.first?.optionalInt64(0).map { GlobalPosition($0) }
     }
 
-    /// The statement that takes checkpoints back to the end of a log that shrank: what was folded beyond it is gone, and
-    /// new events will stand there. Whoever feeds such a generation finds its next commit refused.
-    nonisolated func cuttingCheckpoints(to newest: GlobalPosition) -> PostgresStatement {
-        PostgresStatement(
-            "UPDATE refold.checkpoints SET position = $1, epoch = epoch + 1 WHERE position > $1",
-            [.int64(newest.rawValue)]
-        )
-    }
-
     /// Forgets the late events that every live generation has read in their place, since it was begun after they were
     /// found.
     func forgetLateEvents(of log: String) throws {
         try execute(
             """
-            DELETE FROM refold.late_events WHERE log = $1 AND found_at < (
+            DELETE FROM refold.late_events
+            WHERE log_id IN (SELECT id FROM refold.logs WHERE log = $1) AND found_at < (
                 SELECT min(g.created_at) FROM refold.projections p JOIN refold.generations g ON g.generation = p.live
             )
             """,

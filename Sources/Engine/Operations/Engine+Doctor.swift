@@ -78,12 +78,13 @@ extension Engine {
 
     private func logCheck(_ store: InspectedStore, on connection: PostgresConnection) async -> Check {
         do {
-            let mark = try await LogLedger.verify(connection, store)
+            let known = try await LogLedger.verify(connection, store, adopting: false)
             if let late = try await LateEventSweep.found(connection, settings.store).first {
                 return .failed("log", late.error, remedy: "rebuild")
             }
-            let known = mark > .zero ? "the one that was read before, up to position \(mark)" : "it was not read yet"
-            return .passed("log", known)
+            guard let known, known.mark > .zero else { return .passed("log", "it was not read yet") }
+            let found = "the one that was read before, up to position \(known.mark)"
+            return .passed("log", ([found] + known.notes).joined(separator: "; "))
         } catch {
             // Nothing was read before there were tables.
             guard error.code == .database else { return .failed("log", error, remedy: "rebuild all projections") }

@@ -76,7 +76,7 @@ extension Engine {
         status.payload = store.payloadFormat.rawValue
         var known = GlobalPosition.zero
         do {
-            known = try await LogLedger.verify(connection, store)
+            known = try await LogLedger.verify(connection, store, adopting: false)?.mark ?? .zero
         } catch {
             guard error.code != .database else { throw error }
             status.problem = error

@@ -217,8 +217,9 @@ final class TailDaemon: Sendable {
         let connection = try await engine.connect(for: "sweep")
         let store = try await StoreInspection.inspect(connection, engine.settings.store)
         let schedule = SweepSchedule(delays: engine.settings.sweepDelays)
-        let sweep = LateEventSweep(connection, store, schedule: schedule)
-        try await sweep.passed(behind: try await LogLedger.verify(connection, store))
+        let log = try await LogLedger.open(connection, store)
+        let sweep = LateEventSweep(connection, store, log: log.id, schedule: schedule)
+        try await sweep.passed(behind: log.mark)
         // Not a child task: closing outlives whoever is done with the sweep, and cannot fail.
         return (sweep, { Task { await connection.close() } })
     }

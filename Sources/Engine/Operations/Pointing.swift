@@ -7,6 +7,8 @@ struct Pointing {
     let runner: ProjectionRunner
     /// Reads the rest; nil when nothing had to be read so far.
     let source: StoreSource?
+    /// Where positions come from.
+    let sequence: PositionSequence
     /// The pointer as it was read when the rebuild started.
     let known: Pointer
 
@@ -28,12 +30,13 @@ struct Pointing {
     static func pointWhenCaughtUp(_ runner: ProjectionRunner, from known: Pointer, _ engine: Engine) async throws {
         let catchingUp = CatchingUp(engine: engine)
         defer { catchingUp.closeSoon() }
+        let sequence = try await StoreInspection.inspect(runner.writer.connection, engine.settings.store).sequence
         if let live = known.live {
-            let position = try await runner.writer.connection.checkpoint(of: live)
+            let position = try await position(of: live, sequence, on: runner.writer.connection)
             if position > runner.foldedPosition { try await catchingUp.advance(runner, to: position) }
         }
         while true {
-            let pointing = Pointing(runner: runner, source: catchingUp.source, known: known)
+            let pointing = Pointing(runner: runner, source: catchingUp.source, sequence: sequence, known: known)
             switch try await pointing.attempt() {
             case .pointed: return
             case .moved: throw EngineError.pointerMoved(runner.projection.name)
@@ -49,7 +52,10 @@ struct Pointing {
         return try await writer.connection.transaction { connection in
             let pointer = try connection.pointer(of: writer.generation.projection, lock: true)
             guard pointer.revision == known.revision else { return .moved }
-            let live = try pointer.live.map { try connection.checkpoint(of: $0, lock: true) } ?? .zero
+            let live =
+                try pointer.live.map { live in
+                    try Self.position(of: live, sequence, on: connection, lock: true)
+                } ?? .zero
             let mine = runner.foldedPosition
             if live.rawValue - mine.rawValue > (source == nil ? 0 : Self.distance) { return .behind(live) }
             let window = try await runner.finalWindow(from: source, through: live)
@@ -65,5 +71,18 @@ struct Pointing {
             else { return .moved }
             return .pointed
         }
+    }
+
+    /// The live generation's position, to be reached; zero when it was folded from more than there is of the log.
+    private static func position(
+        of live: Int64,
+        _ sequence: PositionSequence,
+        on connection: isolated PostgresConnection,
+        lock: Bool = false
+    ) throws -> GlobalPosition {
+        let position = try connection.checkpoint(of: live, lock: lock)
+        // Looked at afterwards: the log grows, and is never behind what is folded from it.
+        let newest = GlobalPosition(try connection.query(sequence.lastValueSQL).int64(0, 0))
+        return position <= newest ? position : .zero
     }
 }

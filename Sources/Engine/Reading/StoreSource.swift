@@ -10,7 +10,8 @@ internal import Synchronization
 /// After an error it is spent; the next one connects anew.
 final class StoreSource: EventSource {
     let store: InspectedStore
-    let storedMark: GlobalPosition
+    /// The log that it reads.
+    let log: KnownLog
     private let probe: HighWaterMarkProbe
     private let reader: EventReader
     private let openReader: @Sendable () async throws -> EventReader
@@ -33,23 +34,24 @@ final class StoreSource: EventSource {
         probe: HighWaterMarkProbe,
         reader: EventReader,
         openReader: @escaping @Sendable () async throws -> EventReader,
-        storedMark: GlobalPosition,
+        log: KnownLog,
         idle: Duration,
         logger: Logger
     ) {
         self.probe = probe
         self.reader = reader
         self.openReader = openReader
-        self.storedMark = storedMark
+        self.log = log
         self.logger = logger
         store = reader.store
         pacing = TickPacing(idle: idle)
-        state = Mutex(State(mark: storedMark, stored: storedMark))
+        state = Mutex(State(mark: log.mark, stored: log.mark))
     }
 
     /// Connects twice, checks the store on both sessions, and that the log is the one that was read before.
     ///
-    /// - Parameter adoptsLog: everything is about to be folded anew, so another or a shrunken log is taken as it is.
+    /// - Parameter adoptsLog: everything is about to be folded anew, so a log that is not the one that was read, or no
+    ///   longer all of it, is begun to be known.
     static func open(_ engine: Engine, adoptsLog: Bool = false) async throws -> StoreSource {
         let settings = engine.settings
         let types = Array(Set(engine.projections.flatMap(\.eventTypes)))
@@ -66,30 +68,37 @@ final class StoreSource: EventSource {
         async let opening = openReader()
         let probeConnection = try await engine.connect(for: "mark")
         let store = try await StoreInspection.inspect(probeConnection, settings.store)
-        let mark = adoptsLog ? .zero : try await LogLedger.verify(probeConnection, store)
-        let source = StoreSource(
-            probe: HighWaterMarkProbe(probeConnection, store, from: mark),
+        let log = try await log(of: store, on: probeConnection, adoptsLog: adoptsLog)
+        for note in log.notes { engine.logger.warning("\(note)", metadata: ["log": "\(settings.store.eventsTable)"]) }
+        return StoreSource(
+            probe: HighWaterMarkProbe(probeConnection, store, from: log.mark),
             reader: try await opening,
             openReader: openReader,
-            storedMark: mark,
+            log: log,
             idle: settings.idleInterval,
             logger: engine.logger
         )
-        // Before the newest position is looked at: others fold on meanwhile.
-        let folded = adoptsLog ? nil : try await probeConnection.newestLiveCheckpoint()
-        let now = try await source.currentMark()
-        let newest = source.lastTick?.lastValue ?? now
-        if adoptsLog {
-            _ = try await probeConnection.pipeline([
-                LogLedger.adopting(now, of: store), LateEventSweep.forgetting(settings.store),
-                probeConnection.cuttingCheckpoints(to: newest),
-            ])
-            source.state.withLock { $0.stored = now }
-        } else if let folded, folded > newest {
-            // The mark is stored now and then; checkpoints are what was really read.
-            throw EventStoreError.logShrank(lastValue: newest, passed: folded)
+    }
+
+    private static func log(
+        of store: InspectedStore,
+        on connection: PostgresConnection,
+        adoptsLog: Bool
+    ) async throws -> KnownLog {
+        let known: KnownLog
+        do throws(EventStoreError) {
+            known = try await LogLedger.open(connection, store)
+        } catch {
+            guard adoptsLog && error.isOfAnotherLog else { throw error }
+            return try await LogLedger.begin(connection, store)
         }
-        return source
+        // The mark is stored now and then; checkpoints are what was really read. Looked at before the newest position:
+        // others fold on meanwhile.
+        guard let folded = try await connection.newestLiveCheckpoint() else { return known }
+        let newest = GlobalPosition(try await connection.query(store.sequence.lastValueSQL).int64(0, 0))
+        guard folded > newest else { return known }
+        guard adoptsLog else { throw EventStoreError.logShrank(lastValue: newest, passed: folded) }
+        return try await LogLedger.begin(connection, store, replacing: known.id)
     }
 
     /// Ends the sessions, without waiting for it.
@@ -173,7 +182,7 @@ final class StoreSource: EventSource {
 
     /// Stores the mark, so that a rebuild below it need not wait for anybody.
     func store(_ mark: GlobalPosition) async throws {
-        _ = try await probe.connection.pipeline([LogLedger.storing(mark, of: store)])
+        try await LogLedger.store(mark, of: store, log: log.id, on: probe.connection)
         probe.store(mark)
     }
 

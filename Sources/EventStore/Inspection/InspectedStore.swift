@@ -16,6 +16,8 @@ public struct InspectedStore: Sendable, Equatable {
     public let metadataFormat: PayloadFormat?
     /// Whether there is a column `stream_id`.
     public let hasStreamID: Bool
+    /// Whether there is a column `event_id` that this role may read, of whatever type.
+    public let hasEventID: Bool
     /// The `timestamp` column has no time zone, so its values are taken as UTC.
     public let timestampIsNaive: Bool
     /// Which log this is.

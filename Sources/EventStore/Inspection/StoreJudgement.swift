@@ -22,6 +22,7 @@ extension StoreFacts {
             payloadFormat: formats.payload,
             metadataFormat: formats.metadata,
             hasStreamID: columns.contains { $0.name == "stream_id" },
+            hasEventID: columns.contains { $0.name == "event_id" && $0.isReadable },
             timestampIsNaive: formats.timestampIsNaive,
             identity: LogIdentity(
                 systemIdentifier: server.systemIdentifier,

@@ -1,27 +1,98 @@
 public import Postgres
-public import Refold
+internal import Refold
 
-/// What is kept in `refold.logs` about each log that was read: how far, and which one it was.
+/// What is kept in schema `refold` about each log that was read: how far, where it was found, and some of its events.
+///
+/// A log is known again by its events, not by its place: a promoted standby, an upgraded server and a restored dump have
+/// the same. So another place is adopted, and noted, as long as an anchor's event is there.
 public enum LogLedger {
-    /// Compares the log with what is known of it.
+    /// Compares the log with what is known of it. To be done at every connection, before the first read.
     ///
-    /// To be done at every connection, before the first read.
-    ///
-    /// - Returns: the stored mark, up to which a read needs no probe; `.zero` for a log that was never read.
+    /// - Parameter adopting: whether a change of place is written down; false for those who only look.
+    /// - Returns: nil for a log that was never read.
     /// - Throws: `otherLog` or `logShrank`, with the remedy; `database`.
     public static func verify(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore
-    ) throws(EventStoreError) -> GlobalPosition {
-        guard let record = try load(connection, store.settings) else { return .zero }
-        let newest: GlobalPosition
+        _ store: InspectedStore,
+        adopting: Bool = true
+    ) throws(EventStoreError) -> KnownLog? {
+        guard let record = try load(connection, store.settings) else { return nil }
+        try record.checkLength(lastValue: try newest(connection, store))
+        let verdict: AnchorVerdict
         do {
-            newest = GlobalPosition(try connection.query(store.sequence.lastValueSQL).int64(0, 0))
+            verdict = try connection.verdict(of: store, log: record.id)
         } catch {
-            throw .database("reading the newest position", error)
+            throw .database("looking for the events by which the log is known", error)
         }
-        try record.check(store.identity, lastValue: newest)
-        return record.mark
+        if verdict == .nothing { try record.checkPlace(store.identity) }
+        var notes = try connection.notes(on: verdict, store)
+        if let moved = record.moved(to: store.identity) {
+            notes.append(moved)
+            if adopting { try move(record.id, to: store, on: connection) }
+        }
+        return KnownLog(id: record.id, mark: record.mark, notes: notes)
+    }
+
+    /// Compares the log with what is known of it, and begins to know one that was never read.
+    ///
+    /// - Throws: as ``verify(_:_:adopting:)``.
+    public static func open(
+        _ connection: isolated PostgresConnection,
+        _ store: InspectedStore
+    ) async throws(EventStoreError) -> KnownLog {
+        if let known = try verify(connection, store) { return known }
+        return try await begin(connection, store)
+    }
+
+    /// Begins to know a log that is none of those that were read: everything is folded anew from it.
+    ///
+    /// What is known of the others stays as it is, as evidence. When somebody else has begun to know this log meanwhile,
+    /// theirs is the one.
+    ///
+    /// - Parameter lost: a log that passes for this one and is known not to be it.
+    public static func begin(
+        _ connection: isolated PostgresConnection,
+        _ store: InspectedStore,
+        replacing lost: LogID? = nil
+    ) async throws(EventStoreError) -> KnownLog {
+        do {
+            return try await connection.transaction { connection in
+                try connection.executeScript("SET LOCAL synchronous_commit = on")
+                // Two that begin at once, each with a log of its own, would make one of them stop.
+                try connection.execute("LOCK TABLE refold.logs IN SHARE ROW EXCLUSIVE MODE")
+                if let known = try present(connection, store), known.id != lost { return known }
+                let row = try connection.query(
+                    """
+                    INSERT INTO refold.logs (log, mark, system_identifier, timeline, database_oid, events_oid)
+                    VALUES ($1, 0, $2, $3, $4::bigint::oid, $5::bigint::oid) RETURNING id
+                    """,
+                    [.text(store.settings.log)] + place(store)
+                )
+                let id = LogID(rawValue: try row.int64(0, 0))
+                let newest = try newest(connection, store)
+                _ = try connection.pipeline([anchoring(newest, of: store, log: id)])
+                return KnownLog(id: id, mark: .zero)
+            }
+        } catch let error as EventStoreError {
+            throw error
+        } catch let error as PostgresError {
+            throw .database("beginning to know the log", error)
+        } catch {
+            throw EventStoreError(.database, "beginning to know the log failed: \(error)", cause: error)
+        }
+    }
+
+    /// The log's present record where that is of this log.
+    private static func present(
+        _ connection: isolated PostgresConnection,
+        _ store: InspectedStore
+    ) throws(EventStoreError) -> KnownLog? {
+        do throws(EventStoreError) {
+            return try verify(connection, store)
+        } catch {
+            guard error.isOfAnotherLog else { throw error }
+            return nil
+        }
     }
 
     /// The stored mark where it is known to be one of this log, and zero otherwise: for readers that keep no checkpoint
@@ -31,30 +102,32 @@ public enum LogLedger {
         _ store: InspectedStore
     ) throws(EventStoreError) -> GlobalPosition {
         do throws(EventStoreError) {
-            return try verify(connection, store)
+            return try verify(connection, store, adopting: false)?.mark ?? .zero
         } catch {
             // Another log than the one that was folded; or nothing was ever folded, or not by this role.
-            let states = ["42P01", "3F000", "42501"]
+            let states = ["42P01", "3F000", "42501", "42703"]
             let isUnknown = (error.cause as? PostgresError)?.sqlState.map { states.contains($0) } ?? false
-            guard isUnknown || error.code == .otherLog || error.code == .logShrank else { throw error }
+            guard isUnknown || error.isOfAnotherLog else { throw error }
             return .zero
         }
     }
 
-    /// What is known of a log; nil when it was never read.
-    public static func load(
+    /// What is known of the log that stands under a name now; nil when none was ever read.
+    package static func load(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
     ) throws(EventStoreError) -> LogRecord? {
         do {
             let row = try connection.query(
                 """
-                SELECT mark, system_identifier, timeline, database_oid, events_oid FROM refold.logs WHERE log = $1
+                SELECT id, mark, system_identifier, timeline, database_oid, events_oid
+                FROM refold.logs WHERE log = $1 ORDER BY id DESC LIMIT 1
                 """,
                 [.text(settings.log)]
             )
             guard !row.isEmpty else { return nil }
             return LogRecord(
+                id: LogID(rawValue: try row.int64(0, "id")),
                 mark: GlobalPosition(try row.int64(0, "mark")),
                 identity: LogIdentity(
                     systemIdentifier: try row.isNull(0, "system_identifier") ? nil : row.int64(0, "system_identifier"),
@@ -68,39 +141,40 @@ public enum LogLedger {
         }
     }
 
-    /// The statement that notes down a mark, to be run in any transaction; it never lowers one.
-    ///
-    /// Storing is what lets `HighWaterMarkProbe.store` and a later rebuild rely on the mark.
-    public static func storing(_ mark: GlobalPosition, of store: InspectedStore) -> PostgresStatement {
-        PostgresStatement(
-            """
-            INSERT INTO refold.logs AS l (log, mark, system_identifier, timeline, database_oid, events_oid)
-            VALUES ($1, $2, $3, $4, $5::bigint::oid, $6::bigint::oid)
-            ON CONFLICT (log) DO UPDATE
-            SET mark = greatest(l.mark, excluded.mark), events_oid = excluded.events_oid, recorded_at = now()
-            """,
-            values(mark, store)
-        )
+    /// The newest position drawn.
+    static func newest(
+        _ connection: isolated PostgresConnection,
+        _ store: InspectedStore
+    ) throws(EventStoreError) -> GlobalPosition {
+        do {
+            return GlobalPosition(try connection.query(store.sequence.lastValueSQL).int64(0, 0))
+        } catch {
+            throw .database("reading the newest position", error)
+        }
     }
 
-    /// The statement that takes the log as it is now for the right one, whatever was known before: for a rebuild, which
-    /// reads all of it again.
-    public static func adopting(_ mark: GlobalPosition, of store: InspectedStore) -> PostgresStatement {
-        PostgresStatement(
-            """
-            INSERT INTO refold.logs AS l (log, mark, system_identifier, timeline, database_oid, events_oid)
-            VALUES ($1, $2, $3, $4, $5::bigint::oid, $6::bigint::oid)
-            ON CONFLICT (log) DO UPDATE
-            SET mark = excluded.mark, system_identifier = excluded.system_identifier, timeline = excluded.timeline,
-                database_oid = excluded.database_oid, events_oid = excluded.events_oid, recorded_at = now()
-            """,
-            values(mark, store)
-        )
+    private static func move(
+        _ log: LogID,
+        to store: InspectedStore,
+        on connection: isolated PostgresConnection
+    ) throws(EventStoreError) {
+        do {
+            try connection.execute(
+                """
+                UPDATE refold.logs
+                SET system_identifier = coalesce($2, system_identifier), timeline = $3,
+                    database_oid = $4::bigint::oid, events_oid = $5::bigint::oid, recorded_at = now()
+                WHERE id = $1
+                """,
+                [.int64(log.rawValue)] + place(store)
+            )
+        } catch {
+            throw .database("writing down where the log is", error)
+        }
     }
 
-    private static func values(_ mark: GlobalPosition, _ store: InspectedStore) -> [PostgresValue] {
+    private static func place(_ store: InspectedStore) -> [PostgresValue] {
         [
-            .text(store.settings.log), .int64(mark.rawValue),
             store.identity.systemIdentifier.map { .int64($0) } ?? .null, .int64(store.identity.timeline),
             .int64(Int64(store.identity.database)), .int64(Int64(store.identity.eventsTable)),
         ]

@@ -4,6 +4,8 @@ internal import Synchronization
 
 /// An event that appeared at a position which had been passed.
 public struct LateEvent: Sendable, Hashable, CustomStringConvertible {
+    /// The log it appeared in.
+    public let log: LogID
     /// Where it appeared.
     public let position: GlobalPosition
     /// When it was found, by the server's clock.
@@ -46,15 +48,23 @@ public struct SweepSchedule: Sendable, Hashable {
 public final class LateEventSweep: Sendable {
     private let connection: PostgresConnection
     private let store: InspectedStore
+    private let log: LogID
     private let schedule: SweepSchedule
     private let pending = Mutex<[PassedHoles]>([])
 
     /// - Parameters:
     ///   - connection: a connection that nobody else uses; it needs no planner settings.
     ///   - store: the store, as inspected.
-    public init(_ connection: PostgresConnection, _ store: InspectedStore, schedule: SweepSchedule = SweepSchedule()) {
+    ///   - log: which log it holds.
+    public init(
+        _ connection: PostgresConnection,
+        _ store: InspectedStore,
+        log: LogID,
+        schedule: SweepSchedule = SweepSchedule()
+    ) {
         self.connection = connection
         self.store = store
+        self.log = log
         self.schedule = schedule
     }
 
@@ -99,22 +109,27 @@ public final class LateEventSweep: Sendable {
 
     // MARK: Late events that were found
 
-    /// The late events found since the last rebuild, the oldest position first; at most 1,000.
+    /// The late events that were found and not forgotten, of every log that stood under the name; the oldest log and
+    /// position first; at most 1,000.
     public static func found(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
     ) throws(EventStoreError) -> [LateEvent] {
         do {
             let rows = try connection.query(
-                "SELECT position, found_at FROM refold.late_events WHERE log = $1 ORDER BY position LIMIT 1000",
+                """
+                SELECT e.log_id, e.position, e.found_at FROM refold.late_events e JOIN refold.logs l ON l.id = e.log_id
+                WHERE l.log = $1 ORDER BY e.log_id, e.position LIMIT 1000
+                """,
                 [.text(settings.log)]
             )
             var events: [LateEvent] = []
             for row in 0..<rows.count {
                 events.append(
                     LateEvent(
-                        position: GlobalPosition(try rows.int64(row, 0)),
-                        foundAt: Timestamp(microseconds: try rows.timestamp(row, 1))
+                        log: LogID(rawValue: try rows.int64(row, 0)),
+                        position: GlobalPosition(try rows.int64(row, 1)),
+                        foundAt: Timestamp(microseconds: try rows.timestamp(row, 2))
                     )
                 )
             }
@@ -124,9 +139,15 @@ public final class LateEventSweep: Sendable {
         }
     }
 
-    /// The statement that forgets late events, for the transaction that points at a rebuilt generation.
-    public static func forgetting(_ settings: EventStoreSettings) -> PostgresStatement {
-        PostgresStatement("DELETE FROM refold.late_events WHERE log = $1", [.text(settings.log)])
+    /// The statement that forgets late events, once every generation that lacks them is gone.
+    public static func forgetting(_ events: [LateEvent]) -> PostgresStatement {
+        PostgresStatement(
+            """
+            DELETE FROM refold.late_events e USING unnest($1, $2) f (log_id, position)
+            WHERE e.log_id = f.log_id AND e.position = f.position
+            """,
+            [.int64Array(events.map(\.log.rawValue)), .int64Array(events.map(\.position.rawValue))]
+        )
     }
 
     // MARK: On the connection's executor
@@ -142,13 +163,13 @@ public final class LateEventSweep: Sendable {
         do {
             try connection.execute(
                 """
-                INSERT INTO refold.holes (log, after, through, events, due_at)
+                INSERT INTO refold.holes (log_id, after, through, events, due_at)
                 SELECT $1, s.after, s.through, s.events, now() + $5 * interval '1 microsecond'
                 FROM unnest($2, $3, $4) s (after, through, events)
                 ON CONFLICT DO NOTHING
                 """,
                 [
-                    .text(store.settings.log), .int64Array(stretches.map(\.after.rawValue)),
+                    .int64(log.rawValue), .int64Array(stretches.map(\.after.rawValue)),
                     .int64Array(stretches.map(\.through.rawValue)), .int64Array(stretches.map(\.events)),
                     .int64(first),
                 ]
@@ -184,7 +205,7 @@ public final class LateEventSweep: Sendable {
 
     /// Counts the events of the holes that are due, reports what is more than there was, and sets the next look.
     private func look(_ connection: isolated PostgresConnection) throws -> [LateEvent] {
-        let log = PostgresValue.text(store.settings.log)
+        let log = PostgresValue.int64(self.log.rawValue)
         // The LIMIT ends each count at the first event too many, and keeps it short in stretches that hold many.
         let due = try connection.query(
             """
@@ -194,7 +215,7 @@ public final class LateEventSweep: Sendable {
                     WHERE e.global_position > h.after AND e.global_position <= h.through LIMIT h.events + 1
                 ) x
             ) AS found
-            FROM refold.holes h WHERE h.log = $1 AND h.due_at <= now()
+            FROM refold.holes h WHERE h.log_id = $1 AND h.due_at <= now()
             ORDER BY h.due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
             """,
             [log]
@@ -219,7 +240,7 @@ public final class LateEventSweep: Sendable {
         try connection.execute(
             """
             DELETE FROM refold.holes h USING unnest($2, $3) s (after, through)
-            WHERE h.log = $1 AND h.after = s.after AND h.through = s.through AND h.looks + 1 >= $4
+            WHERE h.log_id = $1 AND h.after = s.after AND h.through = s.through AND h.looks + 1 >= $4
             """,
             keys + [.int64(Int64(schedule.delays.count))]
         )
@@ -228,21 +249,22 @@ public final class LateEventSweep: Sendable {
             UPDATE refold.holes h
             SET looks = looks + 1, events = s.events, due_at = passed_at + ($5)[looks + 2] * interval '1 microsecond'
             FROM unnest($2, $3, $4) s (after, through, events)
-            WHERE h.log = $1 AND h.after = s.after AND h.through = s.through
+            WHERE h.log_id = $1 AND h.after = s.after AND h.through = s.through
             """,
             keys + [.int64Array(stretches.map(\.events)), .int64Array(schedule.microseconds)]
         )
         guard !late.isEmpty else { return [] }
         let found = try connection.query(
             """
-            INSERT INTO refold.late_events (log, position) SELECT $1, p FROM unnest($2) p
-            ON CONFLICT (log, position) DO UPDATE SET found_at = late_events.found_at
+            INSERT INTO refold.late_events (log_id, position) SELECT $1, p FROM unnest($2) p
+            ON CONFLICT (log_id, position) DO UPDATE SET found_at = late_events.found_at
             RETURNING position, found_at
             """,
             [log, .int64Array(Set(late).map(\.rawValue))]
         )
         return try (0..<found.count).map { row in
             LateEvent(
+                log: self.log,
                 position: GlobalPosition(try found.int64(row, 0)),
                 foundAt: Timestamp(microseconds: try found.timestamp(row, 1))
             )

@@ -96,7 +96,7 @@ struct DoctorTests {
             #expect(try await check("retired generations", in: other).result == .warning)
 
             try await site.connection.execute(
-                #"INSERT INTO refold.late_events (log, position) VALUES ('"public"."events"', 7)"#
+                "INSERT INTO refold.late_events (log_id, position) SELECT max(id), 7 FROM refold.logs"
             )
             let late = try await check("log", in: other)
             #expect((late.error as? EventStoreError)?.code == .lateEvent)

@@ -166,7 +166,7 @@ struct StatusTests {
             try await site.load(100)
             try await site.rebuild()
             try await site.connection.execute(
-                #"INSERT INTO refold.late_events (log, position) VALUES ('"public"."events"', 7)"#
+                "INSERT INTO refold.late_events (log_id, position) SELECT max(id), 7 FROM refold.logs"
             )
             #expect(try await site.engine.status().store.lateEvents == [7])
         }
