@@ -1,5 +1,4 @@
 internal import EventStore
-internal import Glibc
 public import Logging
 internal import Postgres
 public import Refold
@@ -80,19 +79,10 @@ public struct Engine: Sendable {
 
     func policy(of projection: any Projection) -> RefusalPolicy { settings.policies[projection.name] ?? .stop }
 
-    /// The hash that a generation of the projection must have to be gone on with.
-    func identity(of projection: any Projection) -> String {
-        let store = "\(settings.store.schema).\(settings.store.eventsTable)"
-        return projection.identity(store: "\(store) \(policy(of: projection))")
+    /// What a generation of the projection must agree on to be gone on with.
+    func identity(of projection: any Projection) -> GenerationIdentity {
+        GenerationIdentity(of: projection, store: "\(settings.store.schema).\(settings.store.eventsTable)")
     }
-
-    /// This process.
-    static let owner: Owner = {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return Owner(host: host, pid: getpid(), since: nil)
-    }()
 }
 
 /// Levenshtein's distance, for suggestions.

@@ -24,6 +24,12 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let unknownKey = Code(name: "unknownKey")
         /// Objects of others stand in the way.
         public static let blocked = Code(name: "blocked")
+        /// The oldest events are gone that the live generation was folded from.
+        public static let shortenedLog = Code(name: "shortenedLog")
+        /// The live generation is advanced faster than another one can catch up with it; that one is kept as `ready`.
+        public static let outpaced = Code(name: "outpaced")
+        /// The bookkeeping is of another version of refold.
+        public static let otherSchema = Code(name: "otherSchema")
         /// The live generation is still built in memory, and nothing of it can be read; try again later.
         public static let unsettled = Code(name: "unsettled")
         /// Readers keep what has to change in open transactions; try again later.

@@ -9,28 +9,40 @@ public enum EventStoreSchema {
         on connection: PostgresConnection,
         _ settings: EventStoreSettings = EventStoreSettings()
     ) async throws(EventStoreError) {
-        try settings.validate()
         do {
-            try await connection.transaction { connection in
-                // Held to the end of the transaction. IF NOT EXISTS alone is no protection: two sessions may both find
-                // nothing, and the second one then fails on the unique index of the catalogue.
-                _ = try connection.query("SELECT pg_advisory_xact_lock($1)", [.int64(lockKey)])
-                try create(schema: settings.schema, connection)
-                if try !exists(settings.eventsTable, settings, connection) {
-                    try connection.executeScript(script(PackageResources.events_sql, settings))
-                }
-                if try !exists(settings.streamsTable, settings, connection) {
-                    try connection.executeScript(script(PackageResources.streams_sql, settings))
-                }
-                try create(schema: "refold", connection)
-                try connection.executeScript(script(PackageResources.sweep_sql, settings))
-                try connection.executeScript(script(PackageResources.snapshots_sql, settings))
-                try connection.executeScript(script(PackageResources.imports_sql, settings))
-            }
+            try await connection.transaction { connection in try migrate(within: connection, settings) }
+        } catch let error as EventStoreError {
+            throw error
         } catch let error as PostgresError {
             throw .database("creating the event store's tables", error)
         } catch {
             throw EventStoreError(.database, "creating the event store's tables failed: \(error)", cause: error)
+        }
+    }
+
+    /// The same as part of a transaction that is open.
+    package static func migrate(
+        within connection: isolated PostgresConnection,
+        _ settings: EventStoreSettings
+    ) throws(EventStoreError) {
+        try settings.validate()
+        do {
+            // Held to the end of the transaction. IF NOT EXISTS alone is no protection: two sessions may both find
+            // nothing, and the second one then fails on the unique index of the catalogue.
+            _ = try connection.query("SELECT pg_advisory_xact_lock($1)", [.int64(lockKey)])
+            try create(schema: settings.schema, connection)
+            if try !exists(settings.eventsTable, settings, connection) {
+                try connection.executeScript(script(PackageResources.events_sql, settings))
+            }
+            if try !exists(settings.streamsTable, settings, connection) {
+                try connection.executeScript(script(PackageResources.streams_sql, settings))
+            }
+            try create(schema: "refold", connection)
+            try connection.executeScript(script(PackageResources.sweep_sql, settings))
+            try connection.executeScript(script(PackageResources.snapshots_sql, settings))
+            try connection.executeScript(script(PackageResources.imports_sql, settings))
+        } catch {
+            throw .database("creating the event store's tables", error)
         }
     }
 

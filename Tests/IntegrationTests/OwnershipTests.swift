@@ -31,7 +31,7 @@ extension BlackBox {
                     try await site.running("tail") { daemon in
                         try await wait(for: "the daemon owns something") {
                             try await site.number(
-                                "SELECT count(*) FROM refold.checkpoints WHERE owner_pid = $1",
+                                "SELECT count(*) FROM refold.checkpoints c JOIN refold.owners o ON o.id = c.owner WHERE o.pid = $1",
                                 [.int64(Int64(daemon.id))]
                             ) > 0
                         }

@@ -288,7 +288,7 @@ extension PostgresConnection {
     func livePointer(of projection: ProjectionName, checkpointOf generation: Int64) throws -> LivePointer {
         let row = try query(
             """
-            SELECT p.live, p.revision, c.position, c.epoch FROM refold.projections p, refold.checkpoints c
+            SELECT p.live, p.revision, c.position, c.fencing_value AS epoch FROM refold.projections p, refold.checkpoints c
              WHERE p.name = $1 AND c.generation = $2
             """,
             [.text(projection.rawValue), .int64(generation)]

@@ -310,7 +310,7 @@ extension PostgresConnection {
     /// Where a generation stands, and the epoch of its owner.
     func lease(of generation: Int64) throws -> (position: Int64, epoch: Int64) {
         let result = try query(
-            "SELECT position, epoch FROM refold.checkpoints WHERE generation = $1",
+            "SELECT position, fencing_value FROM refold.checkpoints WHERE generation = $1",
             [.int64(generation)]
         )
         guard !result.isEmpty else { throw LeaseLost() }

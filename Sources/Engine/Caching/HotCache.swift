@@ -212,3 +212,7 @@ extension HotCache: CacheFollower {
         if queue.committed(rows, of: generation, through: position.rawValue) { waker.yield() }
     }
 }
+
+extension HotCache {
+    package func serverChanged() async {}
+}

@@ -18,6 +18,9 @@ package struct CommitWindow: Sendable {
     package let deadLetters: [DeadLetter]
     /// Changed rows in the form of the cache, where it follows this generation.
     package let hotRows: HotRows
+    /// The first one with events of a generation that was begun when there were none: which is the log's first event is
+    /// noted down with it.
+    package let isFirst: Bool
 
     package init(
         from: GlobalPosition,
@@ -26,7 +29,8 @@ package struct CommitWindow: Sendable {
         rate: Double?,
         rows: Rows,
         deadLetters: [DeadLetter],
-        hotRows: HotRows
+        hotRows: HotRows,
+        isFirst: Bool = false
     ) {
         self.from = from
         self.to = to
@@ -35,6 +39,7 @@ package struct CommitWindow: Sendable {
         self.rows = rows
         self.deadLetters = deadLetters
         self.hotRows = hotRows
+        self.isFirst = isFirst
     }
 
     package enum Rows: Sendable {

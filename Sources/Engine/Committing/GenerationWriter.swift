@@ -1,3 +1,4 @@
+package import EventStore
 package import Postgres
 package import Refold
 
@@ -10,21 +11,32 @@ package struct GenerationWriter: Sendable {
     package let generation: Generation
     package let tables: [GenerationTable]
     package let claim: Claim
-    /// The quoted name of the events table, for the ids of dead letters.
-    package let events: String
+    /// The lease under which it was claimed.
+    package let lease: Lease
+    /// Where the events are: their ids are read for dead letters, and for the anchor of a checkpoint.
+    package let store: InspectedStore
+
+    private let advanceSQL: String
 
     package init(
         connection: PostgresConnection,
         generation: Generation,
         tables: [GenerationTable],
         claim: Claim,
-        events: String
+        lease: Lease,
+        store: InspectedStore
     ) {
         self.connection = connection
         self.generation = generation
         self.tables = tables
         self.claim = claim
-        self.events = events
+        self.lease = lease
+        self.store = store
+        // The last event at or below the new checkpoint goes with it, for the log to be known again by.
+        advanceSQL = """
+            SELECT refold.advance($1, $2, $3, $4, $5, $6, a.position, a.event)
+              FROM (SELECT) one LEFT JOIN LATERAL (\(store.lastAnchorSQL(atOrBelow: "$3"))) a ON true
+            """
     }
 
     // MARK: Windows
@@ -32,14 +44,20 @@ package struct GenerationWriter: Sendable {
     /// Commits a window.
     ///
     /// - Throws: ``EngineError/Code/fenced`` when another process has taken the generation or the pointer has moved.
-    package func commit(_ window: CommitWindow) async throws {
+    /// - Parameter attaches: with the rows that are written as a whole, the view shows them: for a generation that readers
+    ///   are sent to already, so that what they see and what the checkpoint says change in one moment.
+    package func commit(_ window: CommitWindow, attaches: Bool = false) async throws {
         switch window.rows {
         case .replacements:
             let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
             try await refusingFenced { try await connection.pipelineTransaction(statements) }
         case .versions, .whole:
             try await refusingFenced {
-                try await connection.transaction { connection in try write(window, on: connection) }
+                try await connection.transaction { connection in
+                    try write(window, on: connection)
+                    if attaches { try connection.attachWithinTransaction(tables) }
+                }
+                if attaches { try await connection.outlastPlans(over: tables) }
             }
         }
     }
@@ -81,21 +99,30 @@ package struct GenerationWriter: Sendable {
     private func statements(of window: CommitWindow) -> [PostgresStatement] {
         var statements = [
             PostgresStatement(
-                "SELECT refold.advance($1, $2, $3, $4, $5, $6)",
+                advanceSQL,
                 [
                     .int64(generation.number), .int64(window.from.rawValue), .int64(window.to.rawValue),
-                    .int64(claim.epoch), .int64(Int64(window.events)), window.rate.map { .double($0) } ?? .null,
+                    .int64(claim.fencingValue), .int64(Int64(window.events)), window.rate.map { .double($0) } ?? .null,
                 ]
             )
         ]
+        if window.isFirst {
+            statements.append(
+                PostgresStatement(
+                    "UPDATE refold.generations SET first_event = (\(store.firstEventSQL)) WHERE generation = $1 AND first_event IS NULL",
+                    [.int64(generation.number)]
+                )
+            )
+        }
         if case .replacements(let replacements) = window.rows { statements += replacements }
         for letter in window.deadLetters { statements.append(insertion(of: letter)) }
         return statements
     }
 
     private func insertion(of letter: DeadLetter) -> PostgresStatement {
+        let events = quoteIdentifier(store.settings.schema, store.settings.eventsTable)
         // The event's id is read where it stands: the engine does not carry ids along.
-        PostgresStatement(
+        return PostgresStatement(
             """
             INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
             VALUES ($1, $2, $3, (SELECT event_id FROM \(events) WHERE global_position = $3), $4, $5)
@@ -119,7 +146,9 @@ package struct GenerationWriter: Sendable {
     // MARK: Settling in the database
 
     /// Settles versions that do not fit in memory: newest versions into keyed tables, in one transaction.
-    package func settleVersions() async throws {
+    ///
+    /// - Parameter attaches: as in ``commit(_:attaches:)``.
+    package func settleVersions(attaches: Bool = false) async throws {
         try await connection.transaction { connection in
             for table in tables {
                 try connection.executeScript(table.createSQL)
@@ -129,7 +158,9 @@ package struct GenerationWriter: Sendable {
                 try connection.executeScript(table.dropVersionsSQL)
             }
             try connection.setPhase(.settled, of: generation.number)
+            if attaches { try connection.attachWithinTransaction(tables) }
         }
+        if attaches { try await connection.outlastPlans(over: tables) }
     }
 
     /// Makes the tables that versions are appended to; nothing happens when they are there.

@@ -1,3 +1,4 @@
+internal import EventStore
 internal import Logging
 internal import Metrics
 internal import Postgres
@@ -29,15 +30,21 @@ actor ProjectionRunner {
         didSet { folded.store(position.rawValue, ordering: .relaxed) }
     }
     private nonisolated let folded: Atomic<Int64>
+    private nonisolated let committed: Atomic<Int64>
+    /// Everything up to here is known to be committed.
+    nonisolated var committedPosition: GlobalPosition { GlobalPosition(committed.load(ordering: .relaxed)) }
     /// ``position`` for those who watch.
     nonisolated var foldedPosition: GlobalPosition { GlobalPosition(folded.load(ordering: .relaxed)) }
     /// Everything up to here is in a window that was handed over for committing.
     private var windowStart: GlobalPosition
     private var windowOpened = ContinuousClock.now
     private var windowEvents = 0
+    private var knowsFirstEvent: Bool
     private var deadLetters: [DeadLetter] = []
     /// The window being committed while the next one is folded; awaited before another is handed over.
     private var committing: Task<Void, any Error>?
+    /// What blocks come through: ended when a commit fails, since the next block may be long in coming.
+    private var inbox: Inbox?
     /// The writer's connection is in the pointing transaction: no window may be closed.
     private var isPointing = false
 
@@ -59,9 +66,11 @@ actor ProjectionRunner {
         rows = Rows(projection.model, isComplete: writer.claim.position == .zero)
         generation = writer.generation
         phase = writer.generation.phase
+        knowsFirstEvent = writer.generation.firstEvent != nil
         types = EventTypeSet(projection.eventTypes)
         position = writer.claim.position
         folded = Atomic(writer.claim.position.rawValue)
+        committed = Atomic(writer.claim.position.rawValue)
         windowStart = writer.claim.position
     }
 
@@ -71,7 +80,11 @@ actor ProjectionRunner {
     /// fit the budget, they are settled and loaded as they are needed.
     func loadRows() async throws {
         guard phase == .memory else {
-            if isLive { try await becomeReadable() }
+            if isLive {
+                // Where an older version settled it and was killed before it attached it.
+                try await writer.connection.attach(writer.tables)
+                becomeReadable()
+            }
             return
         }
         hasVersionTables = try await writer.hasVersions()
@@ -81,9 +94,9 @@ actor ProjectionRunner {
         }
         if rows.bytes > budget.allowance(for: generation.number, using: rows.bytes) {
             rows = Rows(projection.model, isComplete: false)
-            try await writer.settleVersions()
+            try await writer.settleVersions(attaches: isLive)
             phase = .settled
-            if isLive { try await becomeReadable() }
+            if isLive { becomeReadable() }
         } else {
             for memory in rows.memories { memory.markComplete() }
         }
@@ -127,9 +140,14 @@ actor ProjectionRunner {
     }
 
     /// Takes everything that comes through an inbox until it is finished.
+    ///
+    /// - Throws: also what a commit failed with that was in flight meanwhile, as soon as it has failed.
     func takeBlocks(from inbox: Inbox) async throws {
+        self.inbox = inbox
+        defer { self.inbox = nil }
         do {
             while let block = await inbox.next() { try await take(block, moreIsWaiting: !inbox.isEmpty) }
+            if inbox.isAbandoned { try await awaitCommit() }
         } catch {
             inbox.abandon()
             throw error
@@ -246,7 +264,7 @@ actor ProjectionRunner {
             projection: projection.name,
             position: event.position,
             "\(projection.name) refused the event at position \(event.position) (\(event.typeName)): \(error)",
-            remedy: "correct the projection and rebuild it, or set its policy to skip"
+            remedy: "correct the projection and rebuild it, or set projections.\(projection.name).policy to skip and start again"
         )
     }
 
@@ -288,10 +306,19 @@ actor ProjectionRunner {
         // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
         // the next window, before anything is evicted, and at the end.
         committing = Task {
-            try await writer.commit(window)
+            do {
+                try await writer.commit(window)
+            } catch {
+                commitFailed()
+                throw error
+            }
+            committed.store(window.to.rawValue, ordering: .relaxed)
             cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
         }
     }
+
+    /// Wakes whoever waits for the next block.
+    private func commitFailed() { inbox?.abandon() }
 
     /// Waits until the window handed over is committed.
     private func awaitCommit() async throws {
@@ -319,7 +346,9 @@ actor ProjectionRunner {
     private func takeWindow(_ encoded: CommitWindow.Rows, _ hotRows: HotRows) -> CommitWindow {
         let now = ContinuousClock.now
         let seconds = (now - windowOpened) / .seconds(1)
+        let isFirst = !knowsFirstEvent && windowEvents > 0
         defer {
+            knowsFirstEvent = knowsFirstEvent || isFirst
             windowStart = position
             windowOpened = now
             windowEvents = 0
@@ -332,17 +361,26 @@ actor ProjectionRunner {
             rate: seconds > 0 ? Double(windowEvents) / seconds : nil,
             rows: encoded,
             deadLetters: deadLetters,
-            hotRows: hotRows
+            hotRows: hotRows,
+            isFirst: isFirst
         )
     }
 
     /// Gives the generation back and ends the session.
-    func release() async {
-        // Rolls back what an error left open. The lock goes with the session; this only lets the next owner see at once
-        // that nobody holds the generation.
-        _ = try? await awaitCommit()
-        try? await writer.connection.release(generation.number)
+    ///
+    /// - Returns: what the last window failed with, if it did; nothing of it is committed then.
+    @discardableResult
+    func release() async -> (any Error)? {
+        var failure: (any Error)?
+        do { try await awaitCommit() } catch { failure = error }
+        do {
+            try await writer.connection.release(generation.number, of: writer.lease)
+        } catch {
+            // It goes back with the lease.
+            logger.debug("the generation is given back later", metadata: ["cause": "\(error)"])
+        }
         await writer.connection.close()
+        return failure
     }
 
     // MARK: The end of a rebuild
@@ -360,27 +398,38 @@ actor ProjectionRunner {
         let lent = rows.memories.map { LentRows($0) }
         let window = takeWindow(.whole(lent), .skipped)
         async let other: Void = alongside(lent, window.to)
-        try await writer.commit(window)
+        try await writer.commit(window, attaches: isLive)
+        committed.store(window.to.rawValue, ordering: .relaxed)
         await other
         cache?.committed(window.hotRows, of: generation.number, through: window.to)
         phase = .settled
-        if isLive { try await becomeReadable() }
+        if isLive { becomeReadable() }
     }
 
-    /// Attaches the settled tables of the live generation, so that the view shows them, and lets the cache follow.
-    private func becomeReadable() async throws {
-        try await writer.connection.attach(writer.tables)
-        cache?.follow(generation.number, of: projection.name, epoch: writer.claim.epoch)
+    /// The view shows the tables of the live generation: the cache follows it.
+    private func becomeReadable() {
+        cache?.follow(generation.number, of: projection.name, epoch: writer.claim.fencingValue)
     }
 
     /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on
     /// the writer's connection, as the pointing transaction does.
-    func finalWindow(from source: (any EventSource)?, through end: GlobalPosition) async throws -> CommitWindow {
+    ///
+    /// - Parameter limit: how long folding may take.
+    /// - Throws: ``EngineError/Code/outpaced`` when it takes longer.
+    func finalWindow(
+        from source: (any EventSource)?,
+        through end: GlobalPosition,
+        within limit: Duration
+    ) async throws -> CommitWindow {
         precondition(phase == .settled, "only a settled generation is pointed at")
         isPointing = true
         defer { isPointing = false }
+        let deadline = ContinuousClock.now + limit
         try await source?.read(after: position, through: end) { block in
             try await self.take(FeedBlock(block, mark: end), moreIsWaiting: true)
+            if ContinuousClock.now > deadline, block.through < end {
+                throw EngineError.outpaced(self.projection.name, limit)
+            }
         }
         let (encoded, hotRows) = encodeChanges()
         return takeWindow(encoded, hotRows)

@@ -1,3 +1,4 @@
+package import EventStore
 public import Refold
 
 /// One complete copy of a projection's read model, as `refold.generations` has it.
@@ -6,7 +7,12 @@ package struct Generation: Sendable {
     package let number: Int64
     package let projection: ProjectionName
     package let version: Int
-    package let identity: String
+    package var identity: String
+    /// The log it is folded from; nil for one of before logs were told apart, which takes the present one.
+    package var log: LogID?
+    /// The first position that held an event when it was begun; nil when there was none, and for one of before this was
+    /// noted down.
+    package var firstEvent: GlobalPosition?
     package var state: State
     package var phase: Phase
 
@@ -41,12 +47,6 @@ package struct Pointer: Sendable {
     package let revision: Int64
 }
 
-/// A generation taken for writing: who commits states the epoch.
-package struct Claim: Sendable {
-    package let epoch: Int64
-    package let position: GlobalPosition
-}
-
 /// The process that owns a generation.
 public struct Owner: Sendable, Hashable {
     /// Name of the machine.
@@ -60,18 +60,5 @@ public struct Owner: Sendable, Hashable {
         self.host = host
         self.pid = pid
         self.since = since
-    }
-}
-
-extension Projection {
-    /// Hash of all that a generation must agree on to be gone on with: the tables, the settings and the store.
-    package func identity(store: String) -> String {
-        let tables = model.tables.map { table in
-            let key = table.key.map { "\($0.name) \($0.type)" }
-            let columns = table.columns.map { "\($0.name) \($0.type) \($0.isNullable) \($0.isPublic)" }
-            return "\(table.name)(\((key + columns).joined(separator: ",")))"
-        }
-        let settings = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        return StableHash.hex((["v\(version)", store] + tables + settings).joined(separator: ";"))
     }
 }

@@ -38,10 +38,7 @@ extension PostgresConnection {
     ///
     /// - Returns: why that cannot be done now; nil when it is done.
     private func drop(_ generation: Int64) throws -> String? {
-        guard try query("SELECT pg_try_advisory_lock($1)", [.int64(Self.lockKey(of: generation))]).bool(0, 0) else {
-            return "a live process owns it"
-        }
-        defer { _ = try? query("SELECT pg_advisory_unlock($1)", [.int64(Self.lockKey(of: generation))]) }
+        if let ownership = try ownership(of: generation), ownership.seemsAlive { return "a live process owns it" }
         let tables = try query(
             """
             SELECT c.oid::regclass::text AS name, i.inhparent::regclass::text AS parent, i.inhdetachpending

@@ -1,3 +1,4 @@
+package import EventStore
 package import Postgres
 package import Refold
 
@@ -29,7 +30,7 @@ extension PostgresConnection {
     /// Makes a generation the live one, from the revision that was read: false when someone moved the pointer
     /// meanwhile. Part of a transaction that holds the pointer's row.
     ///
-    /// The epochs of both generations rise: a daemon that feeds the old one finds its next commit refused.
+    /// Both generations get new fencing values: a daemon that feeds the old one finds its next commit refused.
     package func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws
         -> Bool
     {
@@ -43,7 +44,7 @@ extension PostgresConnection {
         guard moved == 1 else { return false }
         let touched = [pointer.live, generation].compactMap { $0 }
         try execute(
-            "UPDATE refold.checkpoints SET epoch = epoch + 1 WHERE generation = ANY ($1)",
+            "UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value() WHERE generation = ANY ($1)",
             [.int64Array(touched)]
         )
         try execute(
@@ -76,8 +77,7 @@ extension PostgresConnection {
 
     /// A generation by number.
     package func generation(_ number: Int64) throws -> Generation? {
-        let columns = "generation, projection, version, identity, state, phase"
-        return try query("SELECT \(columns) FROM refold.generations WHERE generation = $1", [.int64(number)])
+        try query("SELECT \(Generation.columns) FROM refold.generations WHERE generation = $1", [.int64(number)])
             .rows.first.map { try Generation($0) }
     }
 
@@ -85,7 +85,7 @@ extension PostgresConnection {
     package func unfinishedGeneration(of name: ProjectionName) throws -> Generation? {
         try query(
             """
-            SELECT generation, projection, version, identity, state, phase FROM refold.generations
+            SELECT \(Generation.columns) FROM refold.generations
              WHERE projection = $1 AND state IN ('building', 'ready') ORDER BY generation DESC LIMIT 1
             """,
             [.text(name.rawValue)]
@@ -93,21 +93,29 @@ extension PostgresConnection {
     }
 
     /// Records a new generation at position 0. Its tables are the caller's.
+    ///
+    /// - Parameters:
+    ///   - log: the log it is to be folded from; nil for the one that its first owner reads.
+    ///   - firstEvent: the first position that holds an event now; nil for none, or not known.
     package func addGeneration(
         of projection: any Projection,
         identity: String,
         phase: Generation.Phase,
-        target: GlobalPosition?
+        target: GlobalPosition?,
+        log: LogID? = nil,
+        firstEvent: GlobalPosition? = nil
     ) throws -> Generation {
         let number = try query("SELECT nextval('refold.generation_numbers')").int64(0, 0)
         try execute(
             """
-            INSERT INTO refold.generations (generation, projection, version, identity, state, phase, target)
-            VALUES ($1, $2, $3, $4, 'building', $5, $6)
+            INSERT INTO refold.generations
+                   (generation, projection, version, identity, state, phase, target, log_id, first_event)
+            VALUES ($1, $2, $3, $4, 'building', $5, $6, $7, $8)
             """,
             [
                 .int64(number), .text(projection.name.rawValue), .int32(Int32(projection.version)), .text(identity),
-                .text(phase.rawValue), .optional(target?.rawValue),
+                .text(phase.rawValue), .optional(target?.rawValue), .optional(log?.rawValue),
+                .optional(firstEvent?.rawValue),
             ]
         )
         try execute("INSERT INTO refold.checkpoints (generation) VALUES ($1)", [.int64(number)])
@@ -116,6 +124,8 @@ extension PostgresConnection {
             projection: projection.name,
             version: projection.version,
             identity: identity,
+            log: log,
+            firstEvent: firstEvent,
             state: .building,
             phase: phase
         )
@@ -134,7 +144,7 @@ extension PostgresConnection {
         try execute(
             """
             UPDATE refold.generations
-               SET cause = $2, stopped_at = $3, last_error = coalesce($2, last_error),
+               SET cause = $2, stopped_at = $3, waiting_for = NULL, last_error = coalesce($2, last_error),
                    last_error_at = CASE WHEN $2 IS NULL THEN last_error_at ELSE clock_timestamp() END
              WHERE generation = $1
             """,
@@ -142,56 +152,26 @@ extension PostgresConnection {
         )
     }
 
-    // MARK: Ownership
-
-    /// Takes a generation for this session: the session's advisory lock keeps others out while it lives, the epoch
-    /// refuses those who believed that they still owned it.
-    ///
-    /// - Throws: ``EngineError/Code/owned`` when a live session holds it.
-    package func claim(_ generation: Generation, as owner: Owner) throws -> Claim {
-        let key = PostgresValue.int64(Self.lockKey(of: generation.number))
-        guard try query("SELECT pg_try_advisory_lock($1)", [key]).bool(0, 0) else {
-            throw EngineError.owned(generation, by: try self.owner(of: generation.number))
-        }
-        let row = try query(
-            """
-            UPDATE refold.checkpoints
-               SET epoch = epoch + 1, owner_host = $2, owner_pid = $3, owner_since = clock_timestamp(),
-                   heartbeat_at = clock_timestamp()
-             WHERE generation = $1 RETURNING position, epoch
-            """,
-            [.int64(generation.number), .text(owner.host), .int32(owner.pid)]
-        ).rows.first
-        guard let row else { throw EngineError.fenced(generation) }
-        return Claim(epoch: try row.int64("epoch"), position: GlobalPosition(try row.int64("position")))
-    }
-
-    /// Gives a generation back, for the next owner to take at once.
-    package func release(_ generation: Int64) throws {
+    /// Records why a generation's owner does not get on for the time being.
+    func setWaiting(for reason: String, _ generation: Int64) throws {
         try execute(
             """
-            UPDATE refold.checkpoints SET owner_host = NULL, owner_pid = NULL, owner_since = NULL
-             WHERE generation = $1
+            UPDATE refold.generations
+               SET waiting_for = $2, last_error = $2, last_error_at = clock_timestamp() WHERE generation = $1
             """,
-            [.int64(generation)]
+            [.int64(generation), .text(reason)]
         )
-        _ = try query("SELECT pg_advisory_unlock($1)", [.int64(Self.lockKey(of: generation))])
     }
 
-    /// Who took the generation last and did not give it back.
-    package func owner(of generation: Int64) throws -> Owner? {
-        let row = try query(
-            "SELECT owner_host, owner_pid, owner_since FROM refold.checkpoints WHERE generation = $1",
-            [.int64(generation)]
-        ).rows.first
-        guard let row, let host = try row.optionalText("owner_host"), let pid = try row.optionalInt32("owner_pid")
-        else { return nil }
-        return Owner(
-            host: host,
-            pid: pid,
-            since: try row.optionalTimestamp("owner_since").map(Timestamp.init(rawValue:))
+    /// Records what went wrong with a generation that goes on all the same.
+    func setLastError(_ message: String, of generation: Int64) throws {
+        try execute(
+            "UPDATE refold.generations SET last_error = $2, last_error_at = clock_timestamp() WHERE generation = $1",
+            [.int64(generation), .text(message)]
         )
     }
+
+    // MARK: Checkpoints
 
     /// The last position whose effects a generation has.
     ///
@@ -202,24 +182,15 @@ extension PostgresConnection {
         return GlobalPosition(result.isEmpty ? 0 : try result.int64(0, 0))
     }
 
-    /// The furthest that a live generation has been folded; nil without one.
-    func newestLiveCheckpoint() throws -> GlobalPosition? {
-        try query("SELECT max(c.position) FROM refold.projections p JOIN refold.checkpoints c ON c.generation = p.live")
-            .rows.first?.optionalInt64(0).map { GlobalPosition($0) }
-    }
-
-    /// Forgets the late events that every live generation has read in their place, since it was begun after they were
-    /// found.
-    func forgetLateEvents(of log: String) throws {
-        try execute(
+    /// The furthest that a live generation has been folded of a log; nil without one.
+    func newestLiveCheckpoint(of log: LogID) throws -> GlobalPosition? {
+        try query(
             """
-            DELETE FROM refold.late_events
-            WHERE log_id IN (SELECT id FROM refold.logs WHERE log = $1) AND found_at < (
-                SELECT min(g.created_at) FROM refold.projections p JOIN refold.generations g ON g.generation = p.live
-            )
+            SELECT max(c.position) FROM refold.projections p JOIN refold.generations g ON g.generation = p.live
+              JOIN refold.checkpoints c ON c.generation = p.live WHERE coalesce(g.log_id, $1) = $1
             """,
-            [.text(log)]
-        )
+            [.int64(log.rawValue)]
+        ).rows.first?.optionalInt64(0).map { GlobalPosition($0) }
     }
 
     /// Advisory locks share one space in a database: "Refold" in the upper bytes keeps ours apart.
@@ -227,6 +198,9 @@ extension PostgresConnection {
 }
 
 extension Generation {
+    /// What is read of `refold.generations`.
+    static let columns = "generation, projection, version, identity, log_id, first_event, state, phase"
+
     init(_ row: PostgresRow) throws {
         let (state, phase) = (try row.text("state"), try row.text("phase"))
         guard let state = State(rawValue: state), let phase = Phase(rawValue: phase) else {
@@ -241,6 +215,8 @@ extension Generation {
             projection: try ProjectionName(row.text("projection")),
             version: Int(try row.int32("version")),
             identity: try row.text("identity"),
+            log: try row.optionalInt64("log_id").map { LogID(rawValue: $0) },
+            firstEvent: try row.optionalInt64("first_event").map { GlobalPosition($0) },
             state: state,
             phase: phase
         )
@@ -257,9 +233,11 @@ extension EngineError {
         )
     }
 
-    static func owned(_ generation: Generation, by owner: Owner?) -> EngineError {
+    static func owned(_ generation: Generation, by ownership: Ownership?) -> EngineError {
         let who =
-            owner.map { "\($0.host), pid \($0.pid)\($0.since.map { ", since \($0)" } ?? "")" } ?? "another session"
+            ownership.map(\.owner).map { owner in
+                "\(owner.host), pid \(owner.pid)\(owner.since.map { ", since \($0)" } ?? "")"
+            } ?? "somebody who is just taking or leaving it"
         return EngineError(
             .owned,
             projection: generation.projection,

@@ -35,19 +35,37 @@ extension PostgresConnection {
         }
     }
 
+    /// Attaches tables as part of the transaction that wrote them, whatever that took: locks are waited for briefly, again
+    /// and again, so that the transaction never stands in a queue in which readers would stand behind it.
+    func attachWithinTransaction(_ tables: [GenerationTable]) throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        try executeScript("SET LOCAL lock_timeout = '200ms'")
+        for table in tables {
+            while true {
+                try executeScript("SAVEPOINT attaching")
+                do {
+                    try executeScript("\(table.attachSQL); RELEASE attaching")
+                    break
+                } catch {
+                    guard error.sqlState == "55P03", ContinuousClock.now < deadline else { throw error }
+                    try executeScript("ROLLBACK TO attaching; SELECT pg_sleep(0.1)")
+                }
+            }
+        }
+        try executeScript("SET LOCAL lock_timeout = 0")
+    }
+
     /// Attaches a generation's settled tables to their parents; those that are attached stay so.
     ///
     /// ATTACH waits for nobody who reads: its lock on the parent conflicts only with other changes of the parent. Against
     /// those it tries again, so that it never stands long in a queue.
     package func attach(_ tables: [GenerationTable]) async throws {
-        try executeScript("SET lock_timeout = '200ms'")
         let deadline = ContinuousClock.now + .seconds(30)
         for table in tables {
-            while try !attachNow(table, mayTryAgain: ContinuousClock.now < deadline) {
+            while try await !attachNow(table, mayTryAgain: ContinuousClock.now < deadline) {
                 try await Task.sleep(for: .milliseconds(100))
             }
         }
-        try executeScript("RESET lock_timeout")
         try await outlastPlans(over: tables)
     }
 
@@ -58,7 +76,7 @@ extension PostgresConnection {
     /// A statement locks the parent before it is planned and takes its snapshot afterwards, within moments. So those who
     /// hold such a lock now are waited for; a transaction that keeps its locks for long is past that point after a
     /// second.
-    private func outlastPlans(over tables: [GenerationTable]) async throws {
+    func outlastPlans(over tables: [GenerationTable]) async throws {
         let holders = """
             SELECT DISTINCT virtualtransaction FROM pg_locks
              WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid()
@@ -75,16 +93,19 @@ extension PostgresConnection {
     }
 
     /// - Returns: false when a lock could not be had in time and another try is allowed.
-    private func attachNow(_ table: GenerationTable, mayTryAgain: Bool) throws -> Bool {
+    private func attachNow(_ table: GenerationTable, mayTryAgain: Bool) async throws -> Bool {
         let isAttached = try query(
             "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1))",
             [.text(table.quotedName)]
         ).bool(0, 0)
         if isAttached { return true }
         do {
-            try execute(table.attachSQL)
+            try await transaction { connection in
+                try connection.executeScript("SET LOCAL lock_timeout = '200ms'")
+                try connection.execute(table.attachSQL)
+            }
             return true
-        } catch {
+        } catch let error as PostgresError {
             guard mayTryAgain, error.sqlState == "55P03" else { throw error }
             return false
         }

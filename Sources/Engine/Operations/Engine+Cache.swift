@@ -53,21 +53,18 @@ extension Engine {
     public func warmCache(of projection: any Projection) async throws {
         try await withCache(for: "warm") { cache in
             try await withConnection(for: "warm") { connection in
+                try await requireMigration(on: connection)
                 let pointer = try await connection.pointer(of: projection.name)
                 guard let live = pointer.live, let generation = try await connection.generation(live) else {
                     throw EngineError.nothingLive(projection.name)
                 }
                 guard generation.phase == .settled else { throw EngineError.unsettled(generation) }
                 do {
-                    let claim = try await connection.claim(generation, as: Self.owner)
-                    do {
-                        _ = try await cache.warm(projection.name, generation: live, epoch: claim.epoch)
+                    try await withLease { keeper in
+                        let claim = try await keeper.claim(generation, on: connection)
+                        _ = try await cache.warm(projection.name, generation: live, epoch: claim.fencingValue)
                         _ = try await cache.point(projection.name, to: live)
-                    } catch {
-                        try await connection.release(live)
-                        throw error
                     }
-                    try await connection.release(live)
                 } catch let error as EngineError {
                     guard error.code == .owned else { throw error }
                     guard try await cache.requestWarming(projection.name, on: connection) else { throw error }

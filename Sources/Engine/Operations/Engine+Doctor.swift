@@ -78,15 +78,18 @@ extension Engine {
 
     private func logCheck(_ store: InspectedStore, on connection: PostgresConnection) async -> Check {
         do {
-            let known = try await LogLedger.verify(connection, store, adopting: false)
-            if let late = try await LateEventSweep.found(connection, settings.store).first {
+            let log = try await LogLedger.verify(connection, store, adopting: false)
+            let late = Set(try await connection.liveLateEvents(of: settings.store.log))
+            let found = try await LateEventSweep.found(connection, settings.store)
+            if let late = found.first(where: { late.contains($0.position) }) {
                 return .failed("log", late.error, remedy: "rebuild")
             }
-            guard let known, known.mark > .zero else { return .passed("log", "it was not read yet") }
-            let found = "the one that was read before, up to position \(known.mark)"
-            return .passed("log", ([found] + known.notes).joined(separator: "; "))
+            guard let log, log.mark > .zero else { return .passed("log", "it was not read yet") }
+            let known = "the one that was read before, up to position \(log.mark)"
+            return .passed("log", ([known] + log.notes).joined(separator: "; "))
         } catch {
             // Nothing was read before there were tables.
+            guard let error = error as? EventStoreError else { return .failed("log", error, remedy: "see the message") }
             guard error.code == .database else { return .failed("log", error, remedy: "rebuild all projections") }
             return .warning("log", error.message, remedy: "run refold migrate")
         }

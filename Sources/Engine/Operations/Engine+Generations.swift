@@ -57,7 +57,7 @@ extension Engine {
                 projection: projection,
                 role: GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired,
                 version: Int(try row.int32("version")),
-                isCurrent: identities[projection] == (try row.text("identity")),
+                isCurrent: try identities[projection].map { $0.match(try row.text("identity")) != .other } ?? false,
                 position: GlobalPosition(try row.int64("position")),
                 phase: try row.text("phase"),
                 bytes: try row.int64("bytes"),

@@ -9,8 +9,9 @@ extension Engine {
     /// never altered.
     public func migrate() async throws {
         try await withConnection(for: "migrate") { connection in
-            try await EventStoreSchema.migrate(on: connection, settings.store)
+            // One transaction: of an installation that is half migrated neither version could make anything.
             try await connection.transaction { connection in
+                try EventStoreSchema.migrate(within: connection, settings.store)
                 _ = try connection.query(
                     "SELECT pg_advisory_xact_lock($1)",
                     [.int64(PostgresConnection.lockKey(of: 0))]

@@ -1,3 +1,4 @@
+internal import EventStore
 internal import Logging
 internal import Postgres
 public import Refold
@@ -11,17 +12,19 @@ extension Engine {
     /// - Returns: the new generation's number.
     /// - Throws: ``EngineError/Code/pointerMoved`` when someone moved the pointer meanwhile.
     public func reset(_ projection: any Projection) async throws -> Int64 {
-        try await withConnection(for: "reset") { control in
+        let number = try await withConnection(for: "reset") { control in
+            try await requireMigration(on: control)
             let pointer = try await control.pointer(of: projection.name)
             let identity = identity(of: projection)
             let generation = try await control.transaction { control in
-                try control.createLiveGeneration(of: projection, identity: identity, replacing: pointer)
+                try control.createLiveGeneration(of: projection, identity: identity.text, replacing: pointer)
             }
             guard let generation else { throw EngineError.pointerMoved(projection.name) }
             await pointCache(of: projection, to: generation.number)
-            _ = try await control.dropRetired()
             return generation.number
         }
+        await dropRetired()
+        return number
     }
 
     /// Makes the generation that was live before the live one again.
@@ -29,10 +32,12 @@ extension Engine {
     /// - Parameter now: points first, so that readers see an older model until a daemon has caught up; else the kept
     ///   generation is advanced to the live one's position first and readers never go back.
     /// - Returns: the generation's number.
-    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, and ``EngineError/Code/identityDiffers`` when
-    ///   the kept generation was folded by another version and can therefore not be advanced.
+    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, ``EngineError/Code/identityDiffers`` when the
+    ///   kept generation was folded by another version and can therefore not be advanced, and `EventStoreError` when it was
+    ///   folded from a log that is no more.
     public func rollback(_ projection: any Projection, now: Bool) async throws -> Int64 {
         try await withConnection(for: "rollback") { control in
+            try await requireMigration(on: control)
             let pointer = try await control.pointer(of: projection.name)
             guard let kept = pointer.kept, let generation = try await control.generation(kept) else {
                 throw EngineError(
@@ -41,6 +46,11 @@ extension Engine {
                     "no generation of \(projection.name) is kept for rollback",
                     remedy: "a rebuild keeps the generation it replaces"
                 )
+            }
+            let store = try await StoreInspection.inspect(control, settings.store)
+            if let log = try await LogLedger.verify(control, store) {
+                let folded = FoldedLog(store: store, id: log.id, firstEvent: nil)
+                try await folded.requireSame(generation, on: control, logger)
             }
             if now {
                 let hasMoved = try await control.transaction { control in
@@ -52,28 +62,34 @@ extension Engine {
                 }
                 guard hasMoved else { throw EngineError.pointerMoved(projection.name) }
             } else {
-                try await advanceAndPoint(projection, generation, pointer)
+                guard let current = try await adoptIdentity(of: generation, projection, on: control) else {
+                    throw EngineError(
+                        .identityDiffers,
+                        projection: projection.name,
+                        "the kept generation \(kept) was folded by version \(generation.version) or other settings",
+                        remedy: "roll back with --now, or rebuild"
+                    )
+                }
+                try await withLease { try await advanceAndPoint(projection, current, pointer, store, under: $0) }
             }
             await pointCache(of: projection, to: kept)
             return kept
         }
     }
 
-    private func advanceAndPoint(_ projection: any Projection, _ generation: Generation, _ pointer: Pointer)
-        async throws
-    {
-        guard generation.identity == identity(of: projection) else {
-            throw EngineError(
-                .identityDiffers,
-                projection: projection.name,
-                "the kept generation \(generation.number) was folded by version \(generation.version) or other settings",
-                remedy: "roll back with --now, or rebuild"
-            )
-        }
+    private func advanceAndPoint(
+        _ projection: any Projection,
+        _ generation: Generation,
+        _ pointer: Pointer,
+        _ store: InspectedStore,
+        under keeper: LeaseKeeper
+    ) async throws {
         let budget = MemoryBudget(limit: settings.memoryBudget)
         let runner = try await openRunner(
             projection,
             generation,
+            under: keeper,
+            of: store,
             RunnerOptions(
                 limits: WindowLimits(settings, isolation: FaultIsolation()),
                 budget: budget,

@@ -15,17 +15,6 @@ extension Engine {
         }
     }
 
-    /// - Throws: ``EngineError/Code/notMigrated`` where refold's own tables are missing.
-    func requireMigration(on connection: PostgresConnection) async throws {
-        let found = try await connection.query("SELECT to_regclass('refold.generations') IS NOT NULL").bool(0, 0)
-        guard !found else { return }
-        throw EngineError(
-            .notMigrated,
-            "refold's tables are not in this database yet",
-            remedy: "run refold migrate"
-        )
-    }
-
     /// The same on a session that is kept, for looking again and again.
     func status(on connection: PostgresConnection) async throws -> Status {
         var status = try await generationStates(on: connection)
@@ -75,14 +64,13 @@ extension Engine {
         var status = emptyStoreStatus
         status.payload = store.payloadFormat.rawValue
         var known = GlobalPosition.zero
-        do {
-            known = try await LogLedger.verify(connection, store, adopting: false)?.mark ?? .zero
+        do throws(EventStoreError) {
+            if let log = try await LogLedger.verify(connection, store, adopting: false) { known = log.mark }
         } catch {
             guard error.code != .database else { throw error }
             status.problem = error
         }
-        let late = try await LateEventSweep.found(connection, settings.store)
-        status.lateEvents = late.map(\.position)
+        status.lateEvents = try await connection.liveLateEvents(of: settings.store.log)
         let probe = HighWaterMarkProbe(connection, store, from: known)
         var tick = try await probe.tick()
         // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
@@ -147,10 +135,7 @@ extension Engine {
             let pointer = try await connection.pointer(of: projection.name)
             let rows = try await connection.query(
                 Self.generationSQL,
-                [
-                    .text(projection.name.rawValue), .optional(pointer.live),
-                    .int64(PostgresConnection.lockKey(of: 0) >> 32),
-                ]
+                [.text(projection.name.rawValue), .optional(pointer.live)]
             )
             var state = ProjectionStatus(
                 name: projection.name,
@@ -173,26 +158,25 @@ extension Engine {
         return Status(store: emptyStoreStatus, projections: states)
     }
 
-    /// The live generation and unfinished ones, newest first. Who holds the advisory lock owns the generation; the names
-    /// in the checkpoint stay behind when a process is killed.
+    /// The live generation and unfinished ones, newest first.
     private static let generationSQL = """
         SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.stopped_at, g.cause, g.last_error,
-               g.last_error_at, c.position, c.rate, c.owner_host, c.owner_pid, c.owner_since,
-               EXISTS (SELECT FROM pg_locks l
-                        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $3::bigint::oid
-                          AND l.objid = g.generation::oid
-                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS is_owned,
+               g.last_error_at, g.waiting_for, c.position, c.rate, \(Ownership.columns),
                (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
           FROM refold.generations g JOIN refold.checkpoints c USING (generation)
+          LEFT JOIN refold.owners o ON o.id = c.owner
          WHERE g.projection = $1 AND (g.generation = $2 OR g.state IN ('building', 'ready'))
          ORDER BY g.generation DESC
         """
 }
 
 extension ProjectionStatus {
-    fileprivate mutating func read(live row: PostgresRow, identity: String) throws {
+    fileprivate mutating func read(live row: PostgresRow, identity: GenerationIdentity) throws {
         live = try row.int64("generation")
-        position = GlobalPosition(try row.int64("position"))
+        // What is built in memory nobody can read yet, however far it is.
+        let isReadable = try row.text("phase") == Generation.Phase.settled.rawValue
+        position = isReadable ? GlobalPosition(try row.int64("position")) : .zero
+        if !isReadable && building == nil { building = try BuildingStatus(row) }
         owner = try Owner(row)
         rate = owner == nil ? nil : try row.optionalDouble("rate")
         deadLetters = try row.int64("dead_letters")
@@ -201,7 +185,8 @@ extension ProjectionStatus {
             lastError = LastError(message: message, at: Timestamp(microseconds: at))
         }
         state = cause != nil ? .stopped : owner != nil ? .tailing : .live
-        if cause == nil, try row.text("identity") != identity {
+        if cause == nil { cause = try row.optionalText("waiting_for") }
+        if state != .stopped, identity.match(try row.text("identity")) == .other {
             cause =
                 "it was folded by version \(try row.int32("version")), with other tables or with other settings: rebuild"
         }
@@ -221,15 +206,11 @@ extension BuildingStatus {
 }
 
 extension Owner {
-    /// The owner in a row of ``Engine/generationSQL``'s shape; nil when nobody holds the lock.
+    /// The owner in a row of ``Engine/generationSQL``'s shape; nil for none, and for one that is gone.
     fileprivate init?(_ row: PostgresRow) throws {
-        guard try row.bool("is_owned"), let host = try row.optionalText("owner_host"),
-            let pid = try row.optionalInt32("owner_pid")
-        else { return nil }
-        self.init(
-            host: host,
-            pid: pid,
-            since: try row.optionalTimestamp("owner_since").map(Timestamp.init(microseconds:))
-        )
+        guard try row.optionalText("lease_id") != nil else { return nil }
+        let ownership = try Ownership(row)
+        guard ownership.seemsAlive else { return nil }
+        self = ownership.owner
     }
 }

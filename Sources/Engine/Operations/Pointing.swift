@@ -1,4 +1,5 @@
 internal import EventStore
+internal import Logging
 internal import Postgres
 internal import Refold
 
@@ -7,13 +8,17 @@ struct Pointing {
     let runner: ProjectionRunner
     /// Reads the rest; nil when nothing had to be read so far.
     let source: StoreSource?
-    /// Where positions come from.
-    let sequence: PositionSequence
     /// The pointer as it was read when the rebuild started.
     let known: Pointer
+    /// How far behind the live generation the new one may be, to fold the rest under the live one's lock; positions.
+    let distance: Int64
+    /// How long that may take.
+    let limit: Duration
 
     /// Further behind the live generation than this, the new one folds on before it tries.
-    static let distance: Int64 = 1_000
+    private static let distance: Int64 = 1_000
+    /// After so many rounds the live generation is held for what is left.
+    private static let rounds = 8
 
     enum Outcome: Sendable {
         case pointed
@@ -25,19 +30,29 @@ struct Pointing {
 
     /// Folds on until the generation has what the live one has, and points at it.
     ///
+    /// Each round is shorter than the one before unless events come faster than they are folded; when that goes on, the
+    /// live generation's commits wait for the rest, for a limited time.
+    ///
     /// - Parameter known: the pointer as it was read when the operation started.
-    /// - Throws: ``EngineError/Code/pointerMoved``.
+    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/outpaced``.
     static func pointWhenCaughtUp(_ runner: ProjectionRunner, from known: Pointer, _ engine: Engine) async throws {
         let catchingUp = CatchingUp(engine: engine)
         defer { catchingUp.closeSoon() }
-        let sequence = try await StoreInspection.inspect(runner.writer.connection, engine.settings.store).sequence
+        let generation = runner.generation
         if let live = known.live {
-            let position = try await position(of: live, sequence, on: runner.writer.connection)
+            let position = try await runner.writer.connection.position(of: live, toBeReachedBy: generation)
             if position > runner.foldedPosition { try await catchingUp.advance(runner, to: position) }
         }
-        while true {
-            let pointing = Pointing(runner: runner, source: catchingUp.source, sequence: sequence, known: known)
-            switch try await pointing.attempt() {
+        for round in 1... {
+            let isLast = round > rounds
+            let pointing = Pointing(
+                runner: runner,
+                source: catchingUp.source,
+                known: known,
+                distance: isLast ? .max : distance,
+                limit: engine.settings.switchoverLimit
+            )
+            switch try await pointing.attempt(engine) {
             case .pointed: return
             case .moved: throw EngineError.pointerMoved(runner.projection.name)
             case .behind(let live): try await catchingUp.advance(runner, to: live)
@@ -45,20 +60,31 @@ struct Pointing {
         }
     }
 
+    /// One attempt. When the connection is lost in the middle, nobody knows whether it took effect: that is looked up.
+    private func attempt(_ engine: Engine) async throws -> Outcome {
+        do {
+            return try await attempt(store: engine.settings.store)
+        } catch let error as PostgresError where error.isTransient {
+            engine.logger.notice("looking whether the pointer moved", metadata: ["cause": "\(error)"])
+            if try await engine.hasPointed(at: runner.generation.number) { return .pointed }
+            throw error
+        }
+    }
+
     /// One attempt, in one transaction: lock the live generation's checkpoint, so that its owner's next commit waits;
     /// fold the rest up to it; point. Readers, who take no lock, never go back in time.
-    func attempt() async throws -> Outcome {
+    private func attempt(store: EventStoreSettings) async throws -> Outcome {
         let writer = runner.writer
         return try await writer.connection.transaction { connection in
             let pointer = try connection.pointer(of: writer.generation.projection, lock: true)
             guard pointer.revision == known.revision else { return .moved }
             let live =
                 try pointer.live.map { live in
-                    try Self.position(of: live, sequence, on: connection, lock: true)
+                    try connection.position(of: live, toBeReachedBy: writer.generation, lock: true)
                 } ?? .zero
             let mine = runner.foldedPosition
-            if live.rawValue - mine.rawValue > (source == nil ? 0 : Self.distance) { return .behind(live) }
-            let window = try await runner.finalWindow(from: source, through: live)
+            if live.rawValue - mine.rawValue > (source == nil ? 0 : distance) { return .behind(live) }
+            let window = try await runner.finalWindow(from: source, through: live, within: limit)
             if !window.isEmpty { try writer.write(window, on: connection) }
             try connection.showTables(of: runner.projection)
             guard
@@ -69,20 +95,55 @@ struct Pointing {
                     from: pointer
                 )
             else { return .moved }
+            try connection.forgetEvidence(of: store.log)
             return .pointed
         }
     }
+}
 
-    /// The live generation's position, to be reached; zero when it was folded from more than there is of the log.
-    private static func position(
-        of live: Int64,
-        _ sequence: PositionSequence,
-        on connection: isolated PostgresConnection,
-        lock: Bool = false
-    ) throws -> GlobalPosition {
-        let position = try connection.checkpoint(of: live, lock: lock)
-        // Looked at afterwards: the log grows, and is never behind what is folded from it.
-        let newest = GlobalPosition(try connection.query(sequence.lastValueSQL).int64(0, 0))
-        return position <= newest ? position : .zero
+extension Engine {
+    /// Whether the pointer was moved to a generation, now or before.
+    ///
+    /// - Throws: what the database fails with when it cannot be asked for as long as ``EngineSettings/retryLimit`` says.
+    fileprivate func hasPointed(at generation: Int64) async throws -> Bool {
+        var backoff = Backoff(limit: settings.retryLimit)
+        while true {
+            do {
+                return try await withConnection(for: "look") { connection in
+                    // Its transaction may be under way still, on a server that has not noticed the loss.
+                    _ = try await connection.query(
+                        "SELECT FROM refold.generations WHERE generation = $1 FOR SHARE",
+                        [.int64(generation)]
+                    )
+                    return try await connection.generation(generation)?.state == .pointed
+                }
+            } catch {
+                guard error.isTransient, let delay = backoff.next() else { throw error }
+                try await Task.sleep(for: delay)
+            }
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// The live generation's position, so that readers do not go back in time; zero when it was folded from another log,
+    /// whose positions mean nothing in this one.
+    fileprivate func position(of live: Int64, toBeReachedBy generation: Generation, lock: Bool = false) throws
+        -> GlobalPosition
+    {
+        let position = try checkpoint(of: live, lock: lock)
+        guard let log = generation.log, let other = try self.generation(live)?.log, log != other else { return position }
+        return .zero
+    }
+}
+
+extension EngineError {
+    static func outpaced(_ projection: ProjectionName, _ limit: Duration) -> EngineError {
+        EngineError(
+            .outpaced,
+            projection: projection,
+            "events come faster than \(projection) can be folded: its live generation was held for \(limit) and is still ahead",
+            remedy: "try again when less is appended, or raise engine.switchover-limit"
+        )
     }
 }

@@ -16,12 +16,15 @@ final class ProjectionTail: Sendable {
         var inbox: Inbox?
         var revision: Int64 = -1
         var pointerMoved = false
+        /// Whether this daemon is to tail the projection; another one does if not.
+        var isMine = true
         var isolation = FaultIsolation()
         var failure: (any Error)?
     }
 
     let projection: any Projection
     private let daemon: TailDaemon
+    private let source: StoreSource
     private let feed: EventFeed
     private let goal: GlobalPosition?
     private let budget: MemoryBudget
@@ -30,9 +33,16 @@ final class ProjectionTail: Sendable {
     private var engine: Engine { daemon.engine }
     private var logger: Logger { engine.logger }
 
-    init(_ projection: any Projection, daemon: TailDaemon, feed: EventFeed, goal: GlobalPosition?) {
+    init(
+        _ projection: any Projection,
+        daemon: TailDaemon,
+        source: StoreSource,
+        feed: EventFeed,
+        goal: GlobalPosition?
+    ) {
         self.projection = projection
         self.daemon = daemon
+        self.source = source
         self.feed = feed
         self.goal = goal
         budget = daemon.budget
@@ -69,17 +79,36 @@ final class ProjectionTail: Sendable {
         }
     }
 
+    /// Whether this daemon is to tail the projection.
+    var isMine: Bool { state.withLock { $0.isMine } }
+
+    /// Another daemon is to go on with the projection, or this one is.
+    func shareIs(_ isMine: Bool) {
+        state.withLock { state in
+            defer { state.isMine = isMine }
+            guard state.isMine && !isMine else { return }
+            state.firstInbox?.finish()
+            state.inbox?.finish()
+        }
+    }
+
     func run() async throws {
         // An inbox that nobody takes from would hold its feed up.
         defer { state.withLock { $0.firstInbox.take() }?.abandon() }
         var backoff = Backoff(limit: nil)
         while !daemon.isStopping {
+            guard isMine else {
+                if let runner = state.withLock({ $0.runner.take() }) { await release(runner) }
+                try Task.checkCancellation()
+                await daemon.pause(.milliseconds(50))
+                continue
+            }
             do {
                 let runner = try await takeRunner()
                 do {
                     try await follow(runner)
                     await daemon.cache?.finish(runner.generation.number)
-                    await release(runner)
+                    if let failure = await release(runner) { throw failure }
                     backoff.reset()
                     if hasEnded(runner) { return }
                 } catch {
@@ -87,6 +116,7 @@ final class ProjectionTail: Sendable {
                     throw error
                 }
             } catch {
+                if daemon.isStopping { daemon.leaves(projection.name, because: error) }
                 // Another part of the daemon has failed; all of it starts again.
                 if Task.isCancelled { throw error }
                 guard try await handle(error, &backoff) else { return }
@@ -108,14 +138,19 @@ final class ProjectionTail: Sendable {
         state.withLock { $0.firstInbox.take() }?.abandon()
         let engine = engine
         let identity = engine.identity(of: projection)
+        let log = FoldedLog(store: source.store, id: source.log.id, firstEvent: nil)
         let (pointer, generation) = try await engine.withConnection(for: "open") { [projection] connection in
             while true {
                 let pointer = try await connection.pointer(of: projection.name)
                 if let live = pointer.live, let generation = try await connection.generation(live) {
-                    return (pointer, generation)
+                    guard let current = try await engine.adoptIdentity(of: generation, projection, on: connection) else {
+                        throw EngineError.otherIdentity(of: generation)
+                    }
+                    try await log.requireSame(current, on: connection, engine.logger)
+                    return (pointer, try await engine.adoptLog(log.id, of: current, on: connection))
                 }
                 _ = try await connection.transaction { connection in
-                    try connection.createLiveGeneration(of: projection, identity: identity, replacing: pointer)
+                    try connection.createLiveGeneration(of: projection, identity: identity.text, replacing: pointer)
                 }
             }
         }
@@ -123,29 +158,40 @@ final class ProjectionTail: Sendable {
             state.revision = pointer.revision
             state.pointerMoved = false
         }
-        guard generation.identity == identity else {
-            throw EngineError(
-                .identityDiffers,
-                projection: projection.name,
-                "the live generation \(generation.number) of \(projection.name) was folded by version "
-                    + "\(generation.version), with other tables or with other settings",
-                remedy: "run refold rebuild \(projection.name)"
-            )
-        }
         let limits = WindowLimits(engine.settings, isolation: state.withLock { $0.isolation })
         let runner = try await engine.openRunner(
             projection,
             generation,
+            under: daemon.keeper,
+            of: source.store,
             Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache)
         )
-        try await runner.writer.connection.setCause(nil, at: nil, of: generation.number)
+        try await noteVanished(runner)
         return runner
     }
 
+    /// Says which positions were folded before and are gone, when a promoted server or a restored backup lacks them.
+    private func noteVanished(_ runner: ProjectionRunner) async throws {
+        let generation = runner.generation.number
+        let connection = runner.writer.connection
+        try await connection.setCause(nil, at: nil, of: generation)
+        guard let vanished = daemon.vanished(from: generation, at: runner.writer.claim.position) else { return }
+        let message =
+            "positions \(vanished.lowerBound) to \(vanished.upperBound) were folded before and are gone: the server does not "
+            + "have what the one before it had"
+        logger.error("\(message)", metadata: ["projection": "\(projection.name)"])
+        try await connection.setLastError(message, of: generation)
+    }
+
     /// Gives the generation back.
-    private func release(_ runner: ProjectionRunner) async {
+    ///
+    /// - Returns: what the last window failed with, if it did.
+    @discardableResult
+    private func release(_ runner: ProjectionRunner) async -> (any Error)? {
         daemon.cache?.leave(runner.generation.number)
-        await runner.release()
+        let failure = await runner.release()
+        daemon.hasCommitted(runner.generation.number, through: runner.committedPosition)
+        return failure
     }
 
     // MARK: Following
@@ -154,7 +200,7 @@ final class ProjectionTail: Sendable {
     private func follow(_ runner: ProjectionRunner) async throws {
         let alone = CatchingUp(engine: engine)
         defer { alone.closeSoon() }
-        while !daemon.isStopping && !Task.isCancelled && !state.withLock({ $0.pointerMoved }) && !hasEnded(runner) {
+        while !daemon.isStopping && !Task.isCancelled && isToGoOn && !hasEnded(runner) {
             guard let inbox = await nextInbox(runner) else {
                 // Commits window by window on the way; stops between two.
                 let end = min(await feed.position ?? .zero, GlobalPosition(runner.foldedPosition.rawValue + 100_000))
@@ -176,6 +222,9 @@ final class ProjectionTail: Sendable {
         return await feed.join(at: runner.foldedPosition)
     }
 
+    /// The generation in hand is still the live one, and this daemon's.
+    private var isToGoOn: Bool { state.withLock { !$0.pointerMoved && $0.isMine } }
+
     private func hasEnded(_ runner: ProjectionRunner) -> Bool {
         goal.map { runner.foldedPosition >= $0 } ?? false
     }
@@ -195,13 +244,19 @@ final class ProjectionTail: Sendable {
             logger.warning("the database refuses a window; its event is looked for", metadata: ["cause": "\(error)"])
             return true
         }
-        if error.isTransient || code == .owned {
-            logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
+        if code == .owned && goal == nil {
+            // Whose it is to be, the daemons find out among themselves.
             await daemon.pause(backoff.next() ?? .seconds(1))
             return true
         }
-        logger.error("\(projection.name) stands still", metadata: ["cause": "\(error)"])
-        await recordCause(error)
+        if error.isTransient {
+            logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
+            await record(error, isPassing: true)
+            await daemon.pause(backoff.next() ?? .seconds(1))
+            return true
+        }
+        logger.error("\(projection.name) is stopped", metadata: ["cause": "\(error)"])
+        await record(error, isPassing: false)
         if goal != nil {
             state.withLock { $0.failure = error }
             return false
@@ -213,17 +268,43 @@ final class ProjectionTail: Sendable {
         return true
     }
 
-    /// Notes down for status why the projection stands still.
-    private func recordCause(_ error: any Error) async {
-        let position = (error as? EngineError)?.position
-        let message = (error as? EngineError)?.message ?? String(describing: error)
+    /// Whether an error at the start stops this projection and leaves the others alone.
+    func isStopped(by error: any Error) -> Bool {
+        switch error {
+        case let error as EngineError: error.code == .identityDiffers
+        case let error as EventStoreError: error.code == .otherLog || error.code == .logShrank
+        default: false
+        }
+    }
+
+    /// Notes down for status why the projection does not get on.
+    private func record(_ error: any Error, isPassing: Bool) async {
+        let position = (error as? EngineError)?.position ?? (error as? EventStoreError)?.position
+        let message =
+            (error as? EngineError)?.message ?? (error as? EventStoreError)?.message ?? String(describing: error)
         do {
             try await engine.withConnection(for: "cause") { [projection] connection in
                 guard let live = try await connection.pointer(of: projection.name).live else { return }
-                try await connection.setCause(message, at: position, of: live)
+                if isPassing {
+                    try await connection.setWaiting(for: "it is interrupted and tries again: \(message)", live)
+                } else {
+                    try await connection.setCause(message, at: position, of: live)
+                }
             }
         } catch {
             logger.warning("the cause could not be stored", metadata: ["cause": "\(error)"])
         }
+    }
+}
+
+extension EngineError {
+    fileprivate static func otherIdentity(of generation: Generation) -> EngineError {
+        EngineError(
+            .identityDiffers,
+            projection: generation.projection,
+            "the live generation \(generation.number) of \(generation.projection) was folded by version "
+                + "\(generation.version), with other tables or with other settings",
+            remedy: "run refold rebuild \(generation.projection)"
+        )
     }
 }

@@ -18,11 +18,12 @@ final class RebuildJob: Sendable {
         var isCacheLost = false
     }
 
-    private let projection: any Projection
+    let projection: any Projection
     private let engine: Engine
+    private let keeper: LeaseKeeper
+    private let log: FoldedLog
+    private let request: RebuildRequest
     private let goal: GlobalPosition
-    /// Whether the rebuild goes to the head and points; else it stops at the goal.
-    private let isWhole: Bool
     private let cache: HotCache?
     private let isolation: FaultIsolation
     private let began = ContinuousClock.now
@@ -31,18 +32,25 @@ final class RebuildJob: Sendable {
     init(
         projection: any Projection,
         engine: Engine,
+        keeper: LeaseKeeper,
+        log: FoldedLog,
+        request: RebuildRequest,
         cache: HotCache?,
         goal: GlobalPosition,
-        isWhole: Bool,
         isolation: FaultIsolation
     ) {
-        self.cache = cache
-        self.isolation = isolation
         self.projection = projection
         self.engine = engine
+        self.keeper = keeper
+        self.log = log
+        self.request = request
+        self.cache = cache
         self.goal = goal
-        self.isWhole = isWhole
+        self.isolation = isolation
     }
+
+    /// Whether the rebuild goes to the head and points; else it stops at the goal.
+    private var isWhole: Bool { request.until == nil }
 
     /// Where this run begins.
     var startPosition: GlobalPosition { state.withLock { $0.start } }
@@ -65,8 +73,17 @@ final class RebuildJob: Sendable {
     // MARK: Beginning
 
     /// Takes up an interrupted generation, or creates one.
+    ///
+    /// - Throws: ``EngineError/Code/shortenedLog``, and unless the rebuild is a fresh one `EventStoreError` when the log
+    ///   contradicts what the live generation was folded from: a rebuild is not to pass in silence over what was lost.
     func prepare(on control: PostgresConnection) async throws {
         let pointer = try await control.pointer(of: projection.name)
+        if let number = pointer.live, let live = try await control.generation(number) {
+            if !request.fresh { try await log.requireSame(live, on: control, engine.logger) }
+            if !(request.acceptsShortenedLog || engine.settings.acceptsShortenedLog) {
+                try log.requireWhole(live)
+            }
+        }
         let generation =
             if let resumable = try await resumable(on: control) { resumable } else { try await create(on: control) }
         state.withLock { $0 = State(generation: generation, pointer: pointer) }
@@ -81,6 +98,8 @@ final class RebuildJob: Sendable {
         let runner = try await engine.openRunner(
             projection,
             generation,
+            under: keeper,
+            of: log.store,
             Engine.RunnerOptions(limits: limits, budget: budget, cache: cache)
         )
         let start = await runner.position
@@ -92,23 +111,43 @@ final class RebuildJob: Sendable {
 
     private func resumable(on control: PostgresConnection) async throws -> Generation? {
         guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
-        if generation.identity == engine.identity(of: projection) {
-            try await control.setCause(nil, at: nil, of: generation.number)
-            return generation
+        let reason: String
+        if let current = try await engine.adoptIdentity(of: generation, projection, on: control) {
+            do {
+                try await log.requireSame(current, on: control, engine.logger)
+                if try await !control.lacksLateEvents(current) {
+                    try await control.setCause(nil, at: nil, of: generation.number)
+                    return current
+                }
+                reason = "events appeared late at positions that it has passed"
+            } catch let error as EventStoreError where error.code == .otherLog || error.code == .logShrank {
+                reason = error.message
+            }
+        } else {
+            reason = "it was folded by another version or other settings"
         }
         engine.logger.notice(
-            "the half-built generation was folded by another version or other settings and is given up",
-            metadata: ["projection": "\(projection.name)", "generation": "\(generation.number)"]
+            "the half-built generation is given up",
+            metadata: [
+                "projection": "\(projection.name)", "generation": "\(generation.number)", "cause": "\(reason)",
+            ]
         )
         try await control.setState(.retired, of: generation.number)
         return nil
     }
 
     private func create(on control: PostgresConnection) async throws -> Generation {
-        let (projection, identity, goal) = (projection, engine.identity(of: projection), goal)
+        let (projection, identity, goal, log) = (projection, engine.identity(of: projection), goal, log)
         return try await control.transaction { control in
             try control.addParents(of: projection)
-            return try control.addGeneration(of: projection, identity: identity, phase: .memory, target: goal)
+            return try control.addGeneration(
+                of: projection,
+                identity: identity.text,
+                phase: .memory,
+                target: goal,
+                log: log.id,
+                firstEvent: log.firstEvent
+            )
         }
     }
 
@@ -145,18 +184,21 @@ final class RebuildJob: Sendable {
         do {
             try await Pointing.pointWhenCaughtUp(runner, from: pointer, engine)
         } catch let error as EngineError {
-            guard error.code == .pointerMoved else { throw error }
+            guard error.code == .pointerMoved || error.code == .outpaced else { throw error }
             try await writer.connection.setState(.ready, of: writer.generation.number)
+            let number = writer.generation.number
             throw EngineError(
-                .pointerMoved,
+                error.code,
                 projection: projection.name,
-                "the pointer of \(projection.name) moved while generation \(writer.generation.number) was folded",
+                error.code == .outpaced
+                    ? "\(error.message) (generation \(number))"
+                    : "the pointer of \(projection.name) moved while generation \(number) was folded",
                 remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
             )
         }
         // A daemon waits for the generation; what is left to do needs no claim.
         await runner.release()
-        async let dropped: Void = dropRetired()
+        async let dropped: Void = engine.dropRetired()
         await pointCache(writer)
         await dropped
         return await outcome(.pointed, nil)
@@ -164,7 +206,7 @@ final class RebuildJob: Sendable {
 
     /// Sends the hot rows while the server stores all of them.
     private func preload(_ rows: [LentRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
-        let (generation, epoch) = (writer.generation, writer.claim.epoch)
+        let (generation, epoch) = (writer.generation, writer.claim.fencingValue)
         do {
             try await cache?.preload(
                 generation.projection,
@@ -187,7 +229,7 @@ final class RebuildJob: Sendable {
         if state.withLock({ $0.isCacheLost }) { return }
         let generation = writer.generation
         do {
-            try await cache?.warm(generation.projection, generation: generation.number, epoch: writer.claim.epoch)
+            try await cache?.warm(generation.projection, generation: generation.number, epoch: writer.claim.fencingValue)
         } catch {
             engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
         }
@@ -202,18 +244,10 @@ final class RebuildJob: Sendable {
         }
     }
 
-    /// Drops what the pointing has left behind, while other projections are still finishing. What cannot be dropped yet,
-    /// the end of the rebuild tries again.
-    private func dropRetired() async {
-        do {
-            try await engine.withConnection(for: "drop") { _ = try await $0.dropRetired() }
-        } catch {
-            engine.logger.debug("nothing was dropped yet", metadata: ["cause": "\(error)"])
-        }
-    }
-
     private func failed(_ error: any Error) async -> RebuildOutcome {
-        if let error = error as? EngineError, error.code == .pointerMoved { return await outcome(.ready, error) }
+        if let error = error as? EngineError, error.code == .pointerMoved || error.code == .outpaced {
+            return await outcome(.ready, error)
+        }
         if let error = error as? EngineError, error.code == .stopped, let runner {
             // The cause is for status; the error itself is in the outcome.
             try? await runner.writer.connection.setCause(

@@ -77,6 +77,9 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
     /// Whether nothing is waiting.
     package var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
 
+    /// Whether somebody has said that nobody takes any more.
+    package var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
+
     /// Whether the sender has to wait.
     package var isFull: Bool { state.withLock { $0.load >= capacity } }
 

@@ -43,30 +43,71 @@ CREATE TABLE IF NOT EXISTS refold.generations (
     last_error_at timestamptz
 );
 
--- Installations from before snapshots were told by transaction have no such column. Looked for first: ALTER would wait
--- for everyone who has the table in an open transaction.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'refold.generations'::regclass AND attname = 'left_xid') THEN
-        ALTER TABLE refold.generations ADD COLUMN left_xid xid8;
-    END IF;
-END $$;
-
 -- One row for each generation, updated with every commit window.
 CREATE TABLE IF NOT EXISTS refold.checkpoints (
     generation bigint PRIMARY KEY REFERENCES refold.generations (generation) ON DELETE CASCADE,
     -- The last global position whose effects are committed.
     position bigint NOT NULL DEFAULT 0,
-    -- Raised when an owner takes the generation and when the pointer moves; a commit states the epoch it knew.
-    epoch bigint NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     -- Events a second over the last window.
-    rate double precision,
-    owner_host text,
-    owner_pid integer,
-    owner_since timestamptz,
-    heartbeat_at timestamptz
+    rate double precision
 ) WITH (fillfactor = 40);
+
+-- Processes that own generations, or could: one lease each, renewed every third of the lease time. Judged by this
+-- server's clock, and within one run of it only.
+CREATE TABLE IF NOT EXISTS refold.owners (
+    id uuid PRIMARY KEY,
+    host text NOT NULL,
+    -- With these three a process of the same machine is known to be dead before its lease ends.
+    boot text NOT NULL,
+    pid_namespace text NOT NULL,
+    started bigint NOT NULL,
+    pid integer NOT NULL,
+    -- Projections with the identities under which it can tail them, as "name identity"; empty for who does not tail.
+    tails text[] NOT NULL DEFAULT '{}',
+    lease_milliseconds bigint NOT NULL,
+    server_run uuid,
+    renewed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- A number that only who drew it knows: one that counts up would be given again after a failover.
+CREATE OR REPLACE FUNCTION refold.new_fencing_value() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint
+$$;
+
+-- Older installations lack columns, and have some that nobody reads any more. Looked for first: ALTER waits for
+-- everyone who has the table in an open transaction. A binary of before that still runs finds its next commit refused
+-- (refold.advance), and what it would do to own a generation fails for want of its columns.
+DO $$
+DECLARE
+    has_columns text[];
+BEGIN
+    SELECT array_agg(c.relname || '.' || a.attname) INTO has_columns
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+     WHERE c.relnamespace = 'refold'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped;
+    IF 'generations.left_xid' <> ALL (has_columns) THEN
+        ALTER TABLE refold.generations ADD COLUMN left_xid xid8;
+    END IF;
+    IF 'generations.log_id' <> ALL (has_columns) THEN
+        ALTER TABLE refold.generations
+            ADD COLUMN log_id bigint, ADD COLUMN first_event bigint, ADD COLUMN waiting_for text;
+        COMMENT ON COLUMN refold.generations.log_id IS 'the log it is folded from (refold.logs)';
+        COMMENT ON COLUMN refold.generations.waiting_for IS 'why its owner does not get on, and tries again';
+        COMMENT ON COLUMN refold.generations.first_event IS 'the first position that held an event when it was begun';
+    END IF;
+    IF 'checkpoints.fencing_value' <> ALL (has_columns) THEN
+        ALTER TABLE refold.checkpoints
+            DROP COLUMN IF EXISTS epoch, DROP COLUMN IF EXISTS owner_host, DROP COLUMN IF EXISTS owner_pid,
+            DROP COLUMN IF EXISTS heartbeat_at, DROP COLUMN IF EXISTS owner_since,
+            -- What a commit has to know. Changed when an owner takes the generation and when the pointer moves.
+            ADD COLUMN fencing_value bigint NOT NULL DEFAULT refold.new_fencing_value(),
+            ADD COLUMN owner uuid,
+            ADD COLUMN owner_since timestamptz,
+            -- The last event at or below the position: by it the log is known again.
+            ADD COLUMN anchor_position bigint,
+            ADD COLUMN anchor text;
+    END IF;
+END $$;
 
 CREATE TABLE IF NOT EXISTS refold.dead_letters (
     projection text NOT NULL,
@@ -82,16 +123,34 @@ CREATE TABLE IF NOT EXISTS refold.dead_letters (
 -- Moves a checkpoint by compare-and-set. The exception ends the window's transaction: another process owns the
 -- generation now, or the pointer moved.
 CREATE OR REPLACE FUNCTION refold.advance(
-    of_generation bigint, from_position bigint, to_position bigint, owner_epoch bigint, applied bigint,
-    at_rate double precision
+    of_generation bigint, from_position bigint, to_position bigint, known_fencing_value bigint, applied bigint,
+    at_rate double precision, last_position bigint, last_event text
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE refold.checkpoints
        SET position = to_position, events = events + applied, rate = coalesce(at_rate, rate),
-           heartbeat_at = clock_timestamp()
-     WHERE generation = of_generation AND position = from_position AND epoch = owner_epoch;
+           anchor_position = coalesce(last_position, anchor_position), anchor = coalesce(last_event, anchor)
+     WHERE generation = of_generation AND position = from_position AND fencing_value = known_fencing_value;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'generation % has another owner or stands elsewhere', of_generation
             USING ERRCODE = 'RF001';
     END IF;
 END $$;
+
+-- What binaries from before leases commit with.
+CREATE OR REPLACE FUNCTION refold.advance(
+    of_generation bigint, from_position bigint, to_position bigint, owner_epoch bigint, applied bigint,
+    at_rate double precision
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this database was migrated by a newer refold: restart this process with that version'
+        USING ERRCODE = 'RF002';
+END $$;
+
+-- Which version of refold these tables are for; a binary that knows another one refuses to start.
+CREATE TABLE IF NOT EXISTS refold.schema_version (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version integer NOT NULL
+);
+INSERT INTO refold.schema_version (version) VALUES (2)
+    ON CONFLICT (one) DO UPDATE SET version = greatest(schema_version.version, excluded.version);

@@ -109,9 +109,9 @@ actor CachedShelf {
         }
         let claim = try await connection.query(
             """
-            UPDATE refold.checkpoints SET epoch = epoch + 1
+            UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value()
              WHERE generation = coalesce($1, (SELECT max(generation) FROM refold.generations))
-            RETURNING generation, epoch, position
+            RETURNING generation, fencing_value, position
             """,
             [generation.map { .int64($0) } ?? .null]
         )
@@ -190,7 +190,7 @@ actor CachedShelf {
             )
             try connection.execute("DELETE FROM \(table) WHERE id = ANY ($1)", [.textArray(gone)])
             let moved = try connection.execute(
-                "UPDATE refold.checkpoints SET position = $1 WHERE generation = $2 AND epoch = $3",
+                "UPDATE refold.checkpoints SET position = $1 WHERE generation = $2 AND fencing_value = $3",
                 [.int64(to), .int64(generation), .int64(epoch)]
             )
             guard moved == 1 else { throw Failure(description: "the lease was lost") }
@@ -202,7 +202,7 @@ actor CachedShelf {
         try await connection.executeScript(
             """
             BEGIN;
-            UPDATE refold.checkpoints SET epoch = epoch + 1
+            UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value()
              WHERE generation = (SELECT live FROM refold.projections WHERE name = 'shelf');
             UPDATE refold.projections SET live = \(generation), revision = revision + 1 WHERE name = 'shelf';
             COMMIT;

@@ -77,11 +77,10 @@ struct FencingTests {
     @Test("An owner that another has followed is refused, however late it writes")
     func staleOwner() async throws {
         try await withWriter { installation, writer, window in
-            // Its session has lost the lock without noticing, as behind a pooler.
-            _ = try await writer.connection.query("SELECT pg_advisory_unlock_all()")
+            try await installation.expire(writer.lease)
             let successor = try await installation.writer(writer.generation, of: projection)
             #expect(successor.claim.position == 1)
-            #expect(successor.claim.epoch > writer.claim.epoch)
+            #expect(successor.claim.fencingValue != writer.claim.fencingValue)
             try await expectRefused(window, installation, writer)
             try await successor.commit(window)
             #expect(try await note(installation, successor) == "second")
@@ -100,7 +99,7 @@ struct FencingTests {
             let memory = EveryRow(projection.model)
             memory.apply(projection, at: 1)
             let windows = [CommitWindow.from(0, to: 1, memory.versions()), .from(0, to: 1, memory.whole())]
-            _ = try await writer.connection.query("SELECT pg_advisory_unlock_all()")
+            try await installation.expire(writer.lease)
             let successor = try await installation.writer(generation, of: projection)
             for window in windows {
                 let error = await #expect(throws: EngineError.self) { try await writer.commit(window) }
@@ -121,7 +120,7 @@ struct FencingTests {
         try await withWriter { installation, writer, window in
             try await installation.point(projection, to: writer.generation)
             try await expectRefused(window, installation, writer)
-            try await writer.connection.release(writer.generation.number)
+            try await writer.connection.release(writer.generation.number, of: writer.lease)
             let next = try await installation.writer(writer.generation, of: projection)
             try await installation.point(projection, to: try await installation.addSettled(projection))
             try await expectRefused(window, installation, next)
@@ -132,40 +131,79 @@ struct FencingTests {
     @Test("A live owner is named, and keeps its generation")
     func owned() async throws {
         try await withWriter { installation, writer, window in
-            let error = await #expect(throws: EngineError.self) {
-                try await installation.connection.claim(
-                    writer.generation,
-                    as: Owner(host: "another", pid: 1, since: nil)
-                )
+            let attempt = try await installation.connection.claim(
+                writer.generation.number,
+                for: Lease(),
+                Sightings()
+            )
+            guard case .held(let ownership) = attempt else {
+                Issue.record("\(attempt)")
+                return
             }
-            #expect(error?.code == .owned)
-            #expect(error?.message.contains("a host, pid 4711, since 20") == true)
+            #expect(ownership.owner.host == "a host" && ownership.owner.pid == 4711 && ownership.owner.since != nil)
             try await writer.commit(window)
         }
     }
 
-    @Test("A generation is free at once when its owner's session ends, and when it is given back")
+    @Test("A generation is free at once when it is given back, and when its owner's lease is ended")
     func free() async throws {
         try await withWriter { installation, writer, window in
-            await writer.connection.close()
-            try await wait(for: "the lock to go with the session") {
-                let connection = try await installation.database.connect()
-                defer { Task { await connection.close() } }
-                do {
-                    let claim = try await connection.claim(writer.generation, as: TestInstallation.owner)
-                    #expect(claim.position == 1)
-                    try await connection.release(writer.generation.number)
-                    return true
-                } catch let error as EngineError {
-                    return error.code != .owned
+            try await writer.connection.release(writer.generation.number, of: writer.lease)
+            #expect(try await installation.connection.ownership(of: writer.generation.number) == nil)
+            let second = try await installation.writer(writer.generation, of: projection)
+            try await installation.transaction { try $0.end(second.lease) }
+            let next = try await installation.writer(writer.generation, of: projection)
+            let ownership = try await installation.connection.ownership(of: writer.generation.number)
+            #expect(ownership?.leaseID == next.lease.id)
+            try await next.commit(window)
+            await second.connection.close()
+            await next.connection.close()
+        }
+    }
+
+    @Test("A checkpoint that is locked is a commit in flight, however old the lease")
+    func locked() async throws {
+        try await withWriter { installation, writer, _ in
+            try await installation.expire(writer.lease)
+            try await writer.connection.transaction { connection in
+                _ = try connection.checkpoint(of: writer.generation.number, lock: true)
+                let attempt = try await installation.connection.claim(writer.generation.number, for: Lease(), Sightings())
+                guard case .locked = attempt else {
+                    Issue.record("\(attempt)")
+                    return
                 }
             }
-            #expect(try await installation.connection.owner(of: writer.generation.number) == nil)
             let next = try await installation.writer(writer.generation, of: projection)
-            let owner = try await installation.connection.owner(of: writer.generation.number)
-            #expect(owner?.pid == 4711 && owner?.since != nil)
-            try await next.commit(window)
             await next.connection.close()
+        }
+    }
+
+    @Test("A process of this machine that has ended owns nothing, whatever its lease says")
+    func deadProcess() async throws {
+        try await withWriter { installation, writer, _ in
+            try await writer.connection.release(writer.generation.number, of: writer.lease)
+            let mine = ProcessIdentity.current
+            // A number that nobody can have now; and our own, of a process that started at another time.
+            for (pid, started) in [(Int32.max, Int64(1)), (mine.pid, mine.started - 1)] {
+                let dead = ProcessIdentity(
+                    host: mine.host,
+                    boot: mine.boot,
+                    pidNamespace: mine.pidNamespace,
+                    pid: pid,
+                    started: started
+                )
+                #expect(dead.isKnownToBeDead)
+                let owned = try await installation.writer(
+                    writer.generation,
+                    of: projection,
+                    lease: Lease(process: dead)
+                )
+                let next = try await installation.writer(writer.generation, of: projection)
+                try await next.connection.release(writer.generation.number, of: next.lease)
+                await owned.connection.close()
+                await next.connection.close()
+            }
+            #expect(!mine.isKnownToBeDead)
         }
     }
 

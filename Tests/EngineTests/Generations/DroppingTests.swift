@@ -87,7 +87,7 @@ struct DroppingTests {
             let left = try await installation.connection.dropRetired()
             #expect(left.map(\.number) == [generation.number], "a live process owns it")
             #expect(try await tables(installation, generation).count == 2)
-            try await writer.connection.release(generation.number)
+            try await writer.connection.release(generation.number, of: writer.lease)
             #expect(try await installation.connection.dropRetired().isEmpty)
             #expect(try await tables(installation, generation) == [])
             await writer.connection.close()

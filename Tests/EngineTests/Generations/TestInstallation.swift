@@ -1,4 +1,5 @@
 import Engine
+import EventStore
 import Logging
 import Postgres
 import Refold
@@ -80,18 +81,39 @@ struct TestInstallation: Sendable {
         }
     }
 
-    /// Takes a generation with a session of its own, as an owner does.
-    func writer(_ generation: Generation, of projection: any Projection) async throws -> GenerationWriter {
+    /// Takes a generation with a session and a lease of its own, as an owner does.
+    func writer(
+        _ generation: Generation,
+        of projection: any Projection,
+        lease: Lease = Lease(process: TestInstallation.process)
+    ) async throws -> GenerationWriter {
         let connection = try await database.connect()
-        let claim = try await connection.claim(generation, as: Self.owner)
+        try await connection.hold(lease)
+        let attempt = try await connection.claim(generation.number, for: lease, Sightings())
+        guard case .claimed(let claim) = attempt else { throw NotClaimed(attempt: attempt) }
         return GenerationWriter(
             connection: connection,
             generation: generation,
             tables: generation.tables(of: projection),
             claim: claim,
-            events: quoteIdentifier("public", "events")
+            lease: lease,
+            store: try await StoreInspection.inspect(connection, EventStoreSettings())
         )
     }
 
-    static let owner = Owner(host: "a host", pid: 4711, since: nil)
+    /// Lets a lease end as one does that is not renewed.
+    func expire(_ lease: Lease) async throws {
+        try await connection.execute(
+            "UPDATE refold.owners SET renewed_at = clock_timestamp() - interval '1 hour' WHERE id = $1",
+            [.uuid(lease.id)]
+        )
+    }
+
+    /// A generation could not be taken.
+    struct NotClaimed: Error {
+        let attempt: ClaimAttempt
+    }
+
+    /// A process of another machine, of which nobody here can know whether it lives.
+    static let process = ProcessIdentity(host: "a host", boot: "", pidNamespace: "", pid: 4711, started: 0)
 }

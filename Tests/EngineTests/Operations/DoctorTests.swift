@@ -75,7 +75,7 @@ struct DoctorTests {
             try await site.load(200)
             try await site.rebuild()
             var other = site
-            other.settings.policies["trending_score"] = .skip
+            other.halfLife = .seconds(60)
             let identity = try await check("identity", in: other)
             #expect(identity.result == .failed && identity.remedy == "run refold rebuild trending_score")
 

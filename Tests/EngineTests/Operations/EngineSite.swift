@@ -10,13 +10,15 @@ import TestSupport
 struct EngineSite: Sendable {
     let connection: PostgresConnection
     var settings: EngineSettings
+    /// Part of the identity of trending_score's generations.
+    var halfLife: Duration = .seconds(86_400)
 
     var engine: Engine {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return Engine(
             settings,
-            projections: AllProjections.list(halfLife: .seconds(86_400)),
+            projections: AllProjections.list(halfLife: halfLife),
             upcasters: AllProjections.upcasters,
             logger: logger
         )

@@ -85,7 +85,7 @@ struct ShowTests {
             #expect(all.map(\.position) == [100, 400, 400])
             #expect(all.allSatisfy { $0.bytes > 0 && $0.isCurrent && $0.version == 1 })
             var other = site
-            other.settings.policies["user_profiles"] = .skip
+            other.halfLife = .seconds(60)
             #expect(try await other.engine.generations().filter { !$0.isCurrent }.count == 3)
         }
     }

@@ -64,7 +64,7 @@ struct StatusTests {
         }
     }
 
-    @Test("Who holds the lock is the owner, and not who once did")
+    @Test("Whose lease lives is the owner, and not who once was")
     func owner() async throws {
         try await EngineSite.with { site in
             try await site.load(100)
@@ -72,7 +72,11 @@ struct StatusTests {
             let live = try #require(try await site.status(of: "user_profiles")?.live)
             try await site.connection.execute(
                 """
-                UPDATE refold.checkpoints SET owner_host = 'elsewhere', owner_pid = 42, owner_since = now(), rate = 7
+                WITH former AS (
+                    INSERT INTO refold.owners (id, host, boot, pid_namespace, started, pid, lease_milliseconds, renewed_at)
+                    VALUES (gen_random_uuid(), 'elsewhere', '', '', 0, 42, 10000, now() - interval '11 s') RETURNING id
+                )
+                UPDATE refold.checkpoints SET owner = former.id, owner_since = now(), rate = 7 FROM former
                  WHERE generation = $1
                 """,
                 [.int64(live)]
@@ -116,9 +120,9 @@ struct StatusTests {
             try await site.load(100)
             try await site.rebuild()
             var other = site
-            other.settings.policies["user_profiles"] = .skip
-            #expect(try await other.status(of: "user_profiles")?.cause?.contains("rebuild") == true)
-            #expect(try await other.status(of: "trending_score")?.cause == nil)
+            other.halfLife = .seconds(60)
+            #expect(try await other.status(of: "trending_score")?.cause?.contains("rebuild") == true)
+            #expect(try await other.status(of: "user_profiles")?.cause == nil)
         }
     }
 

@@ -1,0 +1,70 @@
+internal import EventStore
+internal import Postgres
+internal import Refold
+
+/// What generations and tables of other versions of refold are to this one.
+extension Engine {
+    /// The version of the bookkeeping's tables that this refold works with; see `Schema/refold.sql`.
+    static let schemaVersion: Int32 = 2
+
+    /// A generation, if it agrees with the projection as it is now. An identity in a former format is written anew, so that
+    /// an upgrade makes no read model void.
+    ///
+    /// - Returns: nil when another version or other settings folded it.
+    func adoptIdentity(
+        of generation: Generation,
+        _ projection: any Projection,
+        on connection: PostgresConnection
+    ) async throws -> Generation? {
+        let identity = identity(of: projection)
+        var current = generation
+        switch identity.match(generation.identity) {
+        case .other: return nil
+        case .same: break
+        case .former:
+            try await connection.execute(
+                "UPDATE refold.generations SET identity = $2 WHERE generation = $1",
+                [.int64(generation.number), .text(identity.text)]
+            )
+            current.identity = identity.text
+        }
+        return current
+    }
+
+    /// Notes down which log a generation is folded from, where that is not known yet.
+    func adoptLog(_ log: LogID, of generation: Generation, on connection: PostgresConnection) async throws -> Generation {
+        guard generation.log == nil else { return generation }
+        try await connection.execute(
+            "UPDATE refold.generations SET log_id = $2 WHERE generation = $1 AND log_id IS NULL",
+            [.int64(generation.number), .int64(log.rawValue)]
+        )
+        var current = generation
+        current.log = log
+        return current
+    }
+
+    /// - Throws: ``EngineError/Code/notMigrated`` where refold's own tables are missing or of an older version,
+    ///   ``EngineError/Code/otherSchema`` where a newer refold has migrated them.
+    func requireMigration(on connection: PostgresConnection) async throws {
+        let remedy = "run refold migrate"
+        guard try await connection.query("SELECT to_regclass('refold.generations') IS NOT NULL").bool(0, 0) else {
+            throw EngineError(.notMigrated, "refold's tables are not in this database yet", remedy: remedy)
+        }
+        let found = try await connection.query("SELECT to_regclass('refold.schema_version') IS NOT NULL").bool(0, 0)
+        let version = found ? try await connection.query("SELECT version FROM refold.schema_version").int32(0, 0) : 1
+        if version < Self.schemaVersion {
+            throw EngineError(
+                .notMigrated,
+                "refold's tables in this database are of version \(version), and this refold needs \(Self.schemaVersion)",
+                remedy: remedy
+            )
+        }
+        if version > Self.schemaVersion {
+            throw EngineError(
+                .otherSchema,
+                "refold's tables in this database are of version \(version), and this refold knows \(Self.schemaVersion)",
+                remedy: "use the refold that migrated them, or a newer one"
+            )
+        }
+    }
+}

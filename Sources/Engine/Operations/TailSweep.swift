@@ -1,0 +1,68 @@
+internal import EventStore
+internal import Logging
+internal import Postgres
+internal import Synchronization
+
+/// The daemon's look at holes that were passed as dead, on a session of its own which it makes anew when it is lost.
+final class TailSweep: Sendable {
+    private struct Opened {
+        let sweep: LateEventSweep
+        let connection: PostgresConnection
+    }
+
+    private let engine: Engine
+    private let opened: Mutex<Opened>
+
+    private init(_ engine: Engine, _ opened: Opened) {
+        self.engine = engine
+        self.opened = Mutex(opened)
+    }
+
+    /// The sweep, with the stretch behind the stored mark: nobody may have written down its holes.
+    static func open(_ engine: Engine) async throws -> TailSweep {
+        TailSweep(engine, try await connect(engine))
+    }
+
+    private static func connect(_ engine: Engine) async throws -> Opened {
+        let connection = try await engine.connect(for: "sweep")
+        do {
+            let store = try await StoreInspection.inspect(connection, engine.settings.store)
+            let log = try await LogLedger.open(connection, store)
+            let schedule = SweepSchedule(delays: engine.settings.sweepDelays)
+            let sweep = LateEventSweep(connection, store, log: log.id, schedule: schedule)
+            try await sweep.passed(behind: log.mark)
+            return Opened(sweep: sweep, connection: connection)
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    func closeSoon() {
+        let connection = opened.withLock { $0.connection }
+        // Not a child task: closing outlives whoever is done with the sweep, and cannot fail.
+        Task { await connection.close() }
+    }
+
+    /// Takes note of holes.
+    func passed(_ holes: PassedHoles) async throws {
+        try await opened.withLock { $0.sweep }.passed(holes)
+    }
+
+    /// Looks at what is due every second, while this daemon has something to tail, until the task is cancelled.
+    func run(for tails: [ProjectionTail]) async throws {
+        if await !opened.withLock({ $0.connection }).isUsable {
+            let anew = try await Self.connect(engine)
+            opened.withLock { $0 = anew }
+        }
+        let sweep = opened.withLock { $0.sweep }
+        while !Task.isCancelled {
+            if tails.contains(where: \.isMine) {
+                for event in try await sweep.step() {
+                    engine.logger.error("late event at \(event.position): it was inserted behind the high-water mark")
+                }
+            }
+            do { try await Task.sleep(for: .seconds(1)) } catch { break }
+        }
+    }
+}

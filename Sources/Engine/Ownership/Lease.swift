@@ -1,0 +1,70 @@
+/// A process's right to own generations: a row of `refold.owners`, good for a time and renewed as long as it lives.
+///
+/// The lease says who may *take* a generation. What keeps a former owner from *writing* it is the fencing value that
+/// every commit states.
+package struct Lease: Sendable {
+    /// The random id under which checkpoints name their owner: a UUID.
+    package let id: String
+    /// The process that holds it.
+    package let process: ProcessIdentity
+    /// How long it is good for without being renewed.
+    package let time: Duration
+    /// What the holder can tail, as ``Membership/name(of:identity:)`` writes it; empty for one that does not tail.
+    package let tails: [String]
+
+    package init(process: ProcessIdentity = .current, time: Duration = .seconds(10), tails: [String] = []) {
+        id = Self.randomID()
+        self.process = process
+        self.time = time
+        self.tails = tails
+    }
+
+    /// A UUID of version 4. https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4
+    private static func randomID() -> String {
+        let high = UInt64.random(in: 0...(.max)) & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = UInt64.random(in: 0...(.max)) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        func digits(_ number: UInt64) -> String {
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: 16 - text.utf8.count) + text
+        }
+        let text = Array((digits(high) + digits(low)).utf8)
+        let groups = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
+        return groups.map { String(decoding: text[$0], as: UTF8.self) }.joined(separator: "-")
+    }
+}
+
+/// What a checkpoint says about its owner, as the server's clock judges it.
+package struct Ownership: Sendable {
+    /// The lease that the checkpoint names.
+    package let leaseID: String
+    /// Who holds that lease.
+    package let process: ProcessIdentity
+    /// When the generation was taken, microseconds since 2000-01-01 UTC.
+    package let since: Int64?
+    package let leaseTime: Duration
+    /// The lease was not renewed in time.
+    package let isExpired: Bool
+    /// The lease was renewed last in another run of the server: what its clock says of that is worth nothing, since the
+    /// renewals that followed may be lost, and a promoted server has another clock.
+    package let isOfOtherRun: Bool
+
+    /// What somebody else who wants the generation can do.
+    package enum Judgement: Sendable, Equatable {
+        /// Take it: the owner is gone.
+        case isGone
+        /// Nothing: the owner lives.
+        case lives
+        /// Wait until this moment: whoever lives renews the lease before.
+        case isUnclear(until: ContinuousClock.Instant)
+    }
+
+    /// - Parameters:
+    ///   - firstSeen: when the caller saw this lease of another run first, by its own clock.
+    ///   - isDead: whether the process is known to have ended.
+    package func judge(firstSeen: ContinuousClock.Instant, now: ContinuousClock.Instant, isDead: Bool) -> Judgement {
+        if isDead { return .isGone }
+        guard isOfOtherRun else { return isExpired ? .isGone : .lives }
+        let end = firstSeen + leaseTime
+        return now >= end ? .isGone : .isUnclear(until: end)
+    }
+}

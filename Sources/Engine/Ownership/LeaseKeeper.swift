@@ -1,0 +1,125 @@
+internal import EventStore
+internal import Logging
+internal import Postgres
+internal import Synchronization
+
+/// Keeps this process's lease alive on a session of its own, and takes generations under it.
+final class LeaseKeeper: Sendable {
+    let lease: Lease
+    /// Of other processes' leases.
+    let sightings = Sightings()
+    private let engine: Engine
+    private let connection = Mutex<PostgresConnection?>(nil)
+
+    /// How long a generation is waited for whose owner has died while its last commit may still be in flight.
+    private static let commitLimit: Duration = .seconds(10)
+
+    init(engine: Engine, tails: [String]) {
+        self.engine = engine
+        lease = Lease(time: engine.settings.leaseTime, tails: tails)
+    }
+
+    /// Begins the lease.
+    func begin() async throws {
+        let connection = try await connected()
+        try await engine.requireMigration(on: connection)
+        try await connection.forgetEndedLeases()
+        try await connection.hold(lease)
+    }
+
+    /// Renews the lease every third of its time until the task is cancelled, over new sessions as they are lost.
+    func keep() async {
+        var backoff = Backoff(limit: nil)
+        var wait = lease.time / 3
+        while true {
+            do { try await Task.sleep(for: wait) } catch { return }
+            do {
+                try await connected().hold(lease)
+                backoff.reset()
+                wait = lease.time / 3
+            } catch {
+                if Task.isCancelled { return }
+                engine.logger.warning(
+                    "the lease could not be renewed; others may take over what this process owns",
+                    metadata: ["cause": "\(error)"]
+                )
+                await disconnect()
+                wait = min(backoff.next() ?? .seconds(1), lease.time / 3)
+            }
+        }
+    }
+
+    /// Gives everything back that was taken under the lease, and ends it. What cannot be given back ends by itself.
+    func end() async {
+        do {
+            let lease = lease
+            try await connected().transaction { connection in try connection.end(lease) }
+        } catch {
+            engine.logger.debug("the lease ends by itself", metadata: ["cause": "\(error)"])
+        }
+        await disconnect()
+    }
+
+    /// Takes a generation. One whose owner has died is waited for until its last commit is done or undone, and one whose
+    /// owner cannot be judged until it can be; one that a live process owns is not waited for.
+    ///
+    /// - Throws: ``EngineError/Code/owned`` naming the owner.
+    func claim(_ generation: Generation, on connection: PostgresConnection) async throws -> Claim {
+        let deadline = ContinuousClock.now + Self.commitLimit
+        while true {
+            switch try await claimOnce(generation, on: connection) {
+            case .claimed(let claim): return claim
+            case .held(let ownership): throw EngineError.owned(generation, by: ownership)
+            case .unclear: break
+            case .locked(let ownership):
+                let isAlive = ownership.map { sightings.judge($0) == .lives && $0.leaseID != lease.id } ?? false
+                if isAlive || ContinuousClock.now > deadline { throw EngineError.owned(generation, by: ownership) }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Takes a generation if that can be done at once.
+    func claimOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> ClaimAttempt {
+        do {
+            return try await connection.claim(generation.number, for: lease, sightings)
+        } catch is GenerationGone {
+            throw EngineError.fenced(generation)
+        }
+    }
+
+    private func connected() async throws -> PostgresConnection {
+        if let connection = connection.withLock({ $0 }), await connection.isUsable { return connection }
+        let opened = try await engine.connect(for: "lease")
+        connection.withLock { $0 = opened }
+        return opened
+    }
+
+    private func disconnect() async {
+        await connection.withLock { $0.take() }?.close()
+    }
+}
+
+extension Engine {
+    /// Lends a lease that is kept alive meanwhile, and frees what was taken under it.
+    func withLease<R: Sendable>(
+        tails: [String] = [],
+        _ body: (LeaseKeeper) async throws -> R
+    ) async throws -> R {
+        let keeper = LeaseKeeper(engine: self, tails: tails)
+        try await keeper.begin()
+        // Not a child task: the lease outlives the cancellation of the work that it is for, which still commits then.
+        let keeping = Task { await keeper.keep() }
+        let result: Result<R, any Error>
+        do {
+            result = .success(try await body(keeper))
+        } catch {
+            result = .failure(error)
+        }
+        keeping.cancel()
+        await keeping.value
+        // In a task of its own: a cancelled one's statements are refused.
+        await Task { await keeper.end() }.value
+        return try result.get()
+    }
+}

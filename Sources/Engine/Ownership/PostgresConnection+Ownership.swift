@@ -1,0 +1,162 @@
+package import Postgres
+package import Refold
+
+/// A generation taken for writing: who commits states the fencing value.
+package struct Claim: Sendable {
+    /// Random, and known to the owner alone.
+    package let fencingValue: Int64
+    /// The checkpoint it starts from.
+    package let position: GlobalPosition
+
+    package init(fencingValue: Int64, position: GlobalPosition) {
+        self.fencingValue = fencingValue
+        self.position = position
+    }
+}
+
+/// What came of an attempt to take a generation.
+package enum ClaimAttempt: Sendable {
+    case claimed(Claim)
+    /// A live process owns it.
+    case held(Ownership)
+    /// Its checkpoint is locked: a commit, a switchover or another claim is in flight.
+    case locked(Ownership?)
+    /// It cannot be told before this moment whether the owner lives.
+    case unclear(Ownership, until: ContinuousClock.Instant)
+}
+
+/// Leases, and the generations that they own.
+extension PostgresConnection {
+    // MARK: Leases
+
+    /// Begins a lease, or renews it.
+    package func hold(_ lease: Lease) throws {
+        try execute(
+            """
+            INSERT INTO refold.owners AS o (id, host, boot, pid_namespace, started, pid, tails, lease_milliseconds, server_run)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT id FROM refold.server_run))
+            ON CONFLICT (id) DO UPDATE
+               SET renewed_at = clock_timestamp(), server_run = excluded.server_run, tails = excluded.tails
+            """,
+            [
+                .uuid(lease.id), .text(lease.process.host), .text(lease.process.boot),
+                .text(lease.process.pidNamespace), .int64(lease.process.started), .int32(lease.process.pid),
+                .textArray(lease.tails), .int64(lease.time.milliseconds),
+            ]
+        )
+    }
+
+    /// Ends a lease and frees everything that it owns. In a transaction.
+    package func end(_ lease: Lease) throws {
+        try execute(
+            "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE owner = $1",
+            [.uuid(lease.id)]
+        )
+        try execute("DELETE FROM refold.owners WHERE id = $1", [.uuid(lease.id)])
+    }
+
+    /// Forgets leases that ended long ago without being given back.
+    package func forgetEndedLeases() throws {
+        try execute(
+            """
+            DELETE FROM refold.owners o WHERE renewed_at + 10 * lease_milliseconds * interval '1 ms' < clock_timestamp()
+               AND NOT EXISTS (SELECT FROM refold.checkpoints c WHERE c.owner = o.id)
+            """
+        )
+    }
+
+    // MARK: Generations
+
+    /// Takes a generation, unless a live process has it. A transaction of its own.
+    ///
+    /// - Parameter sightings: when leases were seen first whose age the server cannot tell.
+    package func claim(_ generation: Int64, for lease: Lease, _ sightings: Sightings) async throws -> ClaimAttempt {
+        do {
+            return try await transaction { connection in
+                // NOWAIT: who commits a window right now is alive, however long ago its lease was renewed.
+                let row = try connection.query(
+                    "SELECT position FROM refold.checkpoints WHERE generation = $1 FOR UPDATE NOWAIT",
+                    [.int64(generation)]
+                ).rows.first
+                guard let row else { throw GenerationGone() }
+                let position = GlobalPosition(try row.int64("position"))
+                if let ownership = try connection.ownership(of: generation), ownership.leaseID != lease.id {
+                    switch sightings.judge(ownership) {
+                    case .isGone: break
+                    case .lives: return .held(ownership)
+                    case .isUnclear(let end): return .unclear(ownership, until: end)
+                    }
+                }
+                let taken = try connection.query(
+                    """
+                    UPDATE refold.checkpoints
+                       SET owner = $2, owner_since = clock_timestamp(), fencing_value = refold.new_fencing_value()
+                     WHERE generation = $1 RETURNING fencing_value
+                    """,
+                    [.int64(generation), .uuid(lease.id)]
+                )
+                return .claimed(Claim(fencingValue: try taken.int64(0, 0), position: position))
+            }
+        } catch let error as PostgresError where error.sqlState == "55P03" {
+            return .locked(try ownership(of: generation))
+        }
+    }
+
+    /// Gives a generation back, for the next owner to take at once.
+    package func release(_ generation: Int64, of lease: Lease) throws {
+        try execute(
+            "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE generation = $1 AND owner = $2",
+            [.int64(generation), .uuid(lease.id)]
+        )
+    }
+
+    /// Who took the generation last and did not give it back; nil for nobody, and for one whose lease was forgotten.
+    package func ownership(of generation: Int64) throws -> Ownership? {
+        try query(
+            "SELECT \(Ownership.columns) FROM refold.checkpoints c JOIN refold.owners o ON o.id = c.owner WHERE c.generation = $1",
+            [.int64(generation)]
+        ).rows.first.map { try Ownership($0) }
+    }
+}
+
+/// A generation was dropped before it could be taken.
+struct GenerationGone: Error {}
+
+extension Ownership {
+    /// What is read of `refold.checkpoints c` and `refold.owners o` to judge an owner.
+    static let columns = """
+        o.id::text AS lease_id, o.host, o.boot, o.pid_namespace, o.started, o.pid, o.lease_milliseconds, c.owner_since,
+        o.renewed_at + o.lease_milliseconds * interval '1 ms' < clock_timestamp() AS is_expired,
+        o.server_run IS DISTINCT FROM (SELECT id FROM refold.server_run) AS is_of_other_run
+        """
+
+    init(_ row: PostgresRow) throws {
+        self.init(
+            leaseID: try row.text("lease_id"),
+            process: ProcessIdentity(
+                host: try row.text("host"),
+                boot: try row.text("boot"),
+                pidNamespace: try row.text("pid_namespace"),
+                pid: try row.int32("pid"),
+                started: try row.int64("started")
+            ),
+            since: try row.optionalTimestamp("owner_since"),
+            leaseTime: .milliseconds(try row.int64("lease_milliseconds")),
+            isExpired: try row.bool("is_expired"),
+            isOfOtherRun: try row.bool("is_of_other_run")
+        )
+    }
+
+    /// The owner, as an operator sees it.
+    package var owner: Owner {
+        Owner(host: process.host, pid: process.pid, since: since.map(Timestamp.init(microseconds:)))
+    }
+
+    /// Whether the owner is alive as far as can be told at once.
+    var seemsAlive: Bool { !process.isKnownToBeDead && (!isExpired || isOfOtherRun) }
+}
+
+extension Duration {
+    /// Whole milliseconds, at least 1.
+    fileprivate var milliseconds: Int64 { max(1, Int64(self / .milliseconds(1))) }
+}

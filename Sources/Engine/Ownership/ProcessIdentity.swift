@@ -1,0 +1,78 @@
+internal import Glibc
+
+/// A process, told apart from every other one that ever ran.
+///
+/// The number alone is used again; together with the moment at which the process started, the boot of its machine and
+/// its namespace of process ids it is not.
+package struct ProcessIdentity: Sendable, Hashable {
+    /// Name of the machine.
+    package let host: String
+    /// The machine's boot, `/proc/sys/kernel/random/boot_id`; empty where it cannot be read.
+    package let boot: String
+    /// The namespace that the process id belongs to, such as `pid:[4026531836]`; empty where it cannot be read.
+    package let pidNamespace: String
+    /// The process id there.
+    package let pid: Int32
+    /// When the process started, in the kernel's ticks since the boot; 0 where it cannot be read.
+    package let started: Int64
+
+    package init(host: String, boot: String, pidNamespace: String, pid: Int32, started: Int64) {
+        self.host = host
+        self.boot = boot
+        self.pidNamespace = pidNamespace
+        self.pid = pid
+        self.started = started
+    }
+
+    /// This process.
+    package static let current: ProcessIdentity = {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return ProcessIdentity(
+            host: text(of: name),
+            boot: contents(of: "/proc/sys/kernel/random/boot_id").map { String($0.prefix { !$0.isNewline }) } ?? "",
+            pidNamespace: linkTarget(of: "/proc/self/ns/pid") ?? "",
+            pid: getpid(),
+            started: startTime(of: getpid()) ?? 0
+        )
+    }()
+
+    /// Whether the process is known to have ended: it ran on this machine, in the same namespace of process ids, and
+    /// either nobody has its number now or somebody who started at another time.
+    package var isKnownToBeDead: Bool {
+        let mine = Self.current
+        guard !boot.isEmpty, !pidNamespace.isEmpty, boot == mine.boot, pidNamespace == mine.pidNamespace else {
+            return false
+        }
+        if kill(pid, 0) != 0 && errno == ESRCH { return true }
+        guard let now = Self.startTime(of: pid), started != 0 else { return false }
+        return now != started
+    }
+
+    /// The 22nd field of `/proc/PID/stat` (proc(5)), counted from behind the command's name, which may hold anything.
+    private static func startTime(of pid: Int32) -> Int64? {
+        guard let stat = contents(of: "/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: name)...].split(separator: " ")
+        // A process that has ended and is not waited for yet does nothing any more.
+        guard fields.count > 19, fields[0] != "Z" else { return nil }
+        return Int64(fields[19])
+    }
+
+    private static func contents(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+
+    private static func linkTarget(of path: String) -> String? {
+        var name = [CChar](repeating: 0, count: 256)
+        return readlink(path, &name, name.count - 1) > 0 ? text(of: name) : nil
+    }
+
+    private static func text(of name: [CChar]) -> String {
+        String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

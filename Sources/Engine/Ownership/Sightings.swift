@@ -1,0 +1,22 @@
+internal import Synchronization
+
+/// When leases were seen first whose age the server's clock cannot tell: those of another run of the server.
+package final class Sightings: Sendable {
+    private let firstSeen = Mutex<[String: ContinuousClock.Instant]>([:])
+
+    package init() {}
+
+    /// What can be done about an owner now.
+    package func judge(_ ownership: Ownership, at now: ContinuousClock.Instant = .now) -> Ownership.Judgement {
+        let seen = firstSeen.withLock { firstSeen in
+            guard ownership.isOfOtherRun else {
+                firstSeen[ownership.leaseID] = nil
+                return now
+            }
+            let seen = firstSeen[ownership.leaseID] ?? now
+            firstSeen[ownership.leaseID] = seen
+            return seen
+        }
+        return ownership.judge(firstSeen: seen, now: now, isDead: ownership.process.isKnownToBeDead)
+    }
+}
