@@ -60,8 +60,10 @@ extension Aggregate {
 
     /// The id of the one whose events the stream holds; nil for a stream of another category.
     public static func id(of stream: String) -> String? {
-        guard stream.hasPrefix("\(category)-") else { return nil }
-        return String(stream.dropFirst(category.count + 1))
+        // By bytes: an id that begins with a combining mark would, by characters, swallow the hyphen.
+        let prefix = "\(category)-".utf8
+        guard stream.utf8.starts(with: prefix) else { return nil }
+        return String(decoding: stream.utf8.dropFirst(prefix.count), as: UTF8.self)
     }
 
     /// The one to which these events happened, in their order.

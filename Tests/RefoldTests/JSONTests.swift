@@ -146,4 +146,16 @@ struct JSONTests {
         #expect(object == ["b": "x", "d": .null])
         #expect(try #require(object["b"]?.asText) == "x")
     }
+
+    @Test("Members whose names only look the same are two")
+    func namesAreBytes() throws {
+        var object = try #require(try JSON(parsing: "{\"caf\u{E9}\":1,\"cafe\u{301}\":2}").asObject)
+        #expect(object["caf\u{E9}"] == 1)
+        #expect(object["cafe\u{301}"] == 2)
+        object["cafe\u{301}"] = 3
+        object.rename("cafe\u{301}", to: "caf\u{E9}")
+        #expect(object.members.map(\.value) == [3])
+        object["cafe\u{301}"] = nil
+        #expect(object["caf\u{E9}"] == 3)
+    }
 }

@@ -69,4 +69,12 @@ struct TextTests {
         #expect(Text("").withBytes { $0.count } == 0)
         #expect([1, 2].withUnsafeBytes { Text(copying: UnsafeRawBufferPointer(rebasing: $0[0..<0])) } == "")
     }
+
+    @Test("Types of events whose names only look the same are two")
+    func typesAreBytes() {
+        let (composed, decomposed): (EventType, EventType) = ("caf\u{E9}.opened", "cafe\u{301}.opened")
+        #expect(composed != decomposed)
+        #expect(decomposed.name.unicodeScalars.count == 12)
+        #expect(EventType("caf\u{E9}.opened") == composed)
+    }
 }

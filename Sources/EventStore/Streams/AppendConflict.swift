@@ -5,7 +5,8 @@ internal import Refold
 struct AppendConflict {
     /// Where an event was found.
     private struct Place {
-        let stream: String
+        /// A `Text`, since a stream's id is its bytes: two of them may be equal for `String`.
+        let stream: Text
         let version: StreamPosition
         let position: GlobalPosition
     }
@@ -45,7 +46,7 @@ struct AppendConflict {
             for row in results[0].rows {
                 guard let id = EventID(try row.text(0)) else { continue }
                 places[id] = Place(
-                    stream: try row.text(1),
+                    stream: Text(try row.text(1)),
                     version: StreamPosition(try row.int64(2)),
                     position: GlobalPosition(try row.int64(3))
                 )
@@ -74,7 +75,7 @@ struct AppendConflict {
         guard let event = append.events.first(where: { places[$0.id] != nil }), let place = places[event.id] else {
             return nil
         }
-        throw .duplicateEventID(event.id, stream: place.stream, version: place.version, position: place.position)
+        throw .duplicateEventID(event.id, stream: String(place.stream), version: place.version, position: place.position)
     }
 
     /// The outcome of an earlier call: all events are in this stream, one after the other, after a version that was
@@ -84,8 +85,9 @@ struct AppendConflict {
         guard found.count == append.events.count, let first = found.first, let last = found.last,
             append.expected.accepts(StreamPosition(first.version.rawValue - 1))
         else { return nil }
+        let stream = Text(append.stream)
         for (offset, place) in found.enumerated() {
-            guard place.stream == append.stream, place.version.rawValue == first.version.rawValue + Int64(offset) else {
+            guard place.stream == stream, place.version.rawValue == first.version.rawValue + Int64(offset) else {
                 return nil
             }
         }

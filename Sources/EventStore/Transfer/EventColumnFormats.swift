@@ -34,7 +34,7 @@ struct EventColumnFormats: Sendable {
     ) {
         rows.beginRow(fields: 7)
         rows.append((line.id ?? EventID()).bytes)
-        rows.append(line.stream)
+        line.stream.withBytes { rows.append(bytes: $0) }
         if versionIsWide { rows.append(version) } else { rows.append(Int32(clamping: version)) }
         rows.append(line.type)
         append(UnsafeRawBufferPointer(rebasing: bytes[line.data]), isBinary: payloadIsBinary, to: &rows)

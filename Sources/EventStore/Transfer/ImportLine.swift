@@ -14,7 +14,7 @@ public struct BadLine: Error, Sendable, Hashable, CustomStringConvertible {
 /// One event of an input. Ranges are of the bytes of its batch.
 struct ImportLine: Sendable {
     let number: Int
-    var stream = ""
+    var stream = Text.empty
     var version: Int64?
     var id: EventID?
     var type = ""
@@ -99,7 +99,7 @@ struct ImportLine: Sendable {
         }
         let name = "a text that is not empty"
         switch member {
-        case .stream: stream = try need(Self.name(bytes, value), name)
+        case .stream: stream = Text(try need(Self.name(bytes, value), name))
         case .type: type = try need(Self.name(bytes, value), name)
         case .version:
             version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")

@@ -93,8 +93,8 @@ struct ImportWriter {
     private func reserve(
         _ lines: [ImportLine],
         _ connection: isolated PostgresConnection
-    ) throws -> [String: Int64] {
-        var counts: [String: Int64] = [:]
+    ) throws -> [Text: Int64] {
+        var counts: [Text: Int64] = [:]
         for line in lines { counts[line.stream, default: 0] += 1 }
         let streams = counts.keys.sorted()
         let rows = try connection.query(
@@ -106,12 +106,12 @@ struct ImportWriter {
             DO UPDATE SET version = s.version + excluded.version, last_updated = excluded.last_updated
             RETURNING stream_id, version::bigint
             """,
-            [.textArray(streams), .int64Array(streams.map { counts[$0] ?? 0 })]
+            [.textArray(streams.map { String($0) }), .int64Array(streams.map { counts[$0] ?? 0 })]
         )
-        var versions: [String: Int64] = [:]
+        var versions: [Text: Int64] = [:]
         versions.reserveCapacity(rows.count)
         for row in 0..<rows.count {
-            let stream = try rows.text(row, 0)
+            let stream = Text(try rows.text(row, 0))
             versions[stream] = try rows.int64(row, 1) - (counts[stream] ?? 0)
         }
         return versions
@@ -120,7 +120,7 @@ struct ImportWriter {
     private func copy(
         _ batch: ImportBatch,
         _ lines: [ImportLine],
-        _ versions: inout [String: Int64],
+        _ versions: inout [Text: Int64],
         _ connection: isolated PostgresConnection
     ) throws {
         let now = Timestamp.now()
@@ -196,10 +196,10 @@ struct ImportWriter {
             """,
             [.uuidArray(ids.map(\.bytes))]
         )
-        var places: [EventID: (stream: String, version: Int64)] = [:]
+        var places: [EventID: (stream: Text, version: Int64)] = [:]
         for row in rows.rows {
             guard let id = EventID(try row.text(0)) else { continue }
-            places[id] = (try row.text(1), try row.int64(2))
+            places[id] = (Text(try row.text(1)), try row.int64(2))
         }
         var missing: [ImportLine] = []
         for line in batch.lines {
@@ -215,17 +215,18 @@ struct ImportWriter {
         return missing
     }
 
-    /// Lets the rows of the batch's streams catch up with events that were written without them.
+    /// Lets the rows of the batch's streams catch up with events that were written without them. They are locked in the
+    /// order of their bytes, as `reserve` does, whatever the database's collation is.
     private func catchUpStreams(of batch: ImportBatch, _ connection: isolated PostgresConnection) throws {
         try connection.execute(
             """
             INSERT INTO \(settings.streams) AS s (stream_id, version, last_updated)
             SELECT e.stream_id, max(e.stream_version), now() FROM \(settings.events) e
-            WHERE e.stream_id = ANY ($1) GROUP BY e.stream_id ORDER BY e.stream_id
+            WHERE e.stream_id = ANY ($1) GROUP BY e.stream_id ORDER BY e.stream_id COLLATE "C"
             ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated
             WHERE s.version < excluded.version
             """,
-            [.textArray(Set(batch.lines.map(\.stream)).sorted())]
+            [.textArray(Set(batch.lines.map(\.stream)).map { String($0) })]
         )
     }
 }

@@ -51,19 +51,20 @@ private struct EventTypeTable: ~Copyable {
 
     private struct Names {
         var all: [String] = []
-        var ids: [String: Int32] = [:]
+        var ids: [Text: Int32] = [:]
     }
 
     private let names = Mutex(Names())
 
     func id(of name: String) -> Int32 {
-        names.withLock { names in
-            if let id = names.ids[name] {
+        let key = Text(name)
+        return names.withLock { names in
+            if let id = names.ids[key] {
                 return id
             }
             let id = Int32(names.all.count)
             names.all.append(name)
-            names.ids[name] = id
+            names.ids[key] = id
             return id
         }
     }

@@ -14,7 +14,8 @@ public enum JSON: Sendable, Hashable {
     /// hold (half of a surrogate pair).
     case raw(String)
 
-    /// The members of an object in their order. A name may stand there twice, as in JSON; the last one counts.
+    /// The members of an object in their order. A name may stand there twice, as in JSON; the last one counts. Two names
+    /// are the same when their bytes are: composed and decomposed letters differ, as they do for PostgreSQL.
     public struct Object: Sendable, Hashable {
         /// A name with its value.
         public struct Member: Sendable, Hashable {
@@ -28,6 +29,8 @@ public enum JSON: Sendable, Hashable {
                 self.name = name
                 self.value = value
             }
+
+            func isNamed(_ other: String) -> Bool { name.utf8.elementsEqual(other.utf8) }
         }
 
         /// All members in their order.
@@ -42,13 +45,13 @@ public enum JSON: Sendable, Hashable {
         ///
         /// A new name is added at the end; one that is there keeps its place; nil removes it.
         public subscript(name: String) -> JSON? {
-            get { members.last { $0.name == name }?.value }
+            get { members.last { $0.isNamed(name) }?.value }
             set {
                 guard let newValue else {
-                    members.removeAll { $0.name == name }
+                    members.removeAll { $0.isNamed(name) }
                     return
                 }
-                if let place = members.lastIndex(where: { $0.name == name }) {
+                if let place = members.lastIndex(where: { $0.isNamed(name) }) {
                     members[place].value = newValue
                 } else {
                     members.append(Member(name, newValue))
@@ -61,11 +64,11 @@ public enum JSON: Sendable, Hashable {
         /// - Returns: whether there was one.
         @discardableResult
         public mutating func rename(_ name: String, to newName: String) -> Bool {
-            guard name != newName else { return self[name] != nil }
+            guard !name.utf8.elementsEqual(newName.utf8) else { return self[name] != nil }
             guard let value = self[name] else { return false }
-            members.removeAll { $0.name == newName }
-            if let place = members.lastIndex(where: { $0.name == name }) { members[place] = Member(newName, value) }
-            members.removeAll { $0.name == name }
+            members.removeAll { $0.isNamed(newName) }
+            if let place = members.lastIndex(where: { $0.isNamed(name) }) { members[place] = Member(newName, value) }
+            members.removeAll { $0.isNamed(name) }
             return true
         }
     }
