@@ -38,7 +38,7 @@ extension AggregateStoreError {
             code: .unreadableEvent,
             stream: stream,
             version: version,
-            message: "event \(version) of stream \(stream), a \(type), cannot be read: \(cause)",
+            message: "event \(version) of stream \(stream.abbreviated()), a \(type), cannot be read: \(cause)",
             remedy: "teach the program to read it, for instance by an upcaster"
         )
     }
@@ -48,7 +48,7 @@ extension AggregateStoreError {
             code: .missingEvent,
             stream: stream,
             version: version,
-            message: "stream \(stream) has no event \(version), though it has later ones",
+            message: "stream \(stream.abbreviated()) has no event \(version), though it has later ones",
             remedy: "restore the event"
         )
     }
@@ -58,7 +58,7 @@ extension AggregateStoreError {
             code: .noSuchVersion,
             stream: stream,
             version: version,
-            message: "stream \(stream) has no version \(version): it stands at \(newest)",
+            message: "stream \(stream.abbreviated()) has no version \(version): it stands at \(newest)",
             remedy: "ask for a version from 0 to \(newest)"
         )
     }
@@ -68,7 +68,7 @@ extension AggregateStoreError {
             code: .unwritableEvent,
             stream: stream,
             version: version,
-            message: "a \(type) for stream \(stream) could not be read back: \(cause)",
+            message: "a \(type) for stream \(stream.abbreviated()) could not be read back: \(cause)",
             remedy: "refuse it in the decision"
         )
     }

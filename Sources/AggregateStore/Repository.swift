@@ -138,7 +138,7 @@ public struct Repository<A: Aggregate>: Sendable {
                 result.snapshotVersion = fold.version
             } catch {
                 // The events are stored; a later save tries again.
-                logger?.warning("no snapshot of \(fold.stream) at version \(fold.version): \(error)")
+                logger?.warning("no snapshot of \(fold.stream.abbreviated()) at version \(fold.version): \(error)")
             }
         }
         return Saved(loaded: result, positions: appended.positions, attempts: 1)
@@ -238,7 +238,7 @@ public struct Repository<A: Aggregate>: Sendable {
             let snapshot = try results[0].isEmpty ? nil : Snapshot(results[0])
             return (snapshot, try EventPage(results[1], limit: EventPage.size))
         } catch {
-            throw EventStoreError.database("loading stream \(stream)", error)
+            throw EventStoreError.database("loading stream \(stream.abbreviated())", error)
         }
     }
 
@@ -257,7 +257,9 @@ public struct Repository<A: Aggregate>: Sendable {
         guard let first = page.events.first, first.version == snapshot.version, "\(first.id)" == snapshot.event,
             let aggregate = statements.decode(snapshot.state)
         else {
-            logger?.warning("the snapshot of stream \(stream) at version \(snapshot.version) does not fit: not used")
+            logger?.warning(
+                "the snapshot of stream \(stream.abbreviated()) at version \(snapshot.version) does not fit: not used"
+            )
             return nil
         }
         var fold = StreamFold(

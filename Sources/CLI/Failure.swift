@@ -74,7 +74,10 @@ package struct Failure: Sendable, Equatable {
     private init(_ error: EventStoreError) {
         switch error.code {
         case .database:
-            if let cause = error.cause {
+            if let cause = error.cause as? PostgresError, cause.isDataError {
+                // What was being done names the data.
+                self.init(Self.data, error.message, "correct the data")
+            } else if let cause = error.cause {
                 self.init(cause)
             } else {
                 self.init(Self.software, error.message, error.remedy)

@@ -165,7 +165,7 @@ extension EventStoreError {
     ) -> EventStoreError {
         var error = EventStoreError(
             .wrongExpectedVersion,
-            "stream \(stream) has \(actual == 0 ? "no events" : "version \(actual)"), where the writer expected \(expected)",
+            "stream \(stream.abbreviated()) has \(actual == 0 ? "no events" : "version \(actual)"), where the writer expected \(expected)",
             remedy: "read it again and decide anew"
         )
         error.expected = expected
@@ -182,7 +182,7 @@ extension EventStoreError {
     ) -> EventStoreError {
         EventStoreError(
             .duplicateEventID,
-            "the event id \(id) is taken by version \(version) of stream \(stream)",
+            "the event id \(id) is taken by version \(version) of stream \(stream.abbreviated())",
             remedy: "give each event an id of its own",
             position: position
         )
@@ -226,4 +226,10 @@ extension EventStoreError {
     public var isTransient: Bool {
         code == .storeChanged || (cause as? PostgresError)?.isTransient ?? false
     }
+}
+
+extension PostgresError {
+    /// Whether the values are to blame, those included that exceed one of the server's limits (SQLSTATE class 54), such
+    /// as the size of an index row or the depth of JSON.
+    var refusesData: Bool { isDataError || sqlState?.hasPrefix("54") == true }
 }

@@ -12,7 +12,8 @@ struct IDBytesTests {
     func two(interval: Int) async throws {
         try await TallyStore.with { store in
             let tallies = store.tallies(snapshots: .every(interval))
-            for (id, number) in [("caf\u{E9}", Int64(1)), ("cafe\u{301}", 20), ("\u{301}", 300), ("a\nb\u{2028}", 400)] {
+            for (id, number) in [("caf\u{E9}", Int64(1)), ("cafe\u{301}", 20), ("\u{301}", 300), ("a\nb\u{2028}", 400)]
+            {
                 for version in 1...3 {
                     let saved = try await tallies.execute(id) { try $0.add(number) }
                     #expect(saved.version.rawValue == Int64(version))
@@ -38,6 +39,22 @@ struct IDBytesTests {
             #expect(Tally.id(of: "tally-").map { Text($0) } == "")
             #expect(Tally.id(of: "tally") == nil)
             #expect(Tally.id(of: "tallys-1") == nil)
+        }
+    }
+
+    @Test("and one with a NUL, or one that is too long, is refused by name")
+    func refused() async throws {
+        try await TallyStore.with { store in
+            let zero = await #expect(throws: EventStoreError.self) {
+                try await store.tallies().execute("a\0b") { try $0.add(1) }
+            }
+            #expect(zero?.message.contains("stream tally-a\\u0000b") == true, "\(String(describing: zero))")
+            #expect((zero?.cause as? PostgresError)?.isDataError == true)
+            let long = await #expect(throws: EventStoreError.self) {
+                try await store.tallies().execute(String(repeating: "x", count: 6_000)) { try $0.add(1) }
+            }
+            #expect(long?.code == .invalidEvent)
+            #expect(long?.message.contains("at most 2048 bytes, not 6006: tally-xxx") == true)
         }
     }
 }

@@ -153,7 +153,7 @@ struct TransferTests {
                 ("{\(good), \"payload\": 1}", "an event has no member \"payload\""),
                 ("{\(good), \"data\": 2}", "\"data\" stands there twice"),
                 (#"{"stream": "", "type": "t", "data": 1}"#, "\"stream\" is not a text that is not empty"),
-                (#"{"stream": "\u0000", "type": "t", "data": 1}"#, "\"stream\" is not"),
+                (#"{"stream": "\u0000", "type": "t", "data": 1}"#, "a stream's id has no NUL character"),
                 (#"{"stream": 1, "type": "t", "data": 1}"#, "\"stream\" is not"),
                 (#"{"stream": "a", "type": null, "data": 1}"#, "\"type\" is not"),
                 ("{\(good), \"id\": \"x\"}", "\"id\" is not a UUID"),

@@ -56,7 +56,7 @@ struct AppendConflict {
             rowVersion = try versions.optionalInt64(0).map { StreamPosition($0) }
             newestVersion = StreamPosition(try versions.optionalInt64(1) ?? 0)
         } catch {
-            throw .database("finding out why stream \(append.stream) was not appended to", error)
+            throw .database("finding out why stream \(append.stream.abbreviated()) was not appended to", error)
         }
     }
 
@@ -75,7 +75,12 @@ struct AppendConflict {
         guard let event = append.events.first(where: { places[$0.id] != nil }), let place = places[event.id] else {
             return nil
         }
-        throw .duplicateEventID(event.id, stream: String(place.stream), version: place.version, position: place.position)
+        throw .duplicateEventID(
+            event.id,
+            stream: String(place.stream),
+            version: place.version,
+            position: place.position
+        )
     }
 
     /// The outcome of an earlier call: all events are in this stream, one after the other, after a version that was

@@ -11,6 +11,9 @@ struct AppendStatement {
     let stream: String
     let expected: ExpectedVersion
     let events: [NewEvent]
+    /// When each event happened, and its metadata with that time.
+    private let times: [Timestamp]
+    private let metadata: [String]
     private let settings: EventStoreSettings
 
     /// - Throws: `invalidEvent` for what cannot be stored whatever the store holds.
@@ -23,17 +26,38 @@ struct AppendStatement {
         func check(_ holds: Bool, _ message: @autoclosure () -> String) throws(EventStoreError) {
             guard holds else { throw EventStoreError(.invalidEvent, message()) }
         }
-        try check(!stream.isEmpty, "a stream's id is not empty")
+        func check(_ name: String, _ what: String) throws(EventStoreError) {
+            guard let refusal = EventLimits.refusal(of: name, what) else { return }
+            throw EventStoreError(
+                .invalidEvent,
+                refusal,
+                remedy: "shorten or correct it, say by a digest of what is long"
+            )
+        }
+        try check(stream, "a stream's id")
         try check(!events.isEmpty, "there is nothing to append")
         for event in events {
-            try check(!event.type.isEmpty, "an event's type is not empty")
-            try check(event.typeVersion >= 1, "version \(event.typeVersion) of type \(event.type) is not 1 or more")
+            try check(event.type, "an event's type")
+            try check(
+                event.typeVersion >= 1,
+                "version \(event.typeVersion) of type \(event.type.printable) is not 1 or more"
+            )
         }
         if events.count > 1 {
             var ids = Set<EventID>(minimumCapacity: events.count)
             for event in events {
                 try check(ids.insert(event.id).inserted, "the event id \(event.id) stands twice in one append")
             }
+        }
+        let now = Timestamp.now()
+        times = events.map { $0.timestamp ?? now }
+        metadata = zip(events, times).map { $0.storedMetadata(at: $1) }
+        if let refusal = EventLimits.refusal(of: events.map(\.payload) + metadata) {
+            throw EventStoreError(
+                .invalidEvent,
+                "stream \(stream.abbreviated()) cannot be appended to: \(refusal)",
+                remedy: "append fewer events at once; keep what is large elsewhere and store where it is"
+            )
         }
         self.stream = stream
         if case .exactly(0) = expected { self.expected = .noStream } else { self.expected = expected }
@@ -43,8 +67,7 @@ struct AppendStatement {
 
     /// Gives, for each event in order, its version and its position.
     var statement: PostgresStatement {
-        let now = Timestamp.now()
-        return events.count == 1 ? single(events[0], now) : several(now)
+        events.count == 1 ? single(events[0]) : several
     }
 
     // MARK: SQL
@@ -80,9 +103,8 @@ struct AppendStatement {
 
     /// A parameter of no stated type that is a column of its own in the SELECT gets the type of the column it is inserted
     /// into: payloads may be json or jsonb. Unnesting one event's arrays would cost a fifth of the append.
-    private func single(_ event: NewEvent, _ now: Timestamp) -> PostgresStatement {
-        let time = event.timestamp ?? now
-        return PostgresStatement(
+    private func single(_ event: NewEvent) -> PostgresStatement {
+        PostgresStatement(
             """
             \(advance)
             INSERT INTO \(settings.events) (\(Self.columns))
@@ -90,17 +112,16 @@ struct AppendStatement {
             """,
             commonParameters + [
                 .uuid(bytes: event.id.bytes), .text(event.type), .json(event.payload),
-                .json(event.storedMetadata(at: time)), .timestamp(time.rawValue),
+                .json(metadata[0]), .timestamp(times[0].rawValue),
             ] + lastParameter
         )
     }
 
     /// The second argument of each coalesce is never run; it gives the array the column's own type, json or jsonb.
-    private func several(_ now: Timestamp) -> PostgresStatement {
+    private var several: PostgresStatement {
         func array(like column: String, _ parameter: String) -> String {
             "coalesce(\(parameter), (SELECT array_agg(x.\(column)) FROM \(settings.events) x WHERE false))"
         }
-        let times = events.map { $0.timestamp ?? now }
         return PostgresStatement(
             """
             \(advance)
@@ -114,7 +135,7 @@ struct AppendStatement {
             commonParameters + [
                 .uuidArray(events.map(\.id.bytes)), .textArray(events.map(\.type)),
                 .arrayLiteral(events.map(\.payload)),
-                .arrayLiteral(zip(events, times).map { $0.storedMetadata(at: $1) }),
+                .arrayLiteral(metadata),
                 .timestampArray(times.map(\.rawValue)),
             ] + lastParameter
         )

@@ -16,7 +16,7 @@ extension EventStreams {
             )
             return found.isEmpty ? nil : StreamPosition(try found.int64(0, 0))
         } catch {
-            throw .database("looking for the version of stream \(stream)", error)
+            throw .database("looking for the version of stream \(stream.abbreviated())", error)
         }
     }
 }

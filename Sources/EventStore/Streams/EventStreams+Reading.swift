@@ -70,7 +70,7 @@ private struct StreamPages: EventPageSource {
             )
             return try EventPage(rows, limit: limit)
         } catch {
-            throw .database("reading stream \(stream)", error)
+            throw .database("reading stream \(stream.abbreviated())", error)
         }
     }
 }

@@ -21,11 +21,12 @@ public struct EventStreams: Sendable {
     /// in the same place are a success that stores nothing, so after a lost connection the call can be repeated.
     ///
     /// - Parameters:
-    ///   - stream: its id; not empty. The first append makes the stream.
+    ///   - stream: its id, 1 to 2,048 bytes, by which alone it is told from others. The first append makes the stream.
     ///   - expected: where the writer expects the stream to stand.
     ///   - events: at least one, in order.
     /// - Throws: `wrongExpectedVersion` with both versions in `expected` and `actual`; `duplicateEventID` when an event
-    ///   of that id is in another place; `invalidEvent` for a payload that is no JSON and the like; `database`.
+    ///   of that id is in another place; `invalidEvent` for a payload that is no JSON, an id or type that is too long,
+    ///   payloads of more than 1 GiB, and the like; `database`.
     public func append(
         to stream: String,
         expecting expected: ExpectedVersion = .any,
@@ -58,7 +59,7 @@ public struct EventStreams: Sendable {
         }
         throw EventStoreError(
             .database,
-            "appending to stream \(append.stream) failed \(Self.attempts) times because others changed it meanwhile",
+            "appending to stream \(append.stream.abbreviated()) failed \(Self.attempts) times because others changed it meanwhile",
             remedy: "let all writers keep the table \(settings.streamsTable), and try again",
             cause: refusal
         )
@@ -84,15 +85,16 @@ public struct EventStreams: Sendable {
                 [.text(stream)]
             )
         } catch {
-            throw .database("repairing the version of stream \(stream)", error)
+            throw .database("repairing the version of stream \(stream.abbreviated())", error)
         }
     }
 
     private static func failure(_ stream: String, _ error: PostgresError) -> EventStoreError {
-        guard error.isDataError else { return .database("appending to stream \(stream)", error) }
+        guard error.refusesData else { return .database("appending to stream \(stream.abbreviated())", error) }
         return EventStoreError(
             .invalidEvent,
-            "an event for stream \(stream) cannot be stored: \(error)",
+            "an event for stream \(stream.abbreviated()) cannot be stored: \(error)",
+            remedy: "correct the event, or make it smaller where it exceeds one of PostgreSQL's limits",
             cause: error
         )
     }

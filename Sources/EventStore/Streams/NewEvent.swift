@@ -7,7 +7,7 @@ public import Refold
 public struct NewEvent: Sendable, Hashable {
     /// The event's id, by which a repeated append is recognised.
     public var id: EventID
-    /// What kind of event it is; not empty.
+    /// What kind of event it is; 1 to 2,048 bytes.
     public var type: String
     /// The version of the type, from 1; upcasters bring older ones up to date when they are read.
     public var typeVersion: Int

@@ -97,10 +97,14 @@ struct ImportLine: Sendable {
             }
             return found
         }
+        func allow(_ name: String, _ what: String) throws(BadLine) -> String {
+            if let refusal = EventLimits.refusal(of: name, what) { throw BadLine(number: number, reason: refusal) }
+            return name
+        }
         let name = "a text that is not empty"
         switch member {
-        case .stream: stream = Text(try need(Self.name(bytes, value), name))
-        case .type: type = try need(Self.name(bytes, value), name)
+        case .stream: stream = Text(try allow(need(Self.name(bytes, value), name), "a stream's id"))
+        case .type: type = try allow(need(Self.name(bytes, value), name), "an event's type")
         case .version:
             version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")
         case .typeVersion:
@@ -168,9 +172,7 @@ struct ImportLine: Sendable {
     }
 
     private static func name(_ bytes: UnsafeRawBufferPointer, _ value: Range<Int>) -> String? {
-        guard let content = quoted(bytes, value), let text = text(bytes, content), !text.isEmpty,
-            !text.utf8.contains(0)
-        else { return nil }
+        guard let content = quoted(bytes, value), let text = text(bytes, content), !text.isEmpty else { return nil }
         return text
     }
 

@@ -135,7 +135,8 @@ struct ImportWriter {
             let version = (versions[line.stream] ?? 0) + 1
             versions[line.stream] = version
             if let wanted = line.version, wanted != version {
-                let reason = "version \(wanted) of stream \(line.stream) cannot follow version \(version - 1)"
+                let reason =
+                    "version \(wanted) of stream \(String(line.stream).abbreviated()) cannot follow version \(version - 1)"
                 throw Refused(line: BadLine(number: line.number, reason: reason))
             }
             batch.bytes.withUnsafeBytes { columns.append(line, version: version, now, $0, to: &rows) }
@@ -145,7 +146,7 @@ struct ImportWriter {
         do throws(PostgresError) {
             _ = try connection.endCopyIn()
         } catch {
-            guard error.isDataError, let row = error.copyRow, lines.indices.contains(row - 1) else { throw error }
+            guard error.refusesData, let row = error.copyRow, lines.indices.contains(row - 1) else { throw error }
             let reason = error.sqlState == "23505" ? "its id or version is taken" : "it is refused: \(error)"
             throw Refused(line: BadLine(number: lines[row - 1].number, reason: reason))
         }
@@ -208,7 +209,8 @@ struct ImportWriter {
                 continue
             }
             guard place.stream == line.stream, line.version ?? place.version == place.version else {
-                let reason = "its id is taken by version \(place.version) of stream \(place.stream)"
+                let reason =
+                    "its id is taken by version \(place.version) of stream \(String(place.stream).abbreviated())"
                 throw Refused(line: BadLine(number: line.number, reason: reason))
             }
         }
