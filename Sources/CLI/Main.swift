@@ -2,13 +2,14 @@ internal import ArgumentParser
 internal import CMalloc
 internal import Engine
 internal import Glibc
+internal import Refold
 
 /// Runs one command and leaves with its exit code.
 @main
 enum Main {
     static func main() async {
         keepFreedMemory()
-        exit(await run(Array(CommandLine.arguments.dropFirst())))
+        exit(await run())
     }
 
     /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself, malloc
@@ -18,9 +19,9 @@ enum Main {
         mallopt(M_TRIM_THRESHOLD, 64 << 20)
     }
 
-    private static func run(_ arguments: [String]) async -> Int32 {
+    private static func run() async -> Int32 {
         do {
-            var command = try parse(arguments)
+            var command = try parse(arguments())
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -29,12 +30,25 @@ enum Main {
             return 0
         } catch {
             if RefoldCommand.exitCode(for: error) == .success {
-                Console.out(RefoldCommand.fullMessage(for: error))
+                Console.out(help: RefoldCommand.fullMessage(for: error))
                 return 0
             }
             let failure = Failure(error)
             if let line = failure.line { Console.error(line) }
             return failure.code
+        }
+    }
+
+    /// The arguments, byte for byte. `CommandLine.arguments` has replacement characters for what is no UTF-8: an id with
+    /// such bytes would name another stream.
+    private static func arguments() throws -> [String] {
+        try (0..<Int(CommandLine.argc)).dropFirst().compactMap { place in
+            guard let bytes = CommandLine.unsafeArgv[place] else { return nil }
+            if let argument = String(validatingCString: bytes) { return argument }
+            throw UsageError(
+                "argument \(place), \(String(cString: bytes).abbreviated()), is not UTF-8",
+                remedy: "write it in UTF-8, as the database has it"
+            )
         }
     }
 

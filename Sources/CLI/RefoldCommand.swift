@@ -19,7 +19,9 @@ struct RefoldCommand: AsyncParsableCommand {
     )
 
     func run() throws {
-        Console.error(Self.helpMessage())
+        for line in Self.helpMessage().split(separator: "\n", omittingEmptySubsequences: false) {
+            Console.error(String(line))
+        }
         throw Reported(code: Failure.usage)
     }
 }

@@ -84,7 +84,15 @@ struct PresentingTests {
         var table = TextTable(["name", "count", "owner"])
         table.append(["a", "1,000", "me 1"])
         table.append(["longer", "–", "–"])
-        #expect(table.text == "name    count  owner\na       1,000  me 1\nlonger      –  –")
+        #expect(table.lines == ["name    count  owner", "a       1,000  me 1", "longer      –  –"])
+    }
+
+    @Test("A cell stays in its line and in its column, whatever it holds")
+    func oddCells() {
+        var table = TextTable(["stream", "version"])
+        table.append(["a\nb\u{1B}", "1"])
+        table.append(["\u{202E}長", "20"])
+        #expect(table.lines == ["stream      version", #"a\nb\u001b        1"#, #"\u202e長          20"#])
     }
 
     @Test("JSON keeps the order of members, quotes what must be, and has no infinities")

@@ -59,7 +59,7 @@ struct AppendCommand: AsyncParsableCommand {
                 "position": .integer(position.rawValue), "id": .text("\(event.id)"),
                 "repeated": .boolean(appended.wasRepeated),
             ]
-            return Console.out(result.text)
+            return Console.out(json: result)
         }
         let place = "version \(appended.version) of \(stream), at position \(Figures.grouped(position.rawValue))"
         Console.out(appended.wasRepeated ? "It was there before: \(place)." : "Appended \(place).")

@@ -21,13 +21,13 @@ struct DoctorCommand: AsyncParsableCommand {
             let result: JSON = [
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(\.json)),
             ]
-            Console.out(result.text)
+            Console.out(json: result)
         } else {
             for check in checks { Console.out(check.text) }
-            Console.out("\nSettings")
+            Console.out(lines: ["", "Settings"])
             var table = TextTable(["key", "value", "from"])
             for origin in settings.origins { table.append([origin.key, origin.value, "\(origin.source)"]) }
-            Console.out(table.text)
+            Console.out(lines: table.lines)
         }
         if let error = checks.compactMap(\.error).first {
             let failure = Failure(error)

@@ -77,7 +77,7 @@ struct GenerateCommand: AsyncParsableCommand {
                 "appended": .integer(Int64(summary.events)), "after": .integer(summary.after),
                 "last": .integer(summary.last), "seconds": .optional(time / .seconds(1)),
             ]
-            Console.out(result.text)
+            Console.out(json: result)
         } else {
             Console.out(
                 "Appended \(Figures.grouped(Int64(summary.events))) events in \(Figures.time(time)); "
@@ -109,7 +109,7 @@ struct GenerateCommand: AsyncParsableCommand {
                     "transactions_rolled_back": .integer(Int64(counts.rolledBack)),
                     "transactions_refused": .integer(Int64(counts.refused)), "seconds": .optional(time / .seconds(1)),
                 ]
-                Console.out(result.text)
+                Console.out(json: result)
             } else {
                 Console.out(
                     "Appended \(Figures.grouped(Int64(counts.appended))) events and rolled "

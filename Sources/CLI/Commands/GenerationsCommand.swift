@@ -16,11 +16,11 @@ struct GenerationsCommand: AsyncParsableCommand {
         let generations = try await shared.engine().generations()
         if json {
             let result: JSON = ["generations": .array(generations.map(\.json))]
-            return Console.out(result.text)
+            return Console.out(json: result)
         }
         var table = TextTable(["projection", "generation", "state", "position", "size", "phase", "begun", "pointed at"])
         for generation in generations { table.append(generation.cells) }
-        Console.out(table.text)
+        Console.out(lines: table.lines)
     }
 }
 

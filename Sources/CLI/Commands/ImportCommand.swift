@@ -68,7 +68,7 @@ struct ImportCommand: AsyncParsableCommand {
                 "lines": .integer(Int64(summary.lines)), "lines_before": .integer(Int64(summary.linesBefore)),
                 "seconds": .optional(time / .seconds(1)),
             ]
-            return Console.out(result.text)
+            return Console.out(json: result)
         }
         var text = "Imported \(Figures.grouped(Int64(summary.events))) events in \(Figures.time(time))"
         if summary.skipped > 0 { text += "; \(Figures.grouped(Int64(summary.skipped))) were there already" }

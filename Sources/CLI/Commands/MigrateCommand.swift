@@ -21,7 +21,7 @@ struct MigrateCommand: AsyncParsableCommand {
         let names = engine.projections.map(\.name.rawValue)
         if json {
             let result: JSON = ["store": .text(table), "projections": .array(names.map { .text($0) })]
-            Console.out(result.text)
+            Console.out(json: result)
         } else {
             Console.out("The database has what refold needs: \(table), \(names.joined(separator: ", ")).")
         }

@@ -33,7 +33,7 @@ struct RebuildCommand: AsyncParsableCommand {
         if abandon { return report(abandoned: try await engine.abandon(chosen)) }
         if dryRun {
             let plan = try await engine.dryRun(chosen, fresh: fresh)
-            return Console.out(json ? plan.json.text : plan.text)
+            return json ? Console.out(json: plan.json) : Console.out(lines: plan.lines)
         }
         let progress = RebuildProgressView(isShown: !quiet, projections: chosen.count)
         let outcomes: [RebuildOutcome]
@@ -54,18 +54,18 @@ struct RebuildCommand: AsyncParsableCommand {
     private func report(_ outcomes: [RebuildOutcome]) {
         if json {
             let result: JSON = ["projections": .array(outcomes.map(\.json))]
-            Console.out(result.text)
+            Console.out(json: result)
         } else if !quiet {
             var table = TextTable(["projection", "generation", "events", "time", "rate", "state"])
             for outcome in outcomes { table.append(outcome.cells) }
-            Console.out(table.text)
+            Console.out(lines: table.lines)
         }
     }
 
     private func report(abandoned: [Int64]) {
         if json {
             let result: JSON = ["abandoned": .array(abandoned.map { .integer($0) })]
-            Console.out(result.text)
+            Console.out(json: result)
         } else if !quiet {
             let list = abandoned.map { "\($0)" }.joined(separator: ", ")
             Console.out(abandoned.isEmpty ? "Nothing was half-built." : "Dropped the half-built generations \(list).")

@@ -26,7 +26,7 @@ struct ResetCommand: AsyncParsableCommand {
         let generation = try await engine.reset(projection)
         if json {
             let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
-            Console.out(result.text)
+            Console.out(json: result)
         } else {
             Console.out("\(projection.name) is empty: generation \(generation) is live, and tail fills it.")
         }

@@ -30,7 +30,7 @@ struct RollbackCommand: AsyncParsableCommand {
         let generation = try await engine.rollback(projection, now: now)
         if json {
             let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
-            Console.out(result.text)
+            Console.out(json: result)
         } else {
             Console.out("\(projection.name): generation \(generation) is live again.")
         }

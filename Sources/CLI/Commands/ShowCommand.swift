@@ -24,7 +24,7 @@ struct ShowCommand: AsyncParsableCommand {
                 "source": .text(shown.source.rawValue), "generation": .optional(shown.generation),
                 "row": shown.json.map { .raw($0) } ?? .null,
             ]
-            Console.out(result.text)
+            Console.out(json: result)
         } else if let row = shown.json {
             Console.out("\(projection.name) generation \(shown.generation ?? 0), from the \(shown.source.rawValue)")
             Console.out(row)

@@ -18,16 +18,16 @@ struct StatusCommand: AsyncParsableCommand {
         let engine = try shared.engine(logging: .error)
         guard watch else {
             let status = try await engine.status()
-            Console.out(json ? status.json.text : status.text)
+            print(status)
             if let problem = status.store.problem { throw problem }
             return
         }
         while true {
             do {
                 let status = try await engine.status()
-                // Home and clear: the same place every time.
-                let clear = Console.outputIsTerminal ? "\u{1B}[H\u{1B}[2J" : ""
-                Console.out(json ? status.json.text : clear + status.text)
+                // The same place every time.
+                if !json { Console.clear() }
+                print(status)
             } catch {
                 // Who watches wants to see the server come back.
                 let failure = Failure(error)
@@ -36,5 +36,9 @@ struct StatusCommand: AsyncParsableCommand {
             }
             try await Task.sleep(for: .seconds(1))
         }
+    }
+
+    private func print(_ status: Status) {
+        if json { Console.out(json: status.json) } else { Console.out(lines: status.lines) }
     }
 }

@@ -36,13 +36,13 @@ struct StreamsCommand: ParsableCommand {
             }
             if json {
                 let result: JSON = ["streams": .array(found.map(\.json))]
-                return Console.out(result.text)
+                return Console.out(json: result)
             }
             var table = TextTable(["stream", "version", "last updated"])
             for stream in found {
                 table.append([stream.id, Figures.grouped(stream.version.rawValue), "\(stream.lastUpdated)"])
             }
-            Console.out(table.text)
+            Console.out(lines: table.lines)
         }
     }
 }

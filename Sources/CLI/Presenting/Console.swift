@@ -1,23 +1,44 @@
 internal import Glibc
+internal import Refold
 internal import Synchronization
 
 /// The process's outputs. Results go to stdout; messages, logs and progress to stderr, where the progress bar keeps the
 /// last line.
+///
+/// What people read is written line by line, each as `String.printable` shows it: whatever ids, payloads and errors hold,
+/// it begins no other line and steers no terminal. What programs read, JSON, is written character by character.
 enum Console {
     private static let bar = Mutex("")
     private static let eraseLine = "\r\u{1B}[K"
 
     /// Writes a line to stdout.
-    static func out(_ line: String) {
+    static func out(_ line: String) { result(line.printable) }
+
+    /// Writes lines to stdout.
+    static func out(lines: [String]) { result(lines.map(\.printable).joined(separator: "\n")) }
+
+    /// Writes JSON to stdout, and a newline.
+    static func out(json: JSON) { result(json.text) }
+
+    /// Writes the help to stdout: text of this program's own, in several lines.
+    static func out(help: String) { result(help) }
+
+    private static func result(_ text: String) {
         bar.withLock { bar in
             if !bar.isEmpty { put(2, eraseLine) }
-            put(1, line + "\n")
+            put(1, text + "\n")
             if !bar.isEmpty { put(2, bar) }
         }
     }
 
+    /// Empties the terminal at stdout, if it is one.
+    static func clear() {
+        if outputIsTerminal { put(1, "\u{1B}[H\u{1B}[2J") }
+    }
+
     /// Writes a line to stderr, above the progress bar if there is one.
     static func error(_ line: String) {
+        let line = line.printable
         bar.withLock { bar in
             put(2, bar.isEmpty ? line + "\n" : "\(eraseLine)\(line)\n\(bar)")
         }
@@ -25,6 +46,7 @@ enum Console {
 
     /// Shows, changes or, with an empty text, removes the progress bar.
     static func show(bar text: String) {
+        let text = text.printable
         bar.withLock { bar in
             if text.isEmpty && bar.isEmpty { return }
             put(2, eraseLine + text)
@@ -47,7 +69,7 @@ enum Console {
 
     /// Asks a question that is answered by yes or no; no without an answer.
     static func confirm(_ question: String) -> Bool {
-        put(2, question + " [y/N] ")
+        put(2, question.printable + " [y/N] ")
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 

@@ -3,7 +3,7 @@ package import Refold
 
 extension RebuildPlan {
     /// What `rebuild --dry-run` prints.
-    package var text: String {
+    package var lines: [String] {
         var lines = ["A rebuild would read up to position \(Figures.grouped(head.rawValue)):"]
         var table = TextTable(["event type", "events", "payloads"])
         for share in types {
@@ -11,7 +11,7 @@ extension RebuildPlan {
         }
         let (events, bytes) = types.reduce((0, 0)) { ($0.0 + $1.events, $0.1 + $1.bytes) }
         table.append(["all of them", Figures.grouped(events), "\(ByteSize(bytes: Int(bytes)))"])
-        lines.append(table.text)
+        lines += table.lines
         if !isExact { lines.append("(estimated from a sample of the table)") }
         lines += steps.map(\.text)
         lines.append(
@@ -19,7 +19,7 @@ extension RebuildPlan {
                 ?? "How long it takes is not known: there was no rebuild yet."
         )
         lines.append("Nothing was changed.")
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     /// The same as an object.

@@ -3,17 +3,16 @@ internal import Refold
 
 extension Status {
     /// What `status` prints: the store, a table of the projections, then a line for everything that wants attention.
-    package var text: String {
+    package var lines: [String] {
         var lines = [
             "store \(store.table) (\(store.payload ?? "unreadable")): position \(Figures.grouped(store.position.rawValue)), "
                 + "high-water mark \(Figures.grouped(store.mark.rawValue)), batches of \(store.batchSize)"
         ]
         var table = TextTable(["projection", "live", "position", "lag", "age", "state", "rate", "cache", "owner"])
         for projection in projections { table.append(projection.cells) }
-        lines.append(table.text)
+        lines += table.lines
         lines += projections.compactMap(\.buildingLine)
-        lines += store.notes + projections.flatMap(\.notes)
-        return lines.joined(separator: "\n")
+        return lines + store.notes + projections.flatMap(\.notes)
     }
 }
 

@@ -16,7 +16,8 @@ final class StreamOutput: Sendable {
     }
 
     func begin() {
-        Console.out(asJSON ? "{\"stream\":\(JSON.text(stream).text),\"events\":[" : "stream \(stream)")
+        guard asJSON else { return Console.out("stream \(stream)") }
+        Console.out(json: .raw("{\"stream\":\(JSON.text(stream).text),\"events\":["))
     }
 
     func print(_ event: RecordedEvent) {
@@ -28,7 +29,7 @@ final class StreamOutput: Sendable {
             defer { pending = line }
             return pending
         }
-        if let before { Console.out(before + ",") }
+        if let before { Console.out(json: .raw(before + ",")) }
     }
 
     /// Ends with the state, if there is any.
@@ -37,12 +38,12 @@ final class StreamOutput: Sendable {
             if let kind, let state { Console.out("\(kind) at version \(state.version): \(state.json)") }
             return
         }
-        if let last = pending.withLock({ $0 }) { Console.out(last) }
+        if let last = pending.withLock({ $0 }) { Console.out(json: .raw(last)) }
         let end: JSON.Object = [
             "version": .integer(max(0, version.rawValue)), "aggregate": .optional(kind),
             "state": state.map { .raw($0.json) } ?? .null,
         ]
-        Console.out("]," + end.text.dropFirst())
+        Console.out(json: .raw("]," + end.text.dropFirst()))
     }
 
     private static func json(_ event: RecordedEvent) -> JSON {
@@ -53,9 +54,11 @@ final class StreamOutput: Sendable {
         ]
     }
 
-    /// JSON that its writer spread over several lines; between tokens a line break is a space like any other.
+    /// JSON that its writer spread over several lines; between tokens a line break is a space like any other. Within its
+    /// strings there is none, but for Unicode's own, which are left as they are.
     private static func oneLine(_ json: String) -> String {
-        guard json.utf8.contains(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) else { return json }
-        return String(json.map { $0.isNewline ? " " : $0 })
+        func isBreak(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
+        guard json.utf8.contains(where: isBreak) else { return json }
+        return String(decoding: json.utf8.map { isBreak($0) ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
     }
 }

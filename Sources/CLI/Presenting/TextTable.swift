@@ -1,4 +1,6 @@
-/// Rows of texts in columns; columns that hold figures are flush right.
+internal import Refold
+
+/// Rows of texts in columns, as people can be shown them; columns that hold figures are flush right.
 package struct TextTable: Sendable {
     private var rows: [[String]]
 
@@ -7,11 +9,11 @@ package struct TextTable: Sendable {
     }
 
     package mutating func append(_ cells: [String]) {
-        rows.append(cells)
+        rows.append(cells.map(\.printable))
     }
 
-    /// All lines, without a newline at the end.
-    package var text: String {
+    /// The titles and the rows.
+    package var lines: [String] {
         let count = rows[0].count
         let widths = (0..<count).map { column in rows.map { $0[column].count }.max() ?? 0 }
         let flushRight = (0..<count).map { column in
@@ -25,7 +27,7 @@ package struct TextTable: Sendable {
             }
             while line.hasSuffix(" ") { line.removeLast() }
             return line
-        }.joined(separator: "\n")
+        }
     }
 
     private static func isFigure(_ cell: String) -> Bool {
