@@ -24,6 +24,8 @@ package struct Failure: Sendable, Equatable {
         case let error as AggregateStoreError: self.init(Self.data, error.message, error.remedy)
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
+        case let error as CutOff:
+            self.init(Self.unavailable, "stopped with work still under way after five seconds", error.unfinished)
         case is CancellationError: self.init(Self.tryAgain, "it was interrupted", "run it again")
         case let error as ExitCode: self.init(error.rawValue, nil)
         default:

@@ -40,6 +40,7 @@ extension Engine {
     func storeConnection(for command: String) async throws -> PostgresConnection {
         var options = PostgresOptions(applicationName: "refold \(command)", logger: logger)
         options.connectTimeout = settings.connectTimeout
+        options.registry = connections
         options.preparesStatements = settings.preparesStatements
         return try await PostgresConnection.connect(to: settings.databaseURL, options)
     }

@@ -1,21 +1,29 @@
+internal import Dispatch
+internal import Glibc
 internal import Logging
 internal import ServiceLifecycle
 internal import Synchronization
 internal import UnixSignals
 
-/// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then.
+/// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then; after five seconds the process ends without it.
 enum UntilSignal {
-    /// How long the work may take to end before the process is given up.
-    private static let limit: Duration = .seconds(5)
-
+    /// - Parameters:
+    ///   - unfinished: what becomes of work that the time limit cuts off.
+    ///   - onLimit: called from any thread shortly before the time limit: gives up what the work waits for.
     /// - Returns: whether a signal ended the work.
+    /// - Throws: what the work throws; ``CutOff`` when the time limit ended it.
     @discardableResult
-    static func run(_ logger: Logger, _ work: @escaping @Sendable () async throws -> Void) async throws -> Bool {
+    static func run(
+        _ logger: Logger,
+        unfinished: String = "what is not committed is folded again from the last commit by the next start",
+        onLimit: @escaping @Sendable () -> Void = {},
+        _ work: @escaping @Sendable () async throws -> Void
+    ) async throws -> Bool {
         let service = Work(work: work)
         // What the group says about its services is no news to who started one.
         var quiet = logger
         quiet.logLevel = .critical
-        var configuration = ServiceGroupConfiguration(
+        let configuration = ServiceGroupConfiguration(
             services: [
                 .init(
                     service: service,
@@ -26,8 +34,16 @@ enum UntilSignal {
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet
         )
-        configuration.maximumGracefulShutdownDuration = limit
-        try await ServiceGroup(configuration: configuration).run()
+        let limit = TimeLimit(cutOff: CutOff(unfinished: unfinished), onLimit: onLimit)
+        limit.watch()
+        defer { limit.lift() }
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch {
+            // What it then fails with is our own doing.
+            throw limit.wasReached ? limit.cutOff : error
+        }
+        if limit.wasReached { throw limit.cutOff }
         return service.wasStopped.withLock { $0 }
     }
 
@@ -45,6 +61,83 @@ enum UntilSignal {
             } onGracefulShutdown: {
                 self.wasStopped.withLock { $0 = true }
             }
+        }
+    }
+}
+
+/// Work that was still under way when the time after a signal was over.
+package struct CutOff: Error {
+    /// What becomes of it.
+    package let unfinished: String
+
+    package init(unfinished: String) {
+        self.unfinished = unfinished
+    }
+}
+
+/// Ends the process five seconds after the first signal, whatever its threads are doing: it rests on a thread of its own
+/// and on nothing else of the process.
+private final class TimeLimit: Sendable {
+    private enum State {
+        case waiting
+        case signalled
+        case reached
+        case lifted
+    }
+
+    let cutOff: CutOff
+    private let onLimit: @Sendable () -> Void
+    private let state = Mutex(State.waiting)
+    private let queue = DispatchQueue(label: "refold.time-limit")
+    private let lastResort = DispatchQueue(label: "refold.time-limit.last-resort")
+    /// Only touched by whoever runs the work: resumed before it and cancelled behind it.
+    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+
+    init(cutOff: CutOff, onLimit: @escaping @Sendable () -> Void) {
+        self.cutOff = cutOff
+        self.onLimit = onLimit
+        let queue = queue
+        sources = [SIGTERM, SIGINT].map { DispatchSource.makeSignalSource(signal: $0, queue: queue) }
+    }
+
+    /// Whether what still ran was given up.
+    var wasReached: Bool { state.withLock { $0 == .reached } }
+
+    func watch() {
+        for source in sources {
+            source.setEventHandler { [self] in start() }
+            source.resume()
+        }
+    }
+
+    /// The work has ended.
+    func lift() {
+        state.withLock { $0 = .lifted }
+        for source in sources { source.cancel() }
+    }
+
+    private func start() {
+        guard move(from: .waiting, to: .signalled) else { return }
+        queue.asyncAfter(deadline: .now() + .milliseconds(4_500)) { [self] in
+            if move(from: .signalled, to: .reached) { onLimit() }
+        }
+        queue.asyncAfter(deadline: .now() + .seconds(5)) { [self] in
+            guard wasReached else { return }
+            let failure = Failure(cutOff)
+            if let line = failure.line { Console.error(line) }
+            _exit(failure.code)
+        }
+        // Nobody may read stderr any more.
+        lastResort.asyncAfter(deadline: .now() + .milliseconds(5_200)) { [self] in
+            if wasReached { _exit(Failure(cutOff).code) }
+        }
+    }
+
+    private func move(from: State, to next: State) -> Bool {
+        state.withLock { state in
+            guard state == from else { return false }
+            state = next
+            return true
         }
     }
 }

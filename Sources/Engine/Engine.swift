@@ -1,6 +1,6 @@
 internal import EventStore
 public import Logging
-internal import Postgres
+package import Postgres
 public import Refold
 
 /// Everything an operator can ask for: the command line and tests call these, and present what they return.
@@ -13,6 +13,8 @@ public struct Engine: Sendable {
     public let upcasters: Upcasters
     /// Where it says what it does.
     public let logger: Logger
+    /// The sessions that are open.
+    package let connections = ConnectionRegistry()
 
     /// - Parameter projections: all of the installation's, whichever of them a call is about.
     public init(
@@ -54,11 +56,18 @@ public struct Engine: Sendable {
     func connect(for purpose: String, _ more: [String: String] = [:]) async throws -> PostgresConnection {
         var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
         options.connectTimeout = settings.connectTimeout
+        options.registry = connections
         options.preparesStatements = settings.preparesStatements
         // Our statements are many and small; compiling one takes longer than running it.
         options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
         return try await PostgresConnection.connect(to: settings.databaseURL, options)
+    }
+
+    /// Ends all sessions with the database at once, from any thread; no new ones are opened. What was not committed is
+    /// rolled back. For a process that has to end.
+    public func abandonConnections() {
+        connections.abortAll()
     }
 
     /// Lends a session and closes it.

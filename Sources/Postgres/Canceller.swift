@@ -4,23 +4,36 @@ internal import Synchronization
 
 /// Asks the server to cancel the statement that a connection is running, from any thread, and never the next one.
 ///
-/// `PQcancel` blocks on a connection of its own, so requests from outside run on a queue of their own. The server
-/// cancels whatever runs when the request arrives; a request is therefore made under the lock that a statement takes to
-/// begin and to end, and only while the statement it was meant for is still running.
+/// `PQcancel` blocks on a connection of its own, so requests run on a queue of their own. The server cancels whatever runs
+/// when the request arrives; so a statement's end waits for a request under way. On a network that swallows everything
+/// that would last for ever: the wait has a limit, after which the connection must not be used again.
 final class Canceller: Sendable {
+    /// What became of a statement's cancellation.
+    enum Outcome {
+        /// Nobody asked for it.
+        case notRequested
+        /// It was asked for, and the server has signalled the statement or never will.
+        case requested
+        /// It was asked for and may still hit whatever the connection runs next.
+        case unanswered
+    }
+
     private struct State {
         /// Odd while a statement runs; each beginning and each end counts one.
         var phase: UInt64 = 0
-        var wasSent = false
+        var wasRequested = false
     }
+
+    /// How long a statement's end waits for a request under way.
+    static let answerLimit = DispatchTimeInterval.seconds(3)
 
     /// A copy of the connection's address and cancel key. `PQcancel` only reads it, "so it can be called from any
     /// thread" (libpq manual, 34.7); it is freed in `deinit`, when nobody can call `send` any more.
     private nonisolated(unsafe) let handle: OpaquePointer?
     private let queue = DispatchQueue(label: "refold.postgres.cancel")
     private let state = Mutex(State())
-    /// `state.phase`, readable without waiting for a request under way.
-    private let phase = Atomic<UInt64>(0)
+    /// Entered while a request is under way.
+    private let underWay = DispatchGroup()
 
     init(connection: OpaquePointer) {
         handle = PQgetCancel(connection)
@@ -34,26 +47,31 @@ final class Canceller: Sendable {
     func begin() {
         state.withLock { state in
             state.phase |= 1
-            state.wasSent = false
-            phase.store(state.phase, ordering: .releasing)
+            state.wasRequested = false
         }
     }
 
     /// The statement's last reply is in. Waits for a request under way, so that it cannot hit the next statement.
+    func end() -> Outcome {
+        let wasRequested = abandon()
+        guard wasRequested else { return .notRequested }
+        return underWay.wait(timeout: .now() + Self.answerLimit) == .success ? .requested : .unanswered
+    }
+
+    /// The statement ends with its connection, so that a request under way can hit nothing any more.
     ///
     /// - Returns: whether its cancellation was requested through this object.
     @discardableResult
-    func end() -> Bool {
+    func abandon() -> Bool {
         state.withLock { state in
             if state.phase & 1 == 1 { state.phase += 1 }
-            phase.store(state.phase, ordering: .releasing)
-            return state.wasSent
+            return state.wasRequested
         }
     }
 
     /// Schedules a request to cancel the statement that is running now, if any, and returns at once.
     func schedule() {
-        let phase = phase.load(ordering: .acquiring)
+        let phase = state.withLock { $0.phase }
         guard phase & 1 == 1 else { return }
         queue.async { self.send(phase) }
     }
@@ -66,17 +84,31 @@ final class Canceller: Sendable {
     }
 
     /// Requests the cancellation of the running statement and returns when the server has signalled it.
-    func send() {
-        send(phase.load(ordering: .acquiring))
+    ///
+    /// - Returns: whether the request was answered within the limit.
+    func send() -> Bool {
+        let phase = state.withLock { $0.phase }
+        let made = DispatchSemaphore(value: 0)
+        queue.async {
+            self.send(phase)
+            made.signal()
+        }
+        return made.wait(timeout: .now() + Self.answerLimit) == .success
     }
 
+    /// On the queue.
     private func send(_ phase: UInt64) {
-        state.withLock { state in
-            guard let handle, state.phase == phase, phase & 1 == 1 else { return }
-            // A request that cannot be delivered changes nothing: the statement goes on, and if the server is
-            // unreachable its own connection will say so. Hence the reason is not reported.
-            var reason = [CChar](repeating: 0, count: 256)
-            state.wasSent = PQcancel(handle, &reason, Int32(reason.count)) == 1 || state.wasSent
+        let isMeant = state.withLock { state in
+            guard handle != nil, state.phase == phase, phase & 1 == 1 else { return false }
+            state.wasRequested = true
+            underWay.enter()
+            return true
         }
+        guard isMeant else { return }
+        // A request that cannot be delivered changes nothing: the statement goes on, and if the server is unreachable
+        // its own connection will say so. Hence the reason is not reported.
+        var reason = [CChar](repeating: 0, count: 256)
+        _ = PQcancel(handle, &reason, Int32(reason.count))
+        underWay.leave()
     }
 }

@@ -53,11 +53,28 @@ extension LibpqConnection {
         return last
     }
 
+    /// The first result behind those of the settings that were sent before a statement, or the error of one of them.
+    ///
+    /// - Parameter settings: how many were sent.
+    func firstResult(_ pointer: OpaquePointer, after settings: Int) -> OpaquePointer? {
+        for _ in 0..<settings {
+            guard let result = nextResult(pointer) else { return nil }
+            guard PQresultStatus(result) == PGRES_COMMAND_OK else { return result }
+            PQclear(result)
+        }
+        return nextResult(pointer)
+    }
+
     /// Turns an error into the one the caller sees, once the statement has ended; closes the connection if it is lost.
     func settle(_ error: PostgresError, wasCancelled: Bool) -> PostgresError {
         var error = error
         if wasCancelled && error.sqlState == "57014" { error.code = .cancelled }
-        if let pointer, PQstatus(pointer) == CONNECTION_BAD { error.code = .connectionLost }
+        if let pointer, PQstatus(pointer) == CONNECTION_BAD {
+            error.code = .connectionLost
+            if abortSwitch.wasAborted { error.message = Self.abortReason }
+        }
+        // What has no SQLSTATE is libpq's word about a connection that `end` has given up since.
+        if pointer == nil && error.code == .server && error.sqlState == nil { error.code = .connectionLost }
         if error.connectionIsLost { close(because: "the connection was lost: \(error.message)") }
         return error
     }
@@ -69,7 +86,7 @@ extension LibpqConnection {
             return
         }
         // Not COPY FROM, so it is COPY TO: the server stops when cancelled, after what it has already sent.
-        canceller.send()
+        cancelNow()
         discardCopyData(pointer)
     }
 

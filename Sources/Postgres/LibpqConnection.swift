@@ -10,7 +10,11 @@ final class LibpqConnection {
     /// Nil once closed.
     private(set) var pointer: OpaquePointer?
     let canceller: Canceller
+    let abortSwitch: AbortSwitch
     let address: String
+    /// Whether a pooler stands between; false until `detectPooler`.
+    private(set) var isPooled = false
+    private let registry: ConnectionRegistry?
     /// Why `pointer` is nil.
     private var endReason = "the connection is closed"
     /// Whether the present wait has asked the server to cancel because the task was cancelled.
@@ -21,11 +25,14 @@ final class LibpqConnection {
     /// Kept alive for the notice receiver, which holds an unretained pointer to it.
     private let notices: NoticeSink?
 
+    static let abortReason = "the connection was ended from this side"
     /// How long a wait goes on before it looks whether its task was cancelled.
     private static let cancellationCheckMilliseconds: Int32 = 50
 
     /// Connects, on the calling thread.
-    init(_ text: String, _ options: PostgresOptions) throws(PostgresError) {
+    ///
+    /// - Parameter abortSwitch: gets the socket; it is taken out of the options' registry when the connection is closed.
+    init(_ text: String, _ options: PostgresOptions, _ abortSwitch: AbortSwitch) throws(PostgresError) {
         let parsed = try ConnectionString(text)
         let (seconds, attoseconds) = options.connectTimeout.components
         let timeout = max(2, attoseconds > 0 ? seconds + 1 : seconds)
@@ -34,6 +41,7 @@ final class LibpqConnection {
             ("fallback_application_name", options.applicationName),
             ("connect_timeout", String(timeout)),
             ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "15000"),
             ("dbname", text),
             ("client_encoding", "UTF8"),
         ]
@@ -47,7 +55,13 @@ final class LibpqConnection {
             PQfinish(connection)
             throw error
         }
+        guard abortSwitch.watch(PQsocket(connection)) else {
+            PQfinish(connection)
+            throw PostgresError(.connectionFailed, operation: "connect", message: "no file descriptor is left")
+        }
         pointer = connection
+        self.abortSwitch = abortSwitch
+        registry = options.registry
         address = Self.address(of: connection)
         canceller = Canceller(connection: connection)
         readsAhead = PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
@@ -57,7 +71,17 @@ final class LibpqConnection {
     }
 
     deinit {
-        if let pointer { PQfinish(pointer) }
+        close()
+    }
+
+    /// Asks the backend that answers for its process id: a pooler tells its clients one that it made up.
+    func detectPooler() throws(PostgresError) {
+        let operation = "connect"
+        let pointer = try begin(operation)
+        guard PQsendQueryParams(pointer, "SELECT pg_backend_pid()", 0, nil, nil, nil, nil, 1) == 1 else {
+            throw failure(operation)
+        }
+        isPooled = try finishStatement(operation).int32(0, 0) != backendPID
     }
 
     /// Tells the server good-bye and frees everything. Later uses throw `.connectionLost`.
@@ -65,8 +89,10 @@ final class LibpqConnection {
         guard let pointer else { return }
         self.pointer = nil
         endReason = reason
-        canceller.end()
+        canceller.abandon()
         PQfinish(pointer)
+        abortSwitch.release()
+        registry?.remove(abortSwitch)
     }
 
     /// The connection, or the reason why there is none.
@@ -96,11 +122,26 @@ final class LibpqConnection {
         return pointer
     }
 
-    /// Marks the end of a statement.
+    /// Marks the end of a statement. Closes the connection when a request to cancel it is still under way: it would hit
+    /// the next one.
     ///
     /// - Returns: whether its cancellation was requested from here.
     @discardableResult
-    func end() -> Bool { canceller.end() }
+    func end() -> Bool {
+        switch canceller.end() {
+        case .notRequested: return false
+        case .requested: return true
+        case .unanswered:
+            close(because: "the server did not answer a request to cancel, so the connection was given up")
+            return true
+        }
+    }
+
+    /// Asks the server to cancel the running statement and waits until it has been told. When it does not answer, the
+    /// connection is cut: what reads on it next finds it lost.
+    func cancelNow() {
+        if !canceller.send() { abortSwitch.cut() }
+    }
 
     /// Sends everything that is queued, reading meanwhile so that a server blocked on its replies goes on.
     func flush(_ pointer: OpaquePointer, cancellable: Bool = true) {
@@ -156,7 +197,8 @@ final class LibpqConnection {
     /// The error of a libpq call that failed without a result. Closes the connection: after such a failure nobody knows
     /// what the server has received.
     func failure(_ operation: String) -> PostgresError {
-        let message = pointer.map { PostgresError.message(of: $0) } ?? endReason
+        let message =
+            abortSwitch.wasAborted ? Self.abortReason : pointer.map { PostgresError.message(of: $0) } ?? endReason
         close(because: message)
         return PostgresError(.connectionLost, operation: operation, message: message, address: address)
     }

@@ -18,9 +18,14 @@ extension PostgresConnection {
     public func beginCopyIn(_ sql: String) throws(PostgresError) {
         let operation = PostgresError.operation("copy in", sql)
         let pointer = try beginStatement(operation)
-        guard PQsendQuery(pointer, sql) == 1 else { throw link.failure(operation) }
+        let withSettings = needsSettings
+        guard PQsendQuery(pointer, withSettings ? settings.localScript + sql : sql) == 1 else {
+            throw link.failure(operation)
+        }
         link.flush(pointer)
-        guard let first = link.nextResult(pointer) else { throw link.failure(operation) }
+        guard let first = link.firstResult(pointer, after: withSettings ? settings.entries.count : 0) else {
+            throw link.failure(operation)
+        }
         defer { PQclear(first) }
         guard PQresultStatus(first) == PGRES_COPY_IN else {
             throw link.refuseCopy(first, pointer, operation, expected: "COPY … FROM STDIN")

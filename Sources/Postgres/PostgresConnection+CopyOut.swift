@@ -9,9 +9,14 @@ extension PostgresConnection {
     public func beginCopyOut(_ sql: String) throws(PostgresError) {
         let operation = PostgresError.operation("copy out", sql)
         let pointer = try beginStatement(operation)
-        guard PQsendQuery(pointer, sql) == 1 else { throw link.failure(operation) }
+        let withSettings = needsSettings
+        guard PQsendQuery(pointer, withSettings ? settings.localScript + sql : sql) == 1 else {
+            throw link.failure(operation)
+        }
         link.flush(pointer)
-        guard let first = link.nextResult(pointer) else { throw link.failure(operation) }
+        guard let first = link.firstResult(pointer, after: withSettings ? settings.entries.count : 0) else {
+            throw link.failure(operation)
+        }
         defer { PQclear(first) }
         guard PQresultStatus(first) == PGRES_COPY_OUT, PQbinaryTuples(first) == 1 else {
             throw link.refuseCopy(first, pointer, operation, expected: "COPY … TO STDOUT (FORMAT binary)")
@@ -85,7 +90,7 @@ extension PostgresConnection {
         guard case .out(let output) = copy else { return }
         let pointer = try link.open(output.operation)
         copy = .none
-        link.canceller.send()
+        link.cancelNow()
         link.discardCopyData(pointer)
         do throws(PostgresError) {
             _ = try link.finishStatement(output.operation, cancellable: false)

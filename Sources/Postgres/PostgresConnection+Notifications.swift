@@ -12,7 +12,12 @@ public struct PostgresNotification: Sendable, Hashable {
 
 extension PostgresConnection {
     /// Subscribes to a channel; its notifications are handed out by `notifications`.
+    ///
+    /// - Throws: `.misuse` behind a pooler, which would deliver them to another client.
     public func listen(_ channel: String) throws(PostgresError) {
+        guard !isPooled else {
+            throw misuse("listen", "behind a pooler nobody can listen; connect to the server itself")
+        }
         try executeScript("LISTEN \(quoteIdentifier(channel))")
     }
 

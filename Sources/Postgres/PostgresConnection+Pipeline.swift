@@ -2,12 +2,14 @@ internal import CPostgres
 
 /// What was put into a pipeline; each gives one reply, in order.
 private enum Sent {
+    case settings
     case deallocation(name: String)
     case preparation(sql: String, name: String)
     case execution(sql: String, name: String?)
 
     var operation: String {
         switch self {
+        case .settings: "apply the session's settings"
         case .deallocation(let name): "deallocate \(name)"
         case .preparation(let sql, _), .execution(let sql, _): PostgresError.operation("query", sql)
         }
@@ -44,8 +46,9 @@ extension PostgresConnection {
         let pointer = try beginStatement(operation())
         guard PQenterPipelineMode(pointer) == 1 else { throw link.failure(operation()) }
         var sent: [Sent] = []
+        var needsSettings = needsSettings
         for statement in batch {
-            guard try send(statement, pointer, &sent) else { throw link.failure(operation()) }
+            guard try send(statement, pointer, &sent, &needsSettings) else { throw link.failure(operation()) }
         }
         guard PQpipelineSync(pointer) == 1 else { throw link.failure(operation()) }
         link.flush(pointer)
@@ -59,18 +62,31 @@ extension PostgresConnection {
             if link.pointer != nil, PQexitPipelineMode(pointer) == 0 { throw link.failure(operation()) }
             throw error
         }
-        guard PQexitPipelineMode(pointer) == 1, results.count == batch.count else { throw link.failure(operation()) }
+        guard link.pointer == nil || PQexitPipelineMode(pointer) == 1, results.count == batch.count else {
+            throw link.failure(operation())
+        }
         return results
     }
 
-    /// Queues one statement and what it needs first.
+    /// Queues one statement with what it needs.
+    ///
+    /// - Parameter needsSettings: whether the settings have to come before the next statement; a BEGIN goes before them,
+    ///   because the isolation level can be chosen before the first query only.
     private func send(
         _ statement: PostgresStatement,
         _ pointer: OpaquePointer,
-        _ sent: inout [Sent]
+        _ sent: inout [Sent],
+        _ needsSettings: inout Bool
     ) throws(PostgresError) -> Bool {
+        if needsSettings, let local = settings.localStatement, !StatementCache.beginsTransaction(statement.sql) {
+            sent.append(.settings)
+            try parameters.encode(local.parameters)
+            guard sendUnprepared(pointer, local.sql) else { return false }
+            needsSettings = false
+        }
+        if isPooled && StatementCache.endsTransaction(statement.sql) { needsSettings = true }
         try parameters.encode(statement.parameters)
-        guard options.preparesStatements && StatementCache.isWorthPreparing(statement.sql) else {
+        guard preparesStatements && StatementCache.isWorthPreparing(statement.sql) else {
             sent.append(.execution(sql: statement.sql, name: nil))
             return sendUnprepared(pointer, statement.sql)
         }
@@ -128,10 +144,13 @@ extension PostgresConnection {
             }
             settle(item, outcome, firstError)
         }
-        if let end = link.nextResult(pointer) {
-            let isSynchronised = PQresultStatus(end) == PGRES_PIPELINE_SYNC
+        // Ahead of the end may come what the commit at the end was refused for, such as a deferred constraint.
+        var isSynchronised = false
+        while !isSynchronised && PQstatus(pointer) != CONNECTION_BAD {
+            guard let end = link.nextResult(pointer) else { continue }
+            isSynchronised = PQresultStatus(end) == PGRES_PIPELINE_SYNC
             if !isSynchronised && firstError == nil {
-                firstError = PostgresError(result: end, operation: "end of pipeline", address: address)
+                firstError = PostgresError(result: end, operation: "commit at the end of a pipeline", address: address)
             }
             PQclear(end)
         }
@@ -141,6 +160,7 @@ extension PostgresConnection {
     private func settle(_ item: Sent, _ outcome: Outcome, _ firstError: PostgresError?) {
         guard outcome != .done else { return }
         switch item {
+        case .settings: return
         case .deallocation(let name):
             // One that failed is not tried again: the server does not know the name.
             if outcome == .skipped { statements.restoreAbandonedNames([name]) }

@@ -29,17 +29,30 @@ extension PostgresConnection {
         try simple(sql, cancellable: true)
     }
 
+    /// Runs one statement that the server refuses in a transaction, such as VACUUM or ALTER TABLE … DETACH CONCURRENTLY,
+    /// without parameters and without a result.
+    ///
+    /// Behind a pooler none of the session's settings holds for it.
+    public func executeOutsideTransaction(_ sql: String) throws(PostgresError) {
+        try simple(sql, cancellable: true, withSettings: false)
+    }
+
     /// Runs a statement in the simple protocol and returns the last result.
+    ///
+    /// - Parameter withSettings: whether the settings go before it where they have to.
     @discardableResult
-    func simple(_ sql: String, cancellable: Bool) throws(PostgresError) -> PostgresResult {
+    func simple(_ sql: String, cancellable: Bool, withSettings: Bool = true) throws(PostgresError) -> PostgresResult {
         let pointer = try beginStatement(PostgresError.operation("execute", sql), cancellable: cancellable)
-        guard PQsendQuery(pointer, sql) == 1 else { throw link.failure(PostgresError.operation("execute", sql)) }
+        let text = withSettings && needsSettings ? settings.localScript + sql : sql
+        guard PQsendQuery(pointer, text) == 1 else { throw link.failure(PostgresError.operation("execute", sql)) }
         return try link.finishStatement(PostgresError.operation("execute", sql), cancellable: cancellable)
     }
 
     private func run(_ sql: String, _ values: [PostgresValue]) throws(PostgresError) -> PostgresResult {
         try parameters.encode(values)
-        guard options.preparesStatements && StatementCache.isWorthPreparing(sql) else {
+        // The settings go before it in the same round trip, which takes a pipeline.
+        if needsSettings { return try runPipeline([PostgresStatement(sql, values)])[0] }
+        guard preparesStatements && StatementCache.isWorthPreparing(sql) else {
             return try runEncoded(sql, preparedAs: nil)
         }
         guard let name = statements.name(of: sql, types: parameters.types) else {

@@ -15,6 +15,11 @@ internal import CPostgres
 /// `.cancelled`; the connection stays usable. A cancelled task is refused before a statement is sent, except for what
 /// cleans up: ROLLBACK, COMMIT, `cancelCopyOut`, `failCopyIn`.
 ///
+/// **Behind a pooler** such as PgBouncer (`isPooled`), each transaction may have another server session, so nothing rests
+/// on one: statements are not prepared, and the settings go with each transaction, in the same round trip. What a session
+/// keeps (SET, LISTEN, session advisory locks, temporary tables without ON COMMIT DROP) must not be used there, and what
+/// cannot run in a transaction needs `executeOutsideTransaction`.
+///
 /// After `.connectionLost` the connection is dead. Nothing is repeated behind the caller's back: who knows what is safe
 /// to repeat connects anew.
 public actor PostgresConnection {
@@ -30,14 +35,22 @@ public actor PostgresConnection {
     /// The server: `host:port`, or the path of its socket. Of several hosts, the one that answered.
     public nonisolated let address: String
 
+    /// Whether a pooler stands between, told by a backend whose process id is not the one announced to the client.
+    public nonisolated let isPooled: Bool
+
     let link: LibpqConnection
-    let options: PostgresOptions
+    let preparesStatements: Bool
+    var settings: SessionSettings
     var statements: StatementCache
     var parameters = ParameterBuffer()
     var copy = CopyState.none
     private nonisolated let canceller: Canceller
+    private nonisolated let abortSwitch: AbortSwitch
 
     /// Connects and applies the session settings.
+    ///
+    /// Cancelling the task, and `ConnectionRegistry.abortAll`, end the wait at once; an attempt that libpq is making then
+    /// still ends by itself.
     ///
     /// - Parameters:
     ///   - url: any libpq URL or keyword/value string, several hosts included. What it leaves out comes from libpq's
@@ -49,24 +62,38 @@ public actor PostgresConnection {
         to url: String,
         _ options: PostgresOptions = PostgresOptions()
     ) async throws(PostgresError) -> PostgresConnection {
-        let executor = BlockingExecutor(label: "refold.postgres")
-        let connection = PostgresConnection(
-            executor: executor,
-            link: try await Dialler(executor: executor).dial(url, options),
-            options: options
-        )
-        try await connection.applySettings()
-        return connection
+        let abortSwitch = AbortSwitch()
+        try options.registry?.add(abortSwitch)
+        return try await ConnectionAttempt.run(abortSwitch) { () async throws(PostgresError) in
+            let executor = BlockingExecutor(label: "refold.postgres")
+            let connection: PostgresConnection
+            do throws(PostgresError) {
+                connection = PostgresConnection(
+                    executor: executor,
+                    link: try await Dialler(executor: executor).dial(url, options, abortSwitch),
+                    options: options
+                )
+            } catch {
+                options.registry?.remove(abortSwitch)
+                throw error
+            }
+            try await connection.applySettings()
+            return connection
+        }
     }
 
     private init(executor: BlockingExecutor, link: sending LibpqConnection, options: PostgresOptions) {
+        let isPooled = link.isPooled
         self.executor = executor
-        self.options = options
+        self.isPooled = isPooled
         backendPID = link.backendPID
         serverVersion = link.serverVersion
         address = link.address
         canceller = link.canceller
+        abortSwitch = link.abortSwitch
+        preparesStatements = options.preparesStatements && !isPooled
         statements = StatementCache(limit: options.preparedStatementLimit)
+        settings = SessionSettings(options, serverVersion: link.serverVersion, isPooled: isPooled)
         self.link = link
     }
 
@@ -89,6 +116,14 @@ public actor PostgresConnection {
         canceller.schedule()
     }
 
+    /// Ends whatever the connection is doing, at once, without asking the server.
+    ///
+    /// May be called from any thread and at any time. Whoever awaits a statement gets `.connectionLost`; what was not
+    /// committed is rolled back by the server as soon as it notices.
+    public nonisolated func abort() {
+        abortSwitch.abort()
+    }
+
     /// Returns when every request that `cancel` scheduled has been made or dropped.
     package nonisolated func waitForCancellation() async {
         await canceller.waitForScheduled()
@@ -107,28 +142,34 @@ public actor PostgresConnection {
         PostgresError(.misuse, operation: operation, message: message, address: address)
     }
 
+    /// Whether what is sent next begins a transaction at a server session of the pooler's choice.
+    var needsSettings: Bool { isPooled && link.transactionStatus == .idle }
+
     private func applySettings() throws(PostgresError) {
-        let settings = options.settings.sorted { $0.key < $1.key }
-        func statement(_ name: String, _ value: String) -> String {
-            "SET SESSION \(name.split(separator: ".").map { quoteIdentifier(String($0)) }.joined(separator: ".")) = "
-                + quoteLiteral(value)
-        }
-        guard !settings.isEmpty else { return }
+        guard !settings.entries.isEmpty else { return }
         do throws(PostgresError) {
-            try executeScript(settings.map { statement($0.key, $0.value) }.joined(separator: "; "))
+            try trySettings(settings.sessionScript)
             return
         } catch {
-            guard error.code == .server, settings.contains(where: { PostgresOptions.optionalSettings.contains($0.key) })
-            else { throw error }
+            guard error.code == .server, settings.entries.contains(where: isOptional) else { throw error }
         }
         // One of the optional ones was refused, and the others with it: they are one transaction.
-        for (name, value) in settings {
+        for entry in settings.entries {
             do throws(PostgresError) {
-                try executeScript(statement(name, value))
-            } catch  where error.code == .server && PostgresOptions.optionalSettings.contains(name) {
-                continue
+                try trySettings(SessionSettings.set("SESSION", entry))
+            } catch  where error.code == .server && isOptional(entry) {
+                settings.remove(entry.name)
             }
         }
+    }
+
+    /// Behind a pooler nothing may stay: there the settings are only tried.
+    private func trySettings(_ script: String) throws(PostgresError) {
+        try simple(isPooled ? "BEGIN; \(script); ROLLBACK" : script, cancellable: true, withSettings: false)
+    }
+
+    private func isOptional(_ entry: (name: String, value: String)) -> Bool {
+        PostgresOptions.optionalSettings[entry.name] != nil
     }
 }
 
@@ -141,7 +182,13 @@ private actor Dialler {
         self.executor = executor
     }
 
-    func dial(_ url: String, _ options: PostgresOptions) throws(PostgresError) -> sending LibpqConnection {
-        try LibpqConnection(url, options)
+    func dial(
+        _ url: String,
+        _ options: PostgresOptions,
+        _ abortSwitch: AbortSwitch
+    ) throws(PostgresError) -> sending LibpqConnection {
+        let link = try LibpqConnection(url, options, abortSwitch)
+        try link.detectPooler()
+        return link
     }
 }

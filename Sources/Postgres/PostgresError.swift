@@ -67,19 +67,39 @@ public struct PostgresError: Error, Sendable {
 extension PostgresError {
     /// Whether the same transaction, repeated from its beginning, may well succeed.
     ///
-    /// True for a lost or refused connection and for the SQLSTATEs that mean "not now": 40001 serialization_failure,
-    /// 40P01 deadlock_detected, class 08 connection exceptions, class 53 insufficient resources (disk full included),
-    /// 55P03 lock_not_available, 57P01–57P03 (shut down, crash, starting up), and for a prepared statement whose plan
-    /// became invalid. False for a refused password or an absent database (classes 28 and 3D), even when connecting.
+    /// True for a lost or refused connection, for a prepared statement whose plan became invalid, and for the SQLSTATEs
+    /// that say "not now" (`PostgresError.transientStates`), a cancel that was not ours among them. False for a refused
+    /// password or an absent database (classes 28 and 3D), even when connecting.
     public var isTransient: Bool {
         if planIsStale { return true }
-        if let sqlState {
-            if ["40001", "40P01", "55P03", "57P01", "57P02", "57P03"].contains(sqlState) { return true }
-            if sqlState.hasPrefix("08") || sqlState.hasPrefix("53") { return true }
-            return code == .connectionLost
-        }
-        return code == .connectionLost || code == .connectionFailed
+        guard code != .cancelled else { return false }
+        guard let sqlState else { return code == .connectionLost || code == .connectionFailed }
+        return code == .connectionLost
+            || Self.transientStates.contains {
+                $0.utf8.count == 5 ? $0 == sqlState : sqlState.utf8.starts(with: $0.utf8)
+            }
     }
+
+    /// SQLSTATEs, and whole classes of them, that pass by themselves or by somebody's work on the server, without a change
+    /// to the statement, the data or the settings. https://www.postgresql.org/docs/current/errcodes-appendix.html
+    private static let transientStates = [
+        // The connection.
+        "08",
+        // Read-only for a while, as a standby before its promotion; time limits of transactions.
+        "25006", "25P03", "25P04",
+        // Rolled back: conflicts, deadlocks.
+        "40000", "40001", "40003", "40P01",
+        // No room, no memory, too many connections.
+        "53",
+        // Somebody else uses it.
+        "55006", "55P03",
+        // An operator's doing, or the server's start or end.
+        "57000", "57014", "57P01", "57P02", "57P03", "57P05",
+        // The system under the server: I/O errors.
+        "58",
+        // The snapshot is too old.
+        "72000",
+    ]
 
     /// Whether the values are to blame: SQLSTATE class 22 (data exception) or 23 (integrity constraint violation), or a
     /// parameter that the protocol cannot carry. Repeating is useless; leaving the culprit out may help.

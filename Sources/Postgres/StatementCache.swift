@@ -84,12 +84,23 @@ package struct StatementCache: Sendable {
 
     /// Whether preparing pays: statements that read or change rows are repeated, DDL and SET are not.
     package static func isWorthPreparing(_ sql: String) -> Bool {
+        begins(sql, with: ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES"])
+    }
+
+    /// Whether a transaction begins with the statement.
+    static func beginsTransaction(_ sql: String) -> Bool { begins(sql, with: ["BEGIN", "START"]) }
+
+    /// Whether a transaction ends with the statement. ROLLBACK TO does not end it, and settings that are sent once more
+    /// than needed do no harm.
+    static func endsTransaction(_ sql: String) -> Bool { begins(sql, with: ["COMMIT", "END", "ROLLBACK", "ABORT"]) }
+
+    private static func begins(_ sql: String, with keywords: [String]) -> Bool {
         var text = sql.utf8[...]
         while let byte = text.first, byte == 0x20 || (0x09...0x0D).contains(byte) || byte == UInt8(ascii: "(") {
             text.removeFirst()
         }
         let word = text.prefix { byte in (0x41...0x5A).contains(byte & 0xDF) }
-        return ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES"].contains { keyword in
+        return keywords.contains { keyword in
             word.count == keyword.utf8.count && zip(word, keyword.utf8).allSatisfy { $0 & 0xDF == $1 }
         }
     }

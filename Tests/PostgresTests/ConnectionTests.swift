@@ -81,6 +81,27 @@ struct ConnectionTests {
         }
     }
 
+    @Test("What a role or a database limits for other uses does not reach the session")
+    func limitsOfOthers() async throws {
+        try await TestDatabase.with { database in
+            let administrator = try await database.connect()
+            for setting in [
+                "statement_timeout = '7min'", "lock_timeout = '7min'", "idle_session_timeout = '7min'",
+                "idle_in_transaction_session_timeout = '7min'", "synchronous_commit = off",
+            ] {
+                try await administrator.executeScript("ALTER DATABASE \(quoteIdentifier(database.name)) SET \(setting)")
+            }
+            let connection = try await database.connect()
+            let expected = [
+                "statement_timeout": "0", "lock_timeout": "0", "idle_session_timeout": "0",
+                "idle_in_transaction_session_timeout": "1min", "synchronous_commit": "on",
+            ]
+            for (name, value) in expected {
+                #expect(try await connection.query("SELECT current_setting($1)", [.text(name)]).text(0, 0) == value)
+            }
+        }
+    }
+
     @Test("A session setting that the server does not know is an error that names it")
     func unknownSetting() async throws {
         let options = PostgresOptions(settings: ["no_such_setting": "1", "client_connection_check_interval": "1s"])

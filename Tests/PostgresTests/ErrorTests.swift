@@ -95,10 +95,23 @@ struct ErrorTests {
             error.sqlState = state
             return error.isTransient
         }
-        for state in ["40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53100", "53300", "08006"] {
-            #expect(isTransient(state), "\(state)")
-        }
-        for state in ["23505", "22P02", "42P01", "57014", "28P01", "0A000", "40002"] { #expect(!isTransient(state)) }
+        // One of every class at least. https://www.postgresql.org/docs/current/errcodes-appendix.html
+        let passing = [
+            "08000", "08001", "08003", "08004", "08006", "08007", "08P01", "25006", "25P03", "25P04", "40000", "40001",
+            "40003", "40P01", "53000", "53100", "53200", "53300", "53400", "55006", "55P03", "57000", "57014", "57P01",
+            "57P02", "57P03", "57P05", "58000", "58030", "58P01", "58P02", "72000",
+        ]
+        let lasting = [
+            "00000", "01000", "02000", "03000", "09000", "0A000", "0B000", "0F000", "0L000", "0P000", "0Z000", "20000",
+            "21000", "22P02", "23505", "24000", "25000", "25001", "25P01", "25P02", "27000", "28000", "28P01", "2B000",
+            "2D000", "2F000", "34000", "38000", "39000", "3B000", "3D000", "3F000", "40002", "42501", "42601", "42P01",
+            "44000", "54000", "55000", "55P02", "55P04", "57P04", "F0000", "HV000", "P0001", "XX000", "XX001", "XX002",
+        ]
+        for state in passing { #expect(isTransient(state), "\(state)") }
+        for state in lasting { #expect(!isTransient(state), "\(state)") }
+        var ours = PostgresError(.cancelled, operation: "test", message: "")
+        ours.sqlState = "57014"
+        #expect(!ours.isTransient)
     }
 
     @Test("A long statement is cut in the error's operation")

@@ -35,6 +35,21 @@ struct PipelineTests {
         }
     }
 
+    @Test("What the commit at the end is refused for is thrown, and the connection goes on")
+    func refusedAtTheEnd() async throws {
+        try await TestDatabase.withConnection { connection in
+            try await connection.executeScript(
+                "CREATE TABLE t (id bigint PRIMARY KEY, twin bigint REFERENCES t DEFERRABLE INITIALLY DEFERRED)"
+            )
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.pipeline(["INSERT INTO t VALUES (1, 99)", "SELECT 1"])
+            }
+            #expect(error?.sqlState == "23503")
+            #expect(await connection.transactionStatus == .idle)
+            #expect(try await connection.query("SELECT count(*) FROM t").int64(0, 0) == 0)
+        }
+    }
+
     @Test("Each statement has a snapshot of its own")
     func snapshots() async throws {
         try await TestDatabase.with { database in

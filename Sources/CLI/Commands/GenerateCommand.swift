@@ -99,7 +99,11 @@ struct GenerateCommand: AsyncParsableCommand {
             into: store
         )
         let (json, started) = (json, ContinuousClock.now)
-        try await UntilSignal.run(engine.logger) {
+        try await UntilSignal.run(
+            engine.logger,
+            unfinished: "what is not committed is rolled back",
+            onLimit: engine.abandonConnections
+        ) {
             let counts = try await live.run(connect: { try await engine.storeConnection(for: "generate") })
             let time = ContinuousClock.now - started
             if json {

@@ -22,7 +22,7 @@ struct TailCommand: AsyncParsableCommand {
         let engine = try shared.engine(logging: level)
         let chosen = try engine.projections(named: projections)
         engine.say("tailing", chosen.map(\.name.rawValue))
-        let wasStopped = try await UntilSignal.run(engine.logger) {
+        let wasStopped = try await UntilSignal.run(engine.logger, onLimit: engine.abandonConnections) {
             try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
         }
         if wasStopped { engine.say("stopped; everything is committed", []) }

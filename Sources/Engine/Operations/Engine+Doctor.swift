@@ -23,6 +23,7 @@ extension Engine {
         let version = connection.serverVersion
         var checks = [
             Check.passed("PostgreSQL", "version \(version / 10_000).\(version % 10_000) at \(connection.address)"),
+            poolerCheck(of: connection),
             await connectionsCheck(on: connection),
         ]
         checks += await storeChecks(on: connection)
@@ -39,6 +40,12 @@ extension Engine {
             checks.append(.failed("migration", error, remedy: "run refold migrate"))
         }
         return checks
+    }
+
+    private func poolerCheck(of connection: PostgresConnection) -> Check {
+        guard connection.isPooled else { return .passed("pooler", "none: the sessions are the server's own") }
+        let found = "one stands between: settings go with each transaction, and no statement is prepared"
+        return .warning("pooler", found, remedy: "name the server itself in database.url: each statement costs less")
     }
 
     /// What a daemon and a rebuild beside it open, with some to spare for a status.

@@ -1,0 +1,54 @@
+internal import Synchronization
+
+/// The connections of one process, those that are still being made included, so that all can be ended at once.
+///
+/// Given to `PostgresOptions.registry`. A process that has to end and cannot wait for its statements (a row lock, a frozen
+/// server) calls `abortAll`; what was not committed is rolled back by the server.
+public final class ConnectionRegistry: Sendable {
+    private struct State {
+        var switches: [ObjectIdentifier: AbortSwitch] = [:]
+        var wasAborted = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Creates an empty registry.
+    public init() {}
+
+    /// How many connections are open or being made.
+    public var count: Int { state.withLock { $0.switches.count } }
+
+    /// Whether `abortAll` was called.
+    public var wasAborted: Bool { state.withLock { $0.wasAborted } }
+
+    /// Ends whatever the connections are doing, at once: who awaits a statement gets `.connectionLost`. From then on
+    /// connecting throws `.cancelled`.
+    ///
+    /// May be called from any thread, and more than once.
+    public func abortAll() {
+        let switches = state.withLock { state in
+            state.wasAborted = true
+            return Array(state.switches.values)
+        }
+        for abortSwitch in switches { abortSwitch.abort() }
+    }
+
+    func add(_ abortSwitch: AbortSwitch) throws(PostgresError) {
+        let isAccepted = state.withLock { state in
+            if !state.wasAborted { state.switches[ObjectIdentifier(abortSwitch)] = abortSwitch }
+            return !state.wasAborted
+        }
+        guard isAccepted else { throw Self.refusal }
+    }
+
+    func remove(_ abortSwitch: AbortSwitch) {
+        state.withLock { $0.switches[ObjectIdentifier(abortSwitch)] = nil }
+    }
+
+    /// Not transient: who repeats what failed must not do so while the process ends.
+    static let refusal = PostgresError(
+        .cancelled,
+        operation: "connect",
+        message: "the connections of this process are given up"
+    )
+}

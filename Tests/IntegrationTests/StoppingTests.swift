@@ -1,0 +1,67 @@
+import Glibc
+import Postgres
+import TestSupport
+import Testing
+
+extension BlackBox {
+    @Suite("A daemon that is stopped while it waits for the server")
+    struct StoppingTests {
+        /// Stops the daemon, which cannot commit, and expects its end in time and the truth about it.
+        private func expectCutOff(_ daemon: ChildProcess) async throws {
+            let start = ContinuousClock.now
+            await daemon.send(SIGTERM)
+            let outcome = try await daemon.outcome(within: .seconds(30))
+            // Five seconds by its own clock; the rest is for a machine that is busy with something else.
+            #expect(ContinuousClock.now - start < .seconds(8))
+            #expect(outcome.code == 69, "\(outcome)")
+            #expect(outcome.errors.contains("folded again from the last commit by the next start"), "\(outcome)")
+            #expect(!outcome.errors.contains("everything is committed"), "\(outcome)")
+        }
+
+        @Test("behind a row lock ends within five seconds, and the next start folds what was not committed")
+        func behindLock() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let blocker = try await PostgresConnection.connect(to: site.url)
+                    try await blocker.executeScript("BEGIN; SELECT FROM refold.checkpoints FOR UPDATE")
+                    try await site.load(500, seed: 2)
+                    try await wait(for: "the daemon waits for the lock") {
+                        try await site.number(
+                            """
+                            SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                               AND application_name LIKE 'refold %' AND wait_event_type = 'Lock'
+                            """
+                        ) > 0
+                    }
+                    try await expectCutOff(daemon)
+                    await blocker.close()
+                }
+                try await site.succeedSoon("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("whose backends are frozen ends within five seconds as well") func frozen() async throws {
+            try await PrivatePostgres.with { server in
+                let site = try await Site(url: server.url)
+                try await site.succeed("migrate")
+                try await site.load(500)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let pids = try await site.connection.query(
+                        "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'refold %'"
+                    ).rows.map { try $0.int32(0) }
+                    #expect(!pids.isEmpty)
+                    for pid in pids { kill(pid, SIGSTOP) }
+                    defer { for pid in pids { kill(pid, SIGCONT) } }
+                    try await expectCutOff(daemon)
+                }
+                try await site.succeedSoon("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+                await site.connection.close()
+            }
+        }
+    }
+}
