@@ -57,7 +57,8 @@ struct IDBytesTests {
         try await TestStore.with { store in
             let (one, two) = (Self.composed, Self.decomposed)
             let text =
-                line(one, 1) + line(two, 2) + line(one, 3, ",\"version\":2") + line(two, 4) + line(two, 5, ",\"version\":3")
+                line(one, 1) + line(two, 2) + line(one, 3, ",\"version\":2") + line(two, 4)
+                + line(two, 5, ",\"version\":3")
             #expect(try await load(text, into: store).events == 5)
             #expect(try await stored(store) == [Text(one): ["1:1", "2:3"], Text(two): ["1:2", "2:4", "3:5"]])
             // Both are there already, one of them without its row; new events follow the right ones.

@@ -79,5 +79,39 @@ extension BlackBox {
                 await site.connection.close()
             }
         }
+
+        @Test("a view that somebody made on a generation's table keeps that generation, by name, and no rebuild fails")
+        func foreignView() async throws {
+            try await Site.with { site in
+                try await site.load(300)
+                try await site.succeed("rebuild")
+                let first = try await site.liveGeneration("user_profiles")
+                try await site.connection.executeScript(
+                    "CREATE VIEW \"my\nview\" AS SELECT count(*) FROM refold_data.user_profiles_g\(first)"
+                )
+                try await site.succeed("rebuild", "user_profiles")
+                for _ in 1...2 {
+                    let rebuilt = try await site.refold("rebuild", "user_profiles")
+                    #expect(rebuilt.code == 0, "\(rebuilt)")
+                    let warnings = rebuilt.errors.split(separator: "\n").filter { $0.contains("warning") }
+                    #expect(warnings.count == 1, "\(rebuilt)")
+                    #expect(warnings.first?.contains("generation=\(first)") == true, "\(rebuilt)")
+                    #expect(warnings.first?.contains(#"my\nview"#) == true, "\(rebuilt)")
+                }
+                let quiet = try await site.refold("rebuild", "user_profiles", "--quiet")
+                #expect(quiet.code == 0 && quiet.output.isEmpty && quiet.errors.isEmpty, "\(quiet)")
+                let held = "SELECT count(*) FROM refold.generations WHERE state = 'retired'"
+                #expect(try await site.number(held) == 1, "the others were dropped")
+                for command in ["generations", "doctor"] {
+                    let text = try await site.succeed(command)
+                    let line = text.split(separator: "\n").first { $0.contains(#"my\nview"#) }
+                    #expect(line?.contains("user_profiles generation \(first)") == true, "\(text)")
+                }
+                try await site.connection.executeScript("DROP VIEW \"my\nview\"")
+                try await site.succeed("rebuild", "user_profiles")
+                #expect(try await site.number(held) == 0)
+                try await site.expectPlainFold()
+            }
+        }
     }
 }

@@ -20,7 +20,10 @@ struct GenerationsCommand: AsyncParsableCommand {
         }
         var table = TextTable(["projection", "generation", "state", "position", "size", "phase", "begun", "pointed at"])
         for generation in generations { table.append(generation.cells) }
-        Console.out(lines: table.lines)
+        let obstacles = generations.compactMap { generation in
+            generation.obstacle.map { "! \(generation.projection) generation \(generation.generation): \($0)" }
+        }
+        Console.out(lines: table.lines + obstacles)
     }
 }
 
@@ -30,7 +33,7 @@ extension GenerationStatus {
             "projection": .text(projection.rawValue), "generation": .integer(generation), "state": .text(role.rawValue),
             "position": .integer(position.rawValue), "phase": .text(phase), "version": .integer(Int64(version)),
             "current": .boolean(isCurrent), "bytes": .integer(bytes), "created_at": .text("\(createdAt)"),
-            "pointed_at": .optional(pointedAt.map { "\($0)" }),
+            "pointed_at": .optional(pointedAt.map { "\($0)" }), "obstacle": .optional(obstacle),
         ]
     }
 

@@ -28,12 +28,20 @@ extension PostgresConnection {
     }
 
     /// Makes a generation the live one, from the revision that was read: false when someone moved the pointer
-    /// meanwhile. Part of a transaction that holds the pointer's row.
+    /// meanwhile, or the generation is being dropped. Part of a transaction that holds the pointer's row.
     ///
     /// Both generations get new fencing values: a daemon that feeds the old one finds its next commit refused.
     package func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws
         -> Bool
     {
+        if let generation {
+            // One that is to be dropped may be losing its tables now; from here on nobody can begin to drop this one.
+            let exists = try query(
+                "SELECT FROM refold.generations WHERE generation = $1 AND state <> 'retired' FOR NO KEY UPDATE",
+                [.int64(generation)]
+            )
+            guard !exists.isEmpty else { return false }
+        }
         let moved = try execute(
             """
             UPDATE refold.projections SET live = $2, kept = $3, revision = revision + 1, pointed_at = clock_timestamp()

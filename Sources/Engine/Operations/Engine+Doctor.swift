@@ -158,6 +158,16 @@ extension Engine {
     private func retiredCheck(_ generations: [GenerationStatus]) -> Check {
         let retired = generations.filter { $0.role == .retired }
         guard !retired.isEmpty else { return .passed("retired generations", "none is left") }
+        let obstacles = retired.compactMap { generation in
+            generation.obstacle.map { "\(generation.projection) generation \(generation.generation): \($0)" }
+        }
+        guard obstacles.isEmpty else {
+            return .warning(
+                "retired generations",
+                obstacles.joined(separator: "; "),
+                remedy: "let them read the views in read_models instead; the next rebuild drops the generations"
+            )
+        }
         let numbers = retired.map { "\($0.generation)" }.joined(separator: ", ")
         return .warning(
             "retired generations",

@@ -37,6 +37,8 @@ public struct GenerationStatus: Sendable {
     public let createdAt: Timestamp
     /// When it was pointed at last.
     public let pointedAt: Timestamp?
+    /// What keeps a retired one from being dropped until somebody does something about it, such as a view on its tables.
+    public let obstacle: String?
 }
 
 extension Engine {
@@ -50,21 +52,27 @@ extension Engine {
 
     func generations(on connection: PostgresConnection) async throws -> [GenerationStatus] {
         let identities = Dictionary(uniqueKeysWithValues: projections.map { ($0.name, identity(of: $0)) })
-        return try await connection.query(Self.generationsSQL).rows.map { row in
-            let projection = try ProjectionName(row.text("projection"))
-            return GenerationStatus(
-                generation: try row.int64("generation"),
+        var generations: [GenerationStatus] = []
+        for row in try await connection.query(Self.generationsSQL).rows {
+            let (projection, number) = (try ProjectionName(row.text("projection")), try row.int64("generation"))
+            let role = GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired
+            let dependents = role == .retired ? try await connection.dependents(on: number) : nil
+            let generation = GenerationStatus(
+                generation: number,
                 projection: projection,
-                role: GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired,
+                role: role,
                 version: Int(try row.int32("version")),
                 isCurrent: try identities[projection].map { $0.match(try row.text("identity")) != .other } ?? false,
                 position: GlobalPosition(try row.int64("position")),
                 phase: try row.text("phase"),
                 bytes: try row.int64("bytes"),
                 createdAt: Timestamp(microseconds: try row.timestamp("created_at")),
-                pointedAt: try row.optionalTimestamp("pointed_at").map(Timestamp.init(microseconds:))
+                pointedAt: try row.optionalTimestamp("pointed_at").map(Timestamp.init(microseconds:)),
+                obstacle: dependents.map { LeftGeneration.reason($0) }
             )
+            generations.append(generation)
         }
+        return generations
     }
 
     private static let generationsSQL = """

@@ -129,20 +129,6 @@ extension Engine {
         try await control.release(generation.number, of: keeper.lease)
         return generation.number
     }
-
-    /// Drops what nobody can see any more, as far as that can be done now; the rest waits for the next time.
-    func dropRetired() async {
-        do {
-            for left in try await withConnection(for: "drop", { try await $0.dropRetired() }) {
-                logger.notice(
-                    "a retired generation could not be dropped yet",
-                    metadata: ["generation": "\(left.number)", "cause": "\(left.reason)"]
-                )
-            }
-        } catch {
-            logger.warning("retired generations were not dropped", metadata: ["cause": "\(error)"])
-        }
-    }
 }
 
 extension Error {

@@ -187,4 +187,86 @@ struct DroppingTests {
             await reader.close()
         }
     }
+
+    @Test("What others have made on a generation's tables keeps it, by name, until it is gone")
+    func dependedOn() async throws {
+        try await TestInstallation.with(shelf) { installation in
+            let first = try await add(installation, 1)
+            try await installation.point(shelf, to: first)
+            let table = first.tables(of: shelf)[1].quotedName
+            try await installation.connection.executeScript(
+                """
+                CREATE SCHEMA reports;
+                CREATE VIEW reports.top AS SELECT id, score FROM \(table);
+                CREATE MATERIALIZED VIEW reports.nightly AS SELECT * FROM reports.top;
+                CREATE TABLE reports.notes (of_id text REFERENCES \(table), whole \(table));
+                """
+            )
+            for score in 2...3 { try await installation.point(shelf, to: try await add(installation, score)) }
+            for _ in 1...2 {
+                let left = try await installation.connection.dropRetired()
+                #expect(left.map(\.number) == [first.number])
+                #expect(left.first?.needsHelp == true)
+                let reason = try #require(left.first?.reason)
+                for name in ["view reports.top", "table reports.notes"] {
+                    #expect(reason.contains(name), "\(reason)")
+                }
+                #expect(!reason.contains("constraint generation"), "\(reason)")
+            }
+            #expect(try await installation.connection.generation(first.number)?.state == .retired)
+            let attached = "SELECT count(*)::text FROM pg_inherits WHERE inhrelid = to_regclass($1)"
+            #expect(try await installation.value(attached, [.text(table)]) == "1", "it was not even detached")
+
+            let engine = installation.engine([shelf])
+            let listed = try await engine.generations().first { $0.generation == first.number }
+            #expect(listed?.role == .retired)
+            #expect(listed?.obstacle?.contains("view reports.top") == true)
+            let check = try #require(await engine.doctor().first { $0.name == "retired generations" })
+            #expect(check.result == .warning)
+            let found = check.found
+            #expect(found.contains("\(first.number)") && found.contains("view reports.top"), "\(found)")
+
+            try await installation.connection.executeScript("DROP SCHEMA reports CASCADE")
+            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await tables(installation, first) == [])
+        }
+    }
+
+    @Test("A generation that is made live again while it is being dropped keeps its tables")
+    func pointedMeanwhile() async throws {
+        try await TestInstallation.with(shelf) { installation in
+            var generations: [Generation] = []
+            for score in 1...3 {
+                generations.append(try await add(installation, score))
+                try await installation.point(shelf, to: generations[score - 1])
+            }
+            let first = generations[0]
+            let mover = try await installation.database.connect()
+            try await mover.executeScript(
+                """
+                BEGIN; UPDATE refold.generations SET state = 'pointed' WHERE generation = \(first.number);
+                UPDATE refold.projections SET live = \(first.number) WHERE name = 'shelf'
+                """
+            )
+            // The move is not committed, so the list still has it.
+            #expect(try await installation.connection.dropRetired().map(\.number) == [first.number])
+            try await mover.executeScript("COMMIT")
+            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await tables(installation, first).count == 2)
+            #expect(try await score(installation.connection) == 1)
+            await mover.close()
+        }
+    }
+
+    @Test("A generation that is to be dropped is not pointed at any more")
+    func notPointedAt() async throws {
+        try await TestInstallation.with(shelf) { installation in
+            let (first, second) = (try await add(installation, 1), try await add(installation, 2))
+            try await installation.point(shelf, to: second)
+            try await installation.connection.setState(.retired, of: first.number)
+            #expect(try await installation.point(shelf, to: first) == false)
+            #expect(try await score(installation.connection) == 2)
+            #expect(try await installation.connection.pointer(of: shelf.name).live == second.number)
+        }
+    }
 }

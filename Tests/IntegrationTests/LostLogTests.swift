@@ -1,0 +1,120 @@
+import Postgres
+import TestSupport
+import Testing
+
+extension BlackBox {
+    @Suite("A log that is not what it was") struct LostLogTests {
+        /// Takes the last events away and sets the sequence back, as a restored backup does.
+        private func lose(_ count: Int64, of site: Site) async throws {
+            try await site.connection.execute(
+                "DELETE FROM events WHERE global_position > (SELECT max(global_position) FROM events) - $1",
+                [.int64(count)]
+            )
+            _ = try await site.connection.query(
+                "SELECT setval('events_global_position_seq', (SELECT max(global_position) FROM events))"
+            )
+        }
+
+        private func checkpoints(_ site: Site) async throws -> [String] {
+            try await site.connection.query(
+                "SELECT generation || ' ' || position FROM refold.checkpoints ORDER BY generation"
+            ).rows.map { try $0.text(0) }
+        }
+
+        @Test("is not adopted before something was folded from it: a rebuild that ends half-way leaves all the evidence")
+        func adoptsNothingEarly() async throws {
+            try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
+                try await site.load(300)
+                try await site.succeed("rebuild")
+                try await site.load(100, seed: 2)
+                try await site.succeed("tail", "--until-caught-up")
+                let (before, digests) = (try await checkpoints(site), try await site.digests())
+                try await lose(50, of: site)
+                // Stops in the middle, as one that is killed.
+                try await site.succeed("rebuild", "--fresh", "--until", "100")
+                #expect(try await checkpoints(site).filter { before.contains($0) } == before, "none is set back")
+                for command in [["tail", "--until-caught-up"], ["doctor"], ["rollback", "user_profiles", "--now", "--yes"]]
+                    as [[String]]
+                {
+                    let outcome = try await RefoldProcess.run(command, environment: site.environment)
+                    #expect(outcome.code == 65, "\(command): \(outcome)")
+                }
+                #expect("\(try await site.status(of: "user_profiles")["cause"] ?? "")".contains("log"))
+                // The log grows past where it was: other events stand at the positions that were folded.
+                try await site.load(200, seed: 3)
+                let tail = try await site.refold("tail", "--until-caught-up")
+                #expect(tail.code == 65, "\(tail)")
+                #expect(try await site.digests() == digests)
+                try await site.succeed("rebuild", "--fresh")
+                try await site.expectPlainFold()
+                try await site.load(100, seed: 4)
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.expectPlainFold()
+                let rollback = try await site.refold("rollback", "user_profiles", "--yes")
+                #expect(rollback.code == 65, "the kept generation is of the lost log: \(rollback)")
+                #expect(try await site.refold("doctor").code == 0)
+            }
+        }
+
+        @Test("is rebuilt under a daemon's commits without anything having two effects") func freshBesideADaemon()
+            async throws
+        {
+            try await Site.with { site in
+                try await site.load(2_000)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask {
+                            for seed in 10..<40 as Range<UInt64> { try await site.load(100, seed: seed) }
+                        }
+                        for _ in 0..<4 { try await site.succeed("rebuild", "--fresh") }
+                        try await group.waitForAll()
+                    }
+                    try await site.waitUntilCaughtUp()
+                    #expect(await daemon.isRunning)
+                    try await site.expectPlainFold()
+                }
+            }
+        }
+
+        @Test("because its beginning was deleted: tailing goes on, a rebuild asks") func retention() async throws {
+            try await Site.with { site in
+                try await site.load(400)
+                try await site.succeed("rebuild")
+                try await site.connection.execute("DELETE FROM events WHERE global_position <= 100")
+                try await site.load(100, seed: 2)
+                try await site.succeed("tail", "--until-caught-up")
+                let live = try await site.liveGeneration("user_profiles")
+                let digests = try await site.digests()
+                let refused = try await site.refold("rebuild")
+                #expect(refused.code == 65 && refused.errors.contains("--accept-shortened-log"), "\(refused)")
+                #expect(refused.errors.contains("position 101") && refused.errors.contains("position 1 "), "\(refused)")
+                #expect(try await site.liveGeneration("user_profiles") == live)
+                #expect(try await site.digests() == digests)
+                try await site.succeed("rebuild", "--accept-shortened-log")
+                try await site.expectPlainFold()
+                // What is missing now was missing when this generation was begun.
+                try await site.succeed("rebuild")
+                try await site.connection.execute("DELETE FROM events WHERE global_position <= 200")
+                #expect(try await site.refold("rebuild").code == 65)
+                try await site.with(["store.accept-shortened-log": "true"]).succeed("rebuild")
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("because one event was erased, or all of them: nothing stops") func erasure() async throws {
+            try await Site.with { site in
+                try await site.load(200)
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.connection.execute("DELETE FROM events WHERE global_position = 200")
+                try await site.load(10, seed: 2)
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.connection.execute("DELETE FROM events")
+                try await site.succeed("tail", "--until-caught-up")
+                try await site.load(10, seed: 3)
+                try await site.succeed("tail", "--until-caught-up")
+                #expect(try await site.number("SELECT min(position) FROM refold.checkpoints") == 220)
+            }
+        }
+    }
+}
