@@ -50,7 +50,7 @@ struct DecimalTests {
         arguments: [
             "100000000000000000000000000000000000000", "1e38", "-1e38", "1e-39", "1e99999999999999999999",
             "1e-99999999999999999999", "123456789012345678901234567890.123456789",
-            "1.00000000000000000000000000000000000001",
+            "1.00000000000000000000000000000000000001", "4e38", "-9.9e38", "340000000000000000000000000000000000000",
             "340282366920938463463374607431768211456", "0.000000000000000000000000000000000000001",
         ]
     )
@@ -61,6 +61,50 @@ struct DecimalTests {
         }
         #expect(refusal?.code == .outOfRange)
         #expect(refusal?.reason == "expected a decimal number, found one of more than 38 digits")
+    }
+
+    @Test("Coefficients and scales at the ends of their types are read or refused, and nothing traps")
+    func edges() throws {
+        // 2^128 is 3.4e38: the digits between it and a tenth of it fit no more once a zero is added.
+        for (first, digits) in [1, 3, 4, 9].flatMap({ first in (1...38).map { (Int128(first), $0) } }) {
+            let coefficient = first * (1..<digits).reduce(1) { power, _ in power * 10 }
+            for exponent in [0, 1, 2, 36, 37, 38, 39] {
+                let isFitting = digits + exponent <= 38
+                #expect((Decimal(coefficient: coefficient, scale: -exponent) != nil) == isFitting)
+                #expect((Decimal("\(coefficient)e\(exponent)") != nil) == isFitting)
+            }
+        }
+        for text in ["3.4e37", "3.5e37", "-4e37", "9.9e37", nines, "-" + nines] {
+            #expect(try decimal(text).description == JSON.raw(text).asDecimal?.description)
+        }
+        for text in ["3.4e38", "3.5e38", "4e38", "-4e38", "9.9e38", nines + "e1", nines + "e37", nines + "0", "4e1000"]
+        {
+            #expect(Decimal(text) == nil, "\(text)")
+            #expect(JSON.raw(text).asDecimal == nil && JSON.raw(text).asInteger == nil)
+            #expect(throws: EventRefusal.self) {
+                try Event(type: "t", payload: #"{"n":\#(text)}"#).payload.decimal("n")
+            }
+            #expect(throws: EventRefusal.self) {
+                try Event(type: "t", payload: #"{"n":\#(text)}"#).payload.integer("n")
+            }
+        }
+        for coefficient in [Int128.min, .max, .min + 1, 4, -4, Int128(Int64.max), Int128(Int64.min)] {
+            for scale in [Int.min, .min + 1, -1_000_000, .max, 1_000_000] {
+                #expect(Decimal(coefficient: coefficient, scale: scale) == nil)
+            }
+        }
+        #expect(Decimal(coefficient: 0, scale: .min) == .zero)
+        #expect(Decimal(Int64.min).description == "\(Int64.min)")
+        #expect(try Decimal(Int64.min).subtracting(Decimal(Int64.max)).description == "-18446744073709551615")
+        for text in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", nines] {
+            #expect(JSON.raw(text).asInteger == nil && Decimal(text) != nil)
+        }
+        for exponent in [Int.max, .min] {
+            #expect(Decimal("1e\(exponent)") == nil)
+            #expect(throws: EventRefusal.self) {
+                try Event(type: "t", payload: #"{"n":1e\#(exponent)0}"#).payload.decimal("n")
+            }
+        }
     }
 
     @Test("A field of another type is refused, one out of range too, and an absent one when it is needed")

@@ -29,7 +29,9 @@ struct TimestampTests {
             "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2024-04-31T00:00:00Z", "2024-01-01T24:00:01Z",
             "2024-01-01T25:00:00Z", "2024-01-01T00:60:00Z", "2024-01-01T00:00:61Z", "2024-01-01T00:00:00.Z",
             "2024-01-01T00:00:00ZZ", "2024-01-01T00:00:00 Z", "2024-01-01T00:00:00+", "2024-01-01T00:00:00+2",
-            "2024-01-01T00:00:00+02:60", "2024-01-01T00:00:00+16:00", "+294277-01-01T00:00:00Z",
+            "+294276-12-31T24:00:00Z", "+294276-12-31T24:00:00-15:59",
+            "+294276-12-31T23:59:59.9999999Z", "+294276-12-31T08:01:00-15:59", "2024-01-01T00:00:00+02:60",
+            "2024-01-01T00:00:00+16:00", "+294277-01-01T00:00:00Z",
             " 2024-01-01T00:00:00Z",
             "12024-01-01T00:00:00Z", "-4713-01-01T00:00:00Z", "infinity", "-infinity", "now", "2024-01-01T00:00:00+02:",
             "٢٠٢٤-01-01T00:00:00Z",
@@ -85,12 +87,23 @@ struct TimestampTests {
         #expect(time.seconds(since: .epoch) == Double(time.rawValue) / 1e6)
         #expect(Timestamp.epoch.seconds(since: time) == -time.seconds(since: .epoch))
         #expect(try Timestamp.infinity + .seconds(1) == .infinity)
-        let last = Timestamp(microseconds: .max - 1)
-        #expect(throws: EventRefusal.self) { try last + .microseconds(1) }
-        #expect(throws: EventRefusal.self) { try last + .seconds(Int64.max) }
-        let refusal = #expect(throws: EventRefusal.self) { try Timestamp(microseconds: .min + 1) - .seconds(1) }
-        #expect(refusal?.code == .overflow)
-        #expect(last.seconds(since: Timestamp(microseconds: .min + 1)) > 1.8e13)
+        let last = try #require(Timestamp("+294276-12-31T23:59:59.999999Z"))
+        let first = Timestamp(microseconds: -211_813_488_000_000_000)
+        #expect(try last - .microseconds(1) + .microseconds(1) == last)
+        #expect(try first + (last - first) == last)
+        let beyond: [Duration] = [.microseconds(1), .seconds(Int64.max), Duration(attoseconds: .max)]
+        for duration in beyond {
+            let refusal = #expect(throws: EventRefusal.self) { try last + duration }
+            #expect(refusal?.code == .overflow)
+            #expect(throws: EventRefusal.self) { try first - duration }
+            #expect(throws: EventRefusal.self) { try first + (.zero - duration) }
+        }
+        #expect(throws: EventRefusal.self) { try first - Duration(attoseconds: .min) }
+        #expect(throws: EventRefusal.self) { try last + Duration(attoseconds: .min) }
+        for text in ["\(Timestamp(microseconds: .min + 1))", "\(Timestamp(microseconds: .max - 1))"] {
+            #expect(Timestamp(text) == nil)
+        }
+        #expect(Timestamp(microseconds: .max - 1).seconds(since: Timestamp(microseconds: .min + 1)) > 1.8e13)
     }
 }
 

@@ -1,5 +1,5 @@
 /// A number of bytes as settings have it: `64KiB`, `128MiB`, `1GiB`.
-package struct ByteSize: Sendable, Hashable, CustomStringConvertible {
+package struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible {
     package let bytes: Int
 
     private static let units: [(name: String, bytes: Int)] = [
@@ -19,6 +19,8 @@ package struct ByteSize: Sendable, Hashable, CustomStringConvertible {
         else { return nil }
         self.bytes = bytes
     }
+
+    package static func < (lhs: ByteSize, rhs: ByteSize) -> Bool { lhs.bytes < rhs.bytes }
 
     /// In the largest unit that leaves at least one; with one decimal where it is not whole.
     package var description: String {

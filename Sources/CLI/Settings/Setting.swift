@@ -55,7 +55,7 @@ package struct Setting: Sendable {
             settings.engine.preparesStatements = try text.boolean()
         },
         Setting("database.connect-timeout", "10s") { text, settings throws(SettingError) in
-            settings.engine.connectTimeout = try text.duration(atLeast: .milliseconds(1))
+            settings.engine.connectTimeout = try text.duration(atLeast: .milliseconds(1), atMost: .hours(1))
         },
         Setting("database.retry-limit", "60s") { text, settings throws(SettingError) in
             settings.engine.retryLimit = try text.duration(atLeast: .zero)
@@ -74,7 +74,7 @@ package struct Setting: Sendable {
             settings.redisPrefix = text.text
         },
         Setting("redis.timeout", "1s") { text, settings throws(SettingError) in
-            settings.redisTimeout = try text.duration(atLeast: .milliseconds(1))
+            settings.redisTimeout = try text.duration(atLeast: .milliseconds(1), atMost: .hours(1))
         },
         Setting("store.schema", "public") { text, settings in settings.engine.store.schema = text.text },
         Setting("store.table", "events") { text, settings in settings.engine.store.eventsTable = text.text },
@@ -82,7 +82,7 @@ package struct Setting: Sendable {
             settings.engine.store.streamsTable = text.text
         },
         Setting("store.idle-interval", "10ms") { text, settings throws(SettingError) in
-            settings.engine.idleInterval = try text.duration(atLeast: .milliseconds(1))
+            settings.engine.idleInterval = try text.duration(atLeast: .milliseconds(1), atMost: .hours(1))
         },
         Setting("store.sweep-delays", "60s", "3600s", isList: true) { text, settings throws(SettingError) in
             settings.engine.sweepDelays = try text.durations(atLeast: .zero)
@@ -96,13 +96,13 @@ package struct Setting: Sendable {
             }
         },
         Setting("engine.memory-budget", "512MiB") { text, settings throws(SettingError) in
-            settings.engine.memoryBudget = try text.bytes(atLeast: 1 << 10)
+            settings.engine.memoryBudget = try text.bytes(in: ByteSize(bytes: 1 << 10)...ByteSize(bytes: 16 << 40))
         },
         Setting("engine.window-time", "10s") { text, settings throws(SettingError) in
-            settings.engine.windowTime = try text.duration(atLeast: .milliseconds(1))
+            settings.engine.windowTime = try text.duration(atLeast: .milliseconds(1), atMost: .days(1))
         },
         Setting("engine.window-events", "10000000") { text, settings throws(SettingError) in
-            settings.engine.windowEvents = try text.integer(in: 1...Int.max)
+            settings.engine.windowEvents = try text.integer(in: 1...1_000_000_000_000)
         },
     ]
 
@@ -120,13 +120,19 @@ package struct Setting: Sendable {
                 settings.hot[name, default: standard].column = text.text
             },
             Setting("\(prefix).hot.within", "30d") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].within = try text.duration(atLeast: .milliseconds(1))
+                settings.hot[name, default: standard].within = try text.duration(
+                    atLeast: .milliseconds(1),
+                    atMost: .days(36_500)
+                )
             },
             Setting("\(prefix).hot.limit", "10000") { text, settings throws(SettingError) in
                 settings.hot[name, default: standard].limit = try text.integer(in: 1...Int(Int32.max))
             },
             Setting("\(prefix).hot.ttl", "7d") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].lifetime = try text.duration(atLeast: .seconds(1))
+                settings.hot[name, default: standard].lifetime = try text.duration(
+                    atLeast: .seconds(1),
+                    atMost: .days(3_650)
+                )
             },
             Setting("\(prefix).hot.ranking.by", standard.rankedBy) { text, settings in
                 settings.hot[name, default: standard].rankedBy = text.text
@@ -141,7 +147,7 @@ package struct Setting: Sendable {
         if name == "trending_score" {
             found.append(
                 Setting("\(prefix).half-life", "24h") { text, settings throws(SettingError) in
-                    settings.halfLife = try text.duration(atLeast: .seconds(1))
+                    settings.halfLife = try text.duration(atLeast: .seconds(1), atMost: .days(36_500))
                 }
             )
         }

@@ -47,28 +47,30 @@ package struct SettingText: Sendable {
         return number
     }
 
-    func bytes(atLeast least: Int) throws(SettingError) -> Int {
-        guard let size = ByteSize(text), size.bytes >= least else {
-            throw refused(expected: "a size of at least \(ByteSize(bytes: least)), written like 64KiB, 128MiB or 1GiB")
+    func bytes(in range: ClosedRange<ByteSize>) throws(SettingError) -> Int {
+        guard let size = ByteSize(text), range.contains(size) else {
+            let (least, most) = (range.lowerBound, range.upperBound)
+            throw refused(expected: "a size from \(least) to \(most), written like 64KiB, 128MiB or 1GiB")
         }
         return size.bytes
     }
 
-    func duration(atLeast least: Duration) throws(SettingError) -> Duration {
-        try duration(text, atLeast: least)
+    /// A time; the longest one unless said otherwise is a year, and none is so long that adding it to a date overflows.
+    func duration(atLeast least: Duration, atMost most: Duration = .days(365)) throws(SettingError) -> Duration {
+        try duration(text, least, most)
     }
 
-    func durations(atLeast least: Duration) throws(SettingError) -> [Duration] {
+    func durations(atLeast least: Duration, atMost most: Duration = .days(365)) throws(SettingError) -> [Duration] {
         var found: [Duration] = []
-        for value in values { found.append(try duration(value, atLeast: least)) }
+        for value in values { found.append(try duration(value, least, most)) }
         return found
     }
 
-    private func duration(_ value: String, atLeast least: Duration) throws(SettingError) -> Duration {
-        guard let time = TimeSpan(value), time.duration >= least else {
+    private func duration(_ value: String, _ least: Duration, _ most: Duration) throws(SettingError) -> Duration {
+        guard let time = TimeSpan(value), time.duration >= least, time.duration <= most else {
             throw refused(
                 value,
-                expected: "a time of at least \(TimeSpan(least)), written like 250ms, 10s, 5m, 24h or 30d"
+                expected: "a time from \(TimeSpan(least)) to \(TimeSpan(most)), written like 250ms, 10s, 5m, 24h or 30d"
             )
         }
         return time.duration
@@ -94,4 +96,9 @@ package enum SettingSource: Sendable, Hashable, CustomStringConvertible {
         case .environment(let name): name
         }
     }
+}
+
+extension Duration {
+    static func days(_ days: Int64) -> Duration { .seconds(days * 86_400) }
+    static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3_600) }
 }

@@ -16,6 +16,7 @@ enum BinaryNumeric {
         func int16(_ offset: Int) -> UInt16 {
             UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
         }
+        guard bytes.count >= headerBytes else { throw unreadable }
         let count = Int(int16(0))
         let weight = Int(Int16(bitPattern: int16(2)))
         let sign = int16(4)
@@ -23,6 +24,7 @@ enum BinaryNumeric {
         var coefficient: Int128 = 0
         for place in 0..<count {
             let digit = Int128(int16(headerBytes + place * 2))
+            guard digit < 10_000 else { throw unreadable }
             // The last digit's zeros behind the point may be one too many for 128 bits.
             if place == count - 1, weight - place < 0 {
                 let (digit, zeros) = trimmed(digit)

@@ -3,7 +3,8 @@ extension Timestamp: LosslessStringConvertible {
     ///
     /// A date, `T` or a space, a time with seconds and optionally a fraction (rounded to the microsecond), then `Z`, an
     /// offset (`+02`, `+0200`, `+02:00`) or nothing, which is UTC. Years have four digits, or a sign and four to six,
-    /// year 0 being 1 BC. `24:00:00` and a 60th second are read as PostgreSQL reads them. Nil for anything else.
+    /// year 0 being 1 BC. `24:00:00` and a 60th second are read as PostgreSQL reads them. Nil for anything else, and for
+    /// moments that PostgreSQL cannot keep.
     public init?(_ text: String) {
         var text = text
         guard let timestamp = text.withUTF8({ Timestamp(iso8601: UnsafeRawBufferPointer($0)) }) else {
@@ -87,7 +88,9 @@ private struct Reader {
         guard let offset = offset(), at == bytes.count else {
             return nil
         }
-        return day * Timestamp.microsecondsPerDay + microseconds - offset
+        // The last day is a week from the end of 64 bits: nothing here overflows.
+        let moment = day * Timestamp.microsecondsPerDay + microseconds - offset
+        return Timestamp.moments.contains(moment) ? moment : nil
     }
 
     private mutating func day() -> Int64? {

@@ -24,6 +24,10 @@ public struct Timestamp: RawRepresentable, Hashable, Comparable, Sendable {
     /// PostgreSQL's `-infinity`.
     public static let negativeInfinity = Timestamp(microseconds: .min)
 
+    /// What PostgreSQL can keep, 4714-11-24 BC up to the end of the year 294276, in microseconds since 2000
+    /// (`MIN_TIMESTAMP`, `END_TIMESTAMP` in `timestamp.h`).
+    static let moments: ClosedRange<Int64> = -211_813_488_000_000_000...9_223_371_331_199_999_999
+
     /// Whether it is a moment, and not one of the two infinities.
     @inlinable
     public var isFinite: Bool {
@@ -57,24 +61,28 @@ extension Timestamp {
     ///
     /// - Throws: `EventRefusal` with code `overflow` beyond the range of timestamps.
     public static func + (lhs: Timestamp, rhs: Duration) throws(EventRefusal) -> Timestamp {
-        guard lhs.isFinite else {
-            return lhs
-        }
-        let (seconds, attoseconds) = rhs.components
-        let (whole, tooLong) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        // Both parts have the sign of the duration; division rounds towards zero, which is up for a negative one.
-        let fraction = attoseconds / 1_000_000_000_000 - (attoseconds % 1_000_000_000_000 < 0 ? 1 : 0)
-        let (offset, tooLongWithFraction) = whole.addingReportingOverflow(fraction)
-        let (sum, beyond) = lhs.rawValue.addingReportingOverflow(offset)
-        guard !tooLong, !tooLongWithFraction, !beyond, sum != .max, sum != .min else {
-            throw EventRefusal(.overflow, "a time is beyond the range of timestamps")
-        }
-        return Timestamp(microseconds: sum)
+        try lhs.moved(by: rhs.attoseconds)
     }
 
     /// The moment `rhs` earlier; see `+`.
     public static func - (lhs: Timestamp, rhs: Duration) throws(EventRefusal) -> Timestamp {
-        try lhs + (.zero - rhs)
+        let (earlier, overflow) = Int128.zero.subtractingReportingOverflow(rhs.attoseconds)
+        // The one duration without an opposite is longer than any distance.
+        return try lhs.moved(by: overflow ? .max : earlier)
+    }
+
+    private func moved(by attoseconds: Int128) throws(EventRefusal) -> Timestamp {
+        guard isFinite else {
+            return self
+        }
+        // Division rounds towards zero, which is up for a negative duration.
+        let (whole, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000)
+        // Of 10^26 and of 2^63 at most, which fit together.
+        let sum = Int128(rawValue) + whole - (rest < 0 ? 1 : 0)
+        guard let microseconds = Int64(exactly: sum), Timestamp.moments.contains(microseconds) else {
+            throw EventRefusal(.overflow, "a time is beyond the range of timestamps")
+        }
+        return Timestamp(microseconds: microseconds)
     }
 }
 

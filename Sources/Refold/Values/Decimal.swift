@@ -42,7 +42,8 @@ public struct Decimal: Sendable, Hashable {
             (magnitude, scale) = (quotient, scale - 1)
         }
         while scale < 0 {
-            guard magnitude < Self.limit else { return nil }
+            // One digit more must fit: 4 × 10^38 is beyond 128 bits.
+            guard magnitude < Self.limit / 10 else { return nil }
             (magnitude, scale) = (magnitude * 10, scale + 1)
         }
         guard magnitude < Self.limit, scale <= Self.maximumDigits else { return nil }

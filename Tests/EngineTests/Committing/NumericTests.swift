@@ -79,7 +79,10 @@ struct NumericTests {
 
     @Test(
         "A value that is no decimal of ours is refused with a remedy",
-        arguments: ["'NaN'", "'Infinity'", "1e38", "1e-39", "1e1000", "12345678901234567890.1234567890123456789"]
+        arguments: [
+            "'NaN'", "'Infinity'", "1e38", "4e38", "-9.9e38", "3.5e38", "9e100", "repeat('9', 39)", "1e-39", "1e1000",
+            "12345678901234567890.1234567890123456789",
+        ]
     )
     func foreign(value: String) async throws {
         let projection = days([1])
