@@ -1,5 +1,4 @@
 #include "CSimdjson.h"
-#include "hash.hpp"
 #include "scanner.hpp"
 
 #include <simdjson.h>
@@ -194,8 +193,6 @@ void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
     if (skip_space(json, at, end) != end) return give_up();
     document.field_count = int32_t(field_count - first_field);
 }
-
-extern "C" uint64_t refold_hash(const uint8_t *bytes, size_t count) { return refold::hash(bytes, count); }
 
 extern "C" RefoldIndexer *refold_indexer_create(void) {
     auto *indexer = new (std::nothrow) RefoldIndexer;

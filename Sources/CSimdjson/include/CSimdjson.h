@@ -55,11 +55,30 @@ bool refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, RefoldDoc
 const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer);
 size_t refold_indexer_field_count(const RefoldIndexer *indexer);
 
-/// A hash of short byte strings: fast, well mixed, the same in every run.
+/// Random numbers drawn when the process starts: whoever writes keys cannot know which of them will meet.
+typedef struct {
+    uint64_t start, word, length;
+} RefoldHashSecrets;
+
+extern const RefoldHashSecrets refold_hash_secrets;
+
+/// The two halves of the 128-bit product, folded together, and the factors with them: a factor of 0 alone would make
+/// all others alike.
+static inline uint64_t refold_mix(uint64_t a, uint64_t b) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return a ^ (uint64_t)product ^ b ^ (uint64_t)(product >> 64);
+}
+
+/// A hash of short byte strings: fast, well mixed, another one in every process.
 uint64_t refold_hash(const uint8_t *bytes, size_t count);
 
 /// Begins to bring a line of memory near the processor; the address need not be a good one.
 static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
+
+/// The hash of a text, given its own, together with a number.
+static inline uint64_t refold_hash_with(uint64_t text, uint64_t number) {
+    return refold_mix(text ^ refold_hash_secrets.start, number ^ refold_hash_secrets.word);
+}
 
 /// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
 ///

@@ -67,8 +67,9 @@ public struct Text: @unchecked Sendable {
         return result
     }
 
-    /// A hash of the bytes that is cheap, well mixed and the same in every run; `Hasher` is neither.
-    package var stableHash: UInt64 {
+    /// A hash of the bytes that is cheap and well mixed; another one in every process, so that nobody can choose texts that
+    /// meet.
+    package var byteHash: UInt64 {
         withBytes { bytes in
             refold_hash(start, bytes.count)
         }
@@ -97,7 +98,7 @@ extension Text: Hashable, Comparable {
 
     /// Feeds a hash of the bytes.
     public func hash(into hasher: inout Hasher) {
-        hasher.combine(stableHash)
+        hasher.combine(byteHash)
     }
 }
 

@@ -1,6 +1,6 @@
 internal import CSimdjson
 
-/// The hash by which a key of one part is found; the same in every run.
+/// The hash by which a key of one part is found; another one in every process.
 @inline(__always)
 func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     refold_hash(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
@@ -14,7 +14,5 @@ func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
 /// - Parameter text: the text's own hash.
 @inline(__always)
 func keyHash(text: UInt64, _ number: Int64) -> UInt64 {
-    let four = UInt64(bitPattern: number >> 2)
-    // The golden ratio's odd multiple spreads neighbours over all bits.
-    return (text ^ (four &* 0x9e37_79b9_7f4a_7c15)) & ~3 | UInt64(number & 3)
+    refold_hash_with(text, UInt64(bitPattern: number >> 2)) & ~3 | UInt64(number & 3)
 }

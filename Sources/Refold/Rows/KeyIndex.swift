@@ -118,6 +118,15 @@ struct KeyIndex: ~Copyable {
         }
     }
 
+    /// Slots that finding a record reads, on average.
+    var meanProbes: Double {
+        var probes = 0
+        for index in 0...mask where slots[index].record != nil {
+            probes += (index - Int(truncatingIfNeeded: slots[index].hash)) & mask + 1
+        }
+        return Double(probes) / Double(max(count, 1))
+    }
+
     private mutating func place(_ slot: Slot) {
         var index = Int(truncatingIfNeeded: slot.hash) & mask
         while slots[index].record != nil { index = (index + 1) & mask }

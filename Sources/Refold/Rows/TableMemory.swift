@@ -50,6 +50,9 @@ package final class TableMemory {
         record.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
         record.storeBytes(of: hash, as: UInt64.self)
         record.position = -1
+    /// Places of the index that finding a row reads, on average: between 1 and 2 unless keys meet.
+    package var meanProbes: Double { index.meanProbes }
+
         record.stamp = stamp
         record.nulls = emptyNulls
         record.setKey(key) { allocate($0).pointer }
