@@ -76,7 +76,7 @@ package struct Failure: Sendable, Equatable {
     private init(_ error: EventStoreError) {
         switch error.code {
         case .database:
-            if let cause = error.cause as? PostgresError, cause.isDataError {
+            if let cause = error.cause as? PostgresError, cause.refusesData {
                 // What was being done names the data.
                 self.init(Self.data, error.message, "correct the data")
             } else if let cause = error.cause {

@@ -231,5 +231,5 @@ extension EventStoreError {
 extension PostgresError {
     /// Whether the values are to blame, those included that exceed one of the server's limits (SQLSTATE class 54), such
     /// as the size of an index row or the depth of JSON.
-    var refusesData: Bool { isDataError || sqlState?.hasPrefix("54") == true }
+    package var refusesData: Bool { isDataError || sqlState?.hasPrefix("54") == true }
 }

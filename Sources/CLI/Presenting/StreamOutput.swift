@@ -54,10 +54,12 @@ final class StreamOutput: Sendable {
         ]
     }
 
-    /// JSON that its writer spread over several lines; between tokens a line break is a space like any other. Within its
-    /// strings there is none, but for Unicode's own, which are left as they are.
+    /// JSON that its writer spread over several lines; between tokens a line break or a tab is a space like any other.
+    /// Within its strings there is none, but for Unicode's own line breaks, which are left as they are.
     private static func oneLine(_ json: String) -> String {
-        func isBreak(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
+        func isBreak(_ byte: UInt8) -> Bool {
+            [UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t")].contains(byte)
+        }
         guard json.utf8.contains(where: isBreak) else { return json }
         return String(decoding: json.utf8.map { isBreak($0) ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
     }
