@@ -7,21 +7,43 @@ extension PostgresConnection {
     /// - Parameter sql: `COPY (SELECT …) TO STDOUT (FORMAT binary)`. COPY takes no parameters, so values are part of the
     ///   text: numbers, or `quoteLiteral`.
     public func beginCopyOut(_ sql: String) throws(PostgresError) {
+        _ = try beginCopyOut(sql, preamble: nil)
+    }
+
+    /// The same, behind a SELECT in the same transaction and round trip: planner settings that are to end with the COPY
+    /// (`set_config(…, true)`), or a condition on the server.
+    ///
+    /// - Returns: the SELECT's result, in text format.
+    public func beginCopyOut(_ sql: String, after select: String) throws(PostgresError) -> PostgresResult {
+        guard let result = try beginCopyOut(sql, preamble: select) else {
+            throw misuse("copy out", "the statement before the COPY gave no result")
+        }
+        return result
+    }
+
+    private func beginCopyOut(_ sql: String, preamble: String?) throws(PostgresError) -> PostgresResult? {
         let operation = PostgresError.operation("copy out", sql)
         let pointer = try beginStatement(operation)
+        // Statements that are sent together are one transaction.
         let withSettings = needsSettings
-        guard PQsendQuery(pointer, withSettings ? settings.localScript + sql : sql) == 1 else {
+        let text = (withSettings ? settings.localScript : "") + (preamble.map { $0 + "; " } ?? "") + sql
+        guard PQsendQuery(pointer, text) == 1 else { throw link.failure(operation) }
+        link.flush(pointer)
+        guard var first = link.firstResult(pointer, after: withSettings ? settings.entries.count : 0) else {
             throw link.failure(operation)
         }
-        link.flush(pointer)
-        guard let first = link.firstResult(pointer, after: withSettings ? settings.entries.count : 0) else {
-            throw link.failure(operation)
+        var found: PostgresResult?
+        if preamble != nil, PQresultStatus(first) == PGRES_TUPLES_OK {
+            found = PostgresResult(taking: first)
+            guard let next = link.nextResult(pointer) else { throw link.failure(operation) }
+            first = next
         }
         defer { PQclear(first) }
         guard PQresultStatus(first) == PGRES_COPY_OUT, PQbinaryTuples(first) == 1 else {
             throw link.refuseCopy(first, pointer, operation, expected: "COPY … TO STDOUT (FORMAT binary)")
         }
         copy = .out(CopyOutput(operation: operation, fieldCount: Int(PQnfields(first))))
+        return found
     }
 
     /// Lends the next row of the COPY to `body`, waiting for it if need be.

@@ -66,7 +66,7 @@ struct HighWaterMarkProbeTests {
                 DECLARE before bigint := 0; now bigint; times integer := 0;
                 BEGIN
                     FOR look IN 1..looks LOOP
-                        SELECT newest INTO now FROM (\(inspected.sequence.lastValueSQL)) AS s (newest, run);
+                        SELECT newest INTO now FROM (\(inspected.sequence.lastValueSQL)) AS s (newest);
                         IF now < before THEN times := times + 1; END IF;
                         before := now;
                     END LOOP;
@@ -89,6 +89,89 @@ struct HighWaterMarkProbeTests {
                 for writer in writers { writer.cancel() }
                 group.cancelAll()
             }
+        }
+    }
+}
+
+@Suite("A store that changes while it is watched")
+struct ExchangedStoreTests {
+    /// Ticks until it throws.
+    private func refusal(of probe: HighWaterMarkProbe) async throws -> EventStoreError {
+        var refusal: EventStoreError?
+        try await wait(for: "a refusal", within: .seconds(20)) {
+            do throws(EventStoreError) {
+                _ = try await probe.tick()
+            } catch {
+                refusal = error
+            }
+            return refusal != nil
+        }
+        return try #require(refusal)
+    }
+
+    private static let swap = """
+        BEGIN;
+        CREATE TABLE parted (LIKE events INCLUDING DEFAULTS) PARTITION BY RANGE (global_position);
+        CREATE TABLE parted_1 PARTITION OF parted DEFAULT;
+        CREATE UNIQUE INDEX ON parted (global_position);
+        CREATE SEQUENCE parted_seq;
+        SELECT setval('parted_seq', nextval('events_global_position_seq'));
+        ALTER TABLE parted ALTER global_position SET DEFAULT nextval('parted_seq');
+        INSERT INTO parted SELECT * FROM events;
+        ALTER TABLE events RENAME TO events_old;
+        ALTER TABLE parted RENAME TO events;
+        COMMIT
+        """
+    private static let otherSequence = """
+        BEGIN;
+        CREATE SEQUENCE other_seq;
+        SELECT setval('other_seq', nextval('events_global_position_seq'));
+        ALTER TABLE events ALTER global_position SET DEFAULT nextval('other_seq');
+        COMMIT
+        """
+
+    @Test(
+        "An exchanged table or sequence is noticed, and followed where the events are the same",
+        arguments: [swap, otherSequence]
+    )
+    func exchanged(script: String) async throws {
+        try await TestStore.with { store in
+            try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 20)")
+            let (probe, found) = (try await store.probe(), try await store.inspect())
+            let log = try await LogLedger.open(store.connection, found)
+            try await LogLedger.store(try await probe.tick().mark, of: found, log: log.id, on: store.connection)
+            let subscriptions = EventSubscriptions(pacing: TickPacing(idle: .milliseconds(20))) {
+                try await store.connect()
+            }
+            async let followed = subscriptions.subscribe(from: 1).first { $0.position > 21 }
+            try await store.connection.executeScript(script)
+            try await store.connection.executeScript(store.insert)
+            let refusal = try await refusal(of: probe)
+            #expect(refusal.code == .storeChanged && refusal.isTransient)
+            let known = try await LogLedger.verify(store.connection, try await store.inspect())
+            #expect(known?.id == log.id)
+            #expect(try await followed?.position == 22)
+        }
+    }
+
+    @Test("A position that was inserted above the newest drawn does not make the log seem to shrink")
+    func inserted() async throws {
+        try await TestStore.with { store in
+            let (holder, probe) = (try await store.connect(), try await store.probe())
+            try await holder.executeScript("BEGIN; SELECT nextval('\(store.sequence)')")
+            try await store.connection.executeScript("\(store.insert); \(store.insert)")
+            for position in [1, 4] as [Int64] {
+                try await store.connection.execute(
+                    """
+                    INSERT INTO \(store.events) (global_position, event_id, stream_id, stream_version, event_type, event_data)
+                    VALUES ($1, gen_random_uuid(), gen_random_uuid()::text, 1, 'counted', '{"n": 1}')
+                    """,
+                    [.int64(position)]
+                )
+            }
+            for _ in 0..<3 { _ = try await probe.tick() }
+            let tick = try await probe.tick()
+            #expect(tick.mark == 3 && tick.lastValue == 3)
         }
     }
 }

@@ -68,11 +68,22 @@ struct HighWaterMarkTests {
         #expect(state.hold?.position == 8)
         state.advance(throughContiguous: 5, at: start)
         #expect(state.mark == 7)
+        try state.observe(lastValue: 12, holders: [a], serverRun: run, at: start)
         state.advance(throughContiguous: 12, at: start)
         #expect(state.mark == 12)
         #expect(state.hold == nil)
         try state.observe(lastValue: 15, holders: [a], serverRun: run, at: start)
         #expect(state.mark == 12)
+    }
+
+    @Test("Positions that were inserted without being drawn do not make the log longer than it is")
+    func notDrawn() throws {
+        var state = HighWaterMark()
+        try state.observe(lastValue: 10, holders: [a], serverRun: run, at: start)
+        state.advance(throughContiguous: 12, at: start)
+        #expect(state.mark == 10 && state.lastValue == 10)
+        try state.observe(lastValue: 10, holders: [a], serverRun: run, at: start)
+        #expect(state.mark == 10)
     }
 
     @Test("A prepared transaction keeps its hold, under its own name or a new one")

@@ -64,19 +64,33 @@ package actor EventFeed {
     /// - Parameter goal: a position, or nil to follow the log for ever.
     package func run(until goal: GlobalPosition?) async throws {
         defer { finish() }
+        var wasEmpty = false
         while !isStopping {
             let someoneJoins = !joining.isEmpty
             let start = admitJoining()
             let mark = try await source.mark(after: start ?? GlobalPosition(Int64.max))
             guard let start else { continue }
-            let limit = min(mark.rawValue, start.rawValue + Self.cyclePositions, goal?.rawValue ?? .max)
+            let end = min(mark, goal ?? mark)
+            let limit = try await self.limit(of: start, end, isInHole: wasEmpty).rawValue
             if limit > start.rawValue {
-                try await deliver(after: start, through: GlobalPosition(limit), mark: mark)
+                wasEmpty = try await deliver(after: start, through: GlobalPosition(limit), mark: mark) == 0
             } else if someoneJoins && !isStopping {
                 try await broadcast(FeedBlock(headAt: start))
             }
             if let goal, limit >= goal.rawValue { return }
         }
+    }
+
+    /// How far a cycle reads. In a hole, to the next event at least: however long the hole is, it is one step.
+    private func limit(
+        of start: GlobalPosition,
+        _ end: GlobalPosition,
+        isInHole: Bool
+    ) async throws -> GlobalPosition {
+        guard end.rawValue - start.rawValue > Self.cyclePositions else { return end }
+        let next = isInHole ? try await source.firstPosition(after: start, through: end) : start
+        guard let next, end.rawValue - next.rawValue > Self.cyclePositions else { return end }
+        return GlobalPosition(next.rawValue + Self.cyclePositions)
     }
 
     private func admitJoining() -> GlobalPosition? {
@@ -86,16 +100,22 @@ package actor EventFeed {
         return start
     }
 
-    private func deliver(after start: GlobalPosition, through end: GlobalPosition, mark: GlobalPosition) async throws {
+    /// - Returns: the number of events.
+    private func deliver(
+        after start: GlobalPosition,
+        through end: GlobalPosition,
+        mark: GlobalPosition
+    ) async throws -> Int {
         position = max(position ?? start, start)
+        var count = 0
         do {
             try await source.read(after: start, through: end) { block in
+                count += block.count
                 try await self.broadcast(FeedBlock(block, mark: mark))
                 try await self.passed(block.holes)
             }
-        } catch is FeedStopped {
-            return
-        }
+        } catch is FeedStopped {}
+        return count
     }
 
     private func broadcast(_ block: FeedBlock) async throws {
@@ -136,6 +156,9 @@ private struct FeedStopped: Error {}
 package protocol EventSource: Sendable {
     /// The high-water mark; when it is not above `position`, waits the idle interval for it to rise.
     func mark(after position: GlobalPosition) async throws -> GlobalPosition
+
+    /// The first position of a range, at or below the mark, that holds an event; nil when none does.
+    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition?
 
     /// Reads all events after one position up to another, at or below the mark, in order.
     nonisolated(nonsending) func read(

@@ -81,7 +81,8 @@ package struct LongRead: Sendable {
                 if !block.batches.isEmpty { isEmpty = false }
                 guard await queue.send(block) else { throw CancellationError() }
             }
-            stretches.passed(isEmpty: isEmpty)
+            guard isEmpty, through < stretches.through else { continue }
+            stretches.nextEvent(is: try await reader.firstPosition(after: through, through: stretches.through))
         }
     }
 
@@ -117,10 +118,11 @@ private final class Stretches: Sendable {
     private struct State {
         /// Where the next one begins.
         var next: GlobalPosition
-        var length: Int64
+        /// No event is found from there up to here.
+        var emptyThrough: GlobalPosition
     }
 
-    private let through: GlobalPosition
+    let through: GlobalPosition
     private let length: Int64
     private let state: Mutex<State>
     /// Which session reads each stretch, in order.
@@ -130,7 +132,7 @@ private final class Stretches: Sendable {
     init(after: GlobalPosition, through: GlobalPosition, length: Int64) {
         self.through = through
         self.length = length
-        state = Mutex(State(next: after, length: length))
+        state = Mutex(State(next: after, emptyThrough: after))
         (claims, claimed) = AsyncStream.makeStream()
     }
 
@@ -139,16 +141,19 @@ private final class Stretches: Sendable {
         state.withLock { state in
             guard state.next < through else { return nil }
             let after = state.next
-            let isLast = through.rawValue - after.rawValue <= state.length
-            state.next = isLast ? through : GlobalPosition(after.rawValue + state.length)
+            // A long hole is one stretch.
+            let isLast = through.rawValue - after.rawValue <= length
+            let end = isLast ? through : GlobalPosition(after.rawValue + length)
+            state.next = max(end, state.emptyThrough)
             claimed.yield(Claim(session: session, through: state.next))
             return (after, state.next)
         }
     }
 
-    /// A stretch was read. In a long hole stretches become longer and longer, so that it takes few of them.
-    func passed(isEmpty: Bool) {
-        state.withLock { $0.length = isEmpty ? min($0.length, .max / 2) * 2 : length }
+    /// Says where the first event behind an empty stretch stands; nil when none is left.
+    func nextEvent(is position: GlobalPosition?) {
+        let emptyThrough = position.map { GlobalPosition($0.rawValue - 1) } ?? through
+        state.withLock { $0.emptyThrough = max($0.emptyThrough, emptyThrough) }
     }
 
     /// No more are read, although some may be left.

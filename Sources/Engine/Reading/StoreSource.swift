@@ -69,10 +69,15 @@ final class StoreSource: EventSource {
         let probeConnection = try await engine.connect(for: "mark")
         let store = try await StoreInspection.inspect(probeConnection, settings.store)
         let log = try await log(of: store, on: probeConnection, adoptsLog: adoptsLog)
+        let reader = try await opening
+        // Each refuses to work in another run than its own.
+        guard reader.store.serverRun == store.serverRun else {
+            throw EventStoreError.storeChanged("the server recovered while sessions were opened")
+        }
         for note in log.notes { engine.logger.warning("\(note)", metadata: ["log": "\(settings.store.eventsTable)"]) }
         return StoreSource(
             probe: HighWaterMarkProbe(probeConnection, store, from: log.mark),
-            reader: try await opening,
+            reader: reader,
             openReader: openReader,
             log: log,
             idle: settings.idleInterval,
@@ -162,10 +167,16 @@ final class StoreSource: EventSource {
         try await LongRead(reader) { await self.openHelper() }.read(after: after, through: through, deliver: deliver)
     }
 
+    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
+        try await reader.firstPosition(after: after, through: through)
+    }
+
     private func openHelper() async -> EventReader? {
         if let helper = helper.withLock({ $0 }) { return helper }
         do {
             let opened = try await openReader()
+            // It would refuse to read, and so end what the first one still can.
+            guard opened.store.serverRun == store.serverRun else { return nil }
             helper.withLock { $0 = opened }
             return opened
         } catch {

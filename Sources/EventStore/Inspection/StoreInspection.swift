@@ -5,7 +5,7 @@ public enum StoreInspection {
     /// Finds out whether the store can be read without ever skipping an event.
     ///
     /// Done at every connection: it may lead to another server than the one before, and tables and rights change. It
-    /// changes nothing and takes a few milliseconds.
+    /// takes a few milliseconds and changes nothing, but for naming the server's run.
     ///
     /// - Throws: `EventStoreError`, for each thing that stands against it a code of its own.
     public static func inspect(
@@ -19,6 +19,7 @@ public enum StoreInspection {
             guard !facts.server.isInRecovery, let table = try table(connection, settings) else {
                 return try facts.judge(settings)
             }
+            facts.server.run = try ServerRun.current(on: connection)
             facts.table = table
             facts.columns = try columns(connection, table.oid)
             facts.sequences = try sequences(connection, table.oid)
@@ -95,24 +96,45 @@ public enum StoreInspection {
         SELECT s.oid, n.nspname::text AS schema, s.relname::text AS name, q.seqcache AS cache,
                q.seqincrement AS increment, q.seqcycle AS cycles,
                has_sequence_privilege(s.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS is_readable
-        FROM (
-            SELECT d.refobjid AS oid
-            FROM pg_attribute a
-            JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-            JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
-                            AND d.refclassid = 'pg_class'::regclass
-            WHERE a.attrelid = $1::bigint::oid AND a.attname = 'global_position'
-            UNION
-            SELECT d.objid
-            FROM pg_attribute a
-            JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
-                            AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
-            WHERE a.attrelid = $1::bigint::oid AND a.attname = 'global_position' AND a.attidentity <> ''
-        ) used
+        FROM (\(usedSQL(by: "$1::bigint::oid"))) used
         JOIN pg_class s ON s.oid = used.oid AND s.relkind = 'S'
         JOIN pg_namespace n ON n.oid = s.relnamespace
         JOIN pg_sequence q ON q.seqrelid = s.oid
         """
+
+    private static func usedSQL(by table: String) -> String {
+        """
+        SELECT d.refobjid AS oid
+        FROM pg_attribute a
+        JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+        JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+                        AND d.refclassid = 'pg_class'::regclass
+        WHERE a.attrelid = \(table) AND a.attname = 'global_position'
+        UNION
+        SELECT d.objid
+        FROM pg_attribute a
+        JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+                        AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        WHERE a.attrelid = \(table) AND a.attname = 'global_position' AND a.attidentity <> ''
+        """
+    }
+
+    /// One row with whether the table and its sequence are still those of an inspection; none when the table is gone.
+    static func placeStatement(_ store: InspectedStore) -> PostgresStatement {
+        // Sequences alone: the default also depends on its own column, on the type, and on functions.
+        PostgresStatement(
+            """
+            SELECT c.oid = $3::bigint::oid AND ARRAY[$4::bigint::oid] = ARRAY(
+                SELECT used.oid FROM (\(usedSQL(by: "c.oid"))) used JOIN pg_class s ON s.oid = used.oid AND s.relkind = 'S'
+            )
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
+            """,
+            [
+                .text(store.settings.schema), .text(store.settings.eventsTable),
+                .int64(Int64(store.identity.eventsTable)), .int64(Int64(store.sequence.oid)),
+            ]
+        )
+    }
 
     // MARK: Answers
 

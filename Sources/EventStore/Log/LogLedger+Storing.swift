@@ -3,13 +3,14 @@ public import Refold
 
 extension LogLedger {
     /// The statements that note down a mark and the last event at or below it, to be run in one transaction. They never
-    /// lower a mark, and change nothing when another log stands under the name by now.
+    /// lower a mark; when another log stands under the name by now, or the server's run in which the mark was found is
+    /// over, they leave it.
     public static func storing(_ mark: GlobalPosition, of store: InspectedStore, log: LogID) -> [PostgresStatement] {
         [
             PostgresStatement(
                 """
                 UPDATE refold.logs l SET mark = greatest(l.mark, $2), recorded_at = now()
-                WHERE l.id = $1 AND \(isPresentSQL)
+                WHERE l.id = $1 AND \(isPresentSQL) AND \(store.serverRun.isCurrentSQL)
                 """,
                 [.int64(log.rawValue), .int64(mark.rawValue)]
             ),
@@ -20,7 +21,7 @@ extension LogLedger {
     /// Notes a mark down so that no crash takes it back: only now may it count as stored (`HighWaterMarkProbe.store`), and
     /// may a later reader rely on it.
     ///
-    /// - Throws: `storeChanged` when another log stands under the name by now; `database`.
+    /// - Throws: `storeChanged` when another log stands under the name by now, or the server's run is over; `database`.
     public static func store(
         _ mark: GlobalPosition,
         of store: InspectedStore,
@@ -41,7 +42,9 @@ extension LogLedger {
                     + storing(mark, of: store, log: log) + [anchors, PostgresStatement("COMMIT")]
             )
             guard results[2].affectedRows == 1 else {
-                throw EventStoreError.storeChanged("another log stands under the name \(store.settings.log) by now")
+                throw EventStoreError.storeChanged(
+                    "another log stands under the name \(store.settings.log), or the server has recovered"
+                )
             }
             var positions: [GlobalPosition] = []
             for row in 0..<results[4].count { positions.append(GlobalPosition(try results[4].int64(row, 0))) }

@@ -191,10 +191,13 @@ extension PositionSequence {
     /// after the row was read, the row is what it seems. It takes the lock that writers take, until the end of the
     /// transaction: whoever looks for holders must leave its own session out.
     /// https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/commands/sequence.c (nextval_internal)
-    package var lastValueSQL: String {
+    package var lastValueSQL: String { lastValueSQL() }
+
+    /// The same with more columns.
+    func lastValueSQL(and columns: String? = nil) -> String {
         """
         WITH found AS MATERIALIZED (SELECT last_value - 1 AS before_next FROM \(quoteIdentifier(schema, name)))
-        SELECT coalesce(pg_sequence_last_value(\(oid)::oid), before_next), pg_postmaster_start_time() FROM found
+        SELECT coalesce(pg_sequence_last_value(\(oid)::oid), before_next)\(columns.map { ", \($0)" } ?? "") FROM found
         """
     }
 }

@@ -83,11 +83,13 @@ public struct HighWaterMark: Sendable {
     /// Moves the mark through positions that were all seen, each one after the other, from the mark on: a position that
     /// holds an event cannot hold another one, whoever else is still writing.
     ///
-    /// - Parameter position: the last position of the run that begins at `mark + 1`; at or below the mark it is ignored.
+    /// - Parameter position: the last position of the run that begins at `mark + 1`; at or below the mark it is ignored. What
+    ///   stands above the newest value that the sequence was seen to have waits until the sequence has come there: a position
+    ///   may be inserted that was never drawn, and the sequence is no shorter for it.
     public mutating func advance(throughContiguous position: GlobalPosition, at now: ContinuousClock.Instant) {
+        let position = min(position, lastValue)
         guard position > mark else { return }
         mark = position
-        lastValue = max(lastValue, position)
         for (holder, floor) in floors where floor < position {
             floors[holder] = position
         }
@@ -113,16 +115,5 @@ public struct HighWaterMark: Sendable {
         let since = mark == before ? standsSince ?? now : now
         standsSince = since
         hold = Hold(position: GlobalPosition(mark.rawValue + 1), holder: holder, since: since)
-    }
-}
-
-/// One run of a server process, from start to stop or crash.
-public struct ServerRun: Sendable, Hashable {
-    /// `pg_postmaster_start_time()`, in microseconds since 2000-01-01 UTC.
-    public let startedAt: Int64
-
-    /// A run, known by when it began.
-    public init(startedAt: Int64) {
-        self.startedAt = startedAt
     }
 }

@@ -4,7 +4,8 @@ internal import Synchronization
 
 /// Samples the sequence and its lock holders on a connection to the primary, one round trip each time.
 ///
-/// A probe lives as long as its connection: make another one, from the stored mark, after reconnecting.
+/// A probe lives as long as its connection and the server's run: make another one, from the verified stored mark, after
+/// any error.
 public final class HighWaterMarkProbe: Sendable {
     /// The connection it asks on. It may be used for other things between two ticks.
     public let connection: PostgresConnection
@@ -15,6 +16,9 @@ public final class HighWaterMarkProbe: Sendable {
     private let lastValueStatement: PostgresStatement
     private let holdersStatement: PostgresStatement
     private let contiguousSQL: String
+    private let placeStatement: PostgresStatement
+    /// When the table and its sequence were last looked at.
+    private let placeSeen = Mutex(ContinuousClock.now)
 
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected.
@@ -23,7 +27,9 @@ public final class HighWaterMarkProbe: Sendable {
         self.connection = connection
         self.store = store
         state = Mutex(HighWaterMark(from: stored))
-        lastValueStatement = PostgresStatement(store.sequence.lastValueSQL)
+        // One statement with the run, so that both are of the same server session, whatever stands between.
+        let run = ServerRun.columnsSQL(isNamed: store.serverRun.id != nil)
+        lastValueStatement = PostgresStatement(store.sequence.lastValueSQL(and: run))
         // pg_locks is read whole, whatever is asked; it takes no snapshot, so its place in the order is what counts.
         holdersStatement = PostgresStatement(
             """
@@ -36,11 +42,15 @@ public final class HighWaterMarkProbe: Sendable {
             """,
             [.int64(Int64(store.identity.database)), .int64(Int64(store.sequence.oid))]
         )
+        placeStatement = StoreInspection.placeStatement(store)
         contiguousSQL = """
             SELECT e.global_position::bigint FROM \(store.settings.events) e
             WHERE e.global_position > $1 ORDER BY e.global_position LIMIT \(Self.contiguousLimit)
             """
     }
+
+    /// How often it is looked at whether the table and its sequence are still the ones that were inspected.
+    private static let placeInterval: Duration = .seconds(1)
 
     /// How many positions one tick follows from the mark on; enough for the writers of some milliseconds.
     private static let contiguousLimit = 256
@@ -49,7 +59,8 @@ public final class HighWaterMarkProbe: Sendable {
     ///
     /// Events at or below the mark are to be read by a statement that starts after this returns.
     ///
-    /// - Throws: `logShrank` when the sequence was set back, `database` for what the server refuses.
+    /// - Throws: `logShrank` when the sequence was set back, `storeChanged` when the server has recovered from a crash or
+    ///   another has taken its place, or when the table or its sequence was exchanged; `database` for what the server refuses.
     public func tick() async throws(EventStoreError) -> Tick {
         try await sample(on: connection)
     }
@@ -68,14 +79,17 @@ public final class HighWaterMarkProbe: Sendable {
         if before.hold != nil {
             statements.append(PostgresStatement(contiguousSQL, [.int64(before.mark.rawValue)]))
         }
+        let looksAtPlace = ContinuousClock.now - placeSeen.withLock { $0 } >= Self.placeInterval
+        if looksAtPlace { statements.append(placeStatement) }
         let newest: GlobalPosition
         let run: ServerRun
+        var isInPlace = true
         var holders: Set<Holder> = []
         var contiguous = before.mark
         do {
             let results = try connection.pipeline(statements)
             newest = GlobalPosition(max(0, try results[0].int64(0, 0)))
-            run = ServerRun(startedAt: try results[0].timestamp(0, 1))
+            run = try ServerRun(results[0], column: 1)
             for row in 0..<results[1].count {
                 holders.insert(
                     Holder(
@@ -84,15 +98,24 @@ public final class HighWaterMarkProbe: Sendable {
                     )
                 )
             }
-            if results.count > 2 {
+            if looksAtPlace, let last = results.last {
+                isInPlace = last.isEmpty ? false : try last.bool(0, 0)
+                placeSeen.withLock { $0 = .now }
+            }
+            if before.hold != nil {
                 for row in 0..<results[2].count {
                     let position = GlobalPosition(try results[2].int64(row, 0))
-                    guard position.rawValue == contiguous.rawValue + 1 else { break }
+                    guard position.rawValue - contiguous.rawValue == 1 else { break }
                     contiguous = position
                 }
             }
         } catch {
             throw .database("reading the high-water mark", error)
+        }
+        // The stored mark has to be verified anew before anything rests on it: a standby may have lacked it.
+        guard run == store.serverRun else { throw .serverRunIsOver }
+        guard isInPlace else {
+            throw .storeChanged("\(store.settings.events) is another table now, or its positions come from elsewhere")
         }
         let now = ContinuousClock.now
         return try state.withLock { (state: inout HighWaterMark) throws(EventStoreError) -> Tick in

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Reads events in the order of their positions, by COPY, over a connection of its own.
 ///
 /// One read at a time. It never looks above the position it is given, so who reads up to the high-water mark misses
-/// nothing. No snapshot is held for longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs,
+/// nothing; it refuses to read in another run of the server than the one it was inspected in. No snapshot is held for longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs,
 /// each beginning after the last event of the one before.
 public final class EventReader: Sendable {
     /// The store it reads.
@@ -18,7 +18,7 @@ public final class EventReader: Sendable {
     private let cursor: Mutex<ReadCursor>
 
     /// - Parameters:
-    ///   - connection: a connection on which `store` was inspected; its planner settings are changed.
+    ///   - connection: a connection on which `store` was inspected.
     ///   - types: the event types that somebody takes. Events of other types are delivered without their payload.
     ///   - upcasters: what payloads of older versions are put through before they are delivered.
     public init(
@@ -52,7 +52,7 @@ public final class EventReader: Sendable {
     ) async throws {
         guard through > after else { return }
         do {
-            try await begin(after: after, through: through, on: connection)
+            begin(after: after, through: through)
             var current = try await nextBlock(on: connection)
             while !current.isLast {
                 // When `deliver` throws, both are cancelled and awaited on the way out.
@@ -70,16 +70,46 @@ public final class EventReader: Sendable {
         }
     }
 
+    /// The first position in a range that holds an event; nil when none does. One look at the index, however long the range.
+    ///
+    /// Not during a read.
+    public func firstPosition(
+        after: GlobalPosition,
+        through: GlobalPosition
+    ) async throws(EventStoreError) -> GlobalPosition? {
+        try await firstPosition(after: after, through: through, on: connection)
+    }
+
     // MARK: On the connection's executor
 
-    private func begin(
+    private func firstPosition(
         after: GlobalPosition,
         through: GlobalPosition,
         on connection: isolated PostgresConnection
-    ) throws(EventStoreError) {
-        try cursor.withLock { (cursor: inout ReadCursor) throws(EventStoreError) in
-            try cursor.begin(after: after, through: through, on: connection)
+    ) throws(EventStoreError) -> GlobalPosition? {
+        let (isCurrent, position): (Bool, GlobalPosition?)
+        do {
+            let results = try connection.pipeline([
+                PostgresStatement("SELECT \(store.serverRun.isCurrentSQL)"),
+                PostgresStatement(
+                    """
+                    SELECT e.global_position::bigint FROM \(store.settings.events) e
+                    WHERE e.global_position > $1 AND e.global_position <= $2 ORDER BY e.global_position LIMIT 1
+                    """,
+                    [.int64(after.rawValue), .int64(through.rawValue)]
+                ),
+            ])
+            isCurrent = try results[0].bool(0, 0)
+            position = results[1].isEmpty ? nil : GlobalPosition(try results[1].int64(0, 0))
+        } catch {
+            throw .database("looking for the next event", error)
         }
+        guard isCurrent else { throw .serverRunIsOver }
+        return position
+    }
+
+    private func begin(after: GlobalPosition, through: GlobalPosition) {
+        cursor.withLock { $0.begin(after: after, through: through) }
     }
 
     private func nextBlock(on connection: isolated PostgresConnection) throws(EventStoreError) -> EventBlock {

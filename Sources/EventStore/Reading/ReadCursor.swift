@@ -11,7 +11,7 @@ struct ReadCursor: ~Copyable {
     /// The types that have upcasters.
     private let versioned: [EventType]
     private var builder: EventBatchBuilder
-    private var isSessionPrepared = false
+    private let preamble: String
 
     private var blockAfter = GlobalPosition.zero
     private var end = GlobalPosition.zero
@@ -24,6 +24,7 @@ struct ReadCursor: ~Copyable {
         self.store = store
         self.options = options
         sql = ReadStatement(store, options.columns)
+        preamble = ReadStatement.preamble(store.serverRun)
         versioned = upcasters.of(types).types
         builder = EventBatchBuilder(types: EventTypeCatalog(types), reads: options.columns, upcasters: upcasters)
     }
@@ -35,19 +36,10 @@ struct ReadCursor: ~Copyable {
 
     mutating func begin(
         after: GlobalPosition,
-        through: GlobalPosition,
-        on connection: isolated PostgresConnection
-    ) throws(EventStoreError) {
+        through: GlobalPosition
+    ) {
         precondition(copied == nil, "an EventReader serves one read at a time")
         if builder.count > 0 { _ = builder.finish() }
-        do {
-            if !isSessionPrepared {
-                try connection.executeScript(ReadStatement.sessionSettings)
-                isSessionPrepared = true
-            }
-        } catch {
-            throw .database("reading events", error)
-        }
         blockAfter = after
         end = through
         holes = PassedHoles(after: after)
@@ -61,11 +53,7 @@ struct ReadCursor: ~Copyable {
             try endCopy(ifOpenFor: options.copyLifetime, on: connection)
             while batches.count < options.batchesPerBlock, bytes + builder.byteCount < options.bytesPerBlock {
                 if copied == nil {
-                    try connection.beginCopyOut(
-                        sql.copy(after: holes.through, through: end, limit: options.eventsPerCopy)
-                    )
-                    copied = 0
-                    openedAt = .now
+                    try openCopy(on: connection)
                 }
                 var lacksVersion = false
                 let isOpen = try connection.nextCopyRows { row in
@@ -98,6 +86,17 @@ struct ReadCursor: ~Copyable {
         } catch {
             let failure = error as? EventStoreError ?? (error as? PostgresError).map { .database("reading events", $0) }
             throw failure ?? EventStoreError(.database, "reading events failed: \(error)", cause: error)
+        }
+    }
+
+    private mutating func openCopy(on connection: isolated PostgresConnection) throws {
+        let copy = sql.copy(after: holes.through, through: end, limit: options.eventsPerCopy)
+        let run = try connection.beginCopyOut(copy, after: preamble)
+        copied = 0
+        openedAt = .now
+        guard try run.text(0, 0) == "same" else {
+            try endCopy(ifOpenFor: .zero, on: connection)
+            throw EventStoreError.serverRunIsOver
         }
     }
 

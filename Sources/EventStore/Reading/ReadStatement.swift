@@ -54,8 +54,16 @@ struct ReadStatement: Sendable {
 
     /// The index on the position gives the order, and a LIMIT then costs nothing. Without statistics the planner may
     /// prefer to sort all that is left, for each range again. A policy that hides rows is to be an error, not a gap.
-    static let sessionSettings = """
-        SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
-        SET max_parallel_workers_per_gather = 0; SET jit = off; SET row_security = off
-        """
+    ///
+    /// They end with the COPY's transaction, for behind a pooler the session is everybody's. The one column says whether
+    /// the server's run is the one in which the mark was found.
+    static func preamble(_ run: ServerRun) -> String {
+        let settings = [
+            ("enable_sort", "off"), ("enable_seqscan", "off"), ("enable_bitmapscan", "off"),
+            ("max_parallel_workers_per_gather", "0"), ("jit", "off"), ("row_security", "off"),
+        ]
+        // Evaluated as one row of constants: the condition has to be last, or it alone would be.
+        let set = settings.map { "set_config('\($0)', '\($1)', true)" }.joined(separator: ", ")
+        return "SELECT (CASE WHEN \(run.isCurrentSQL) THEN 'same' ELSE 'over' END), \(set)"
+    }
 }

@@ -71,7 +71,14 @@ private struct AllPages: EventPageSource {
         guard after < end else { return nil }
         while tick.mark <= after { try await look(probe) }
         let (limit, through) = (min(left, EventPage.size), min(tick.mark, end))
-        let page = try await EventPage.read(settings, after: after, through: through, limit: limit, on: connection)
+        let page = try await EventPage.read(
+            settings,
+            after: after,
+            through: through,
+            limit: limit,
+            in: probe.store.serverRun,
+            on: connection
+        )
         left -= page.events.count
         after = page.isLast ? through : page.events.last?.position ?? through
         return page.events
@@ -105,12 +112,15 @@ private struct AllPages: EventPageSource {
 extension EventPage {
     /// Reads the next events of the whole log.
     ///
-    /// - Parameter through: at most the high-water mark.
+    /// - Parameters:
+    ///   - through: at most the high-water mark.
+    ///   - run: the server's run in which the mark was found; in another one nothing is read (`storeChanged`).
     static func read(
         _ settings: EventStoreSettings,
         after: GlobalPosition,
         through: GlobalPosition,
         limit: Int,
+        in run: ServerRun,
         on connection: isolated PostgresConnection
     ) throws(EventStoreError) -> EventPage {
         let sql = sql(
@@ -119,14 +129,18 @@ extension EventPage {
             orderBy: "global_position",
             limit: "$3"
         )
+        let (isCurrent, page): (Bool, EventPage)
         do {
-            let rows = try connection.query(
-                sql,
-                [.int64(after.rawValue), .int64(through.rawValue), .int64(Int64(limit))]
-            )
-            return try EventPage(rows, limit: limit)
+            // One transaction, so that what is said of the run holds for the page.
+            let results = try connection.pipeline([
+                PostgresStatement("SELECT \(run.isCurrentSQL)"),
+                PostgresStatement(sql, [.int64(after.rawValue), .int64(through.rawValue), .int64(Int64(limit))]),
+            ])
+            (isCurrent, page) = (try results[0].bool(0, 0), try EventPage(results[1], limit: limit))
         } catch {
             throw .database("reading the events after \(after)", error)
         }
+        guard isCurrent else { throw .serverRunIsOver }
+        return page
     }
 }

@@ -13,7 +13,7 @@ struct EventFollower: Sendable {
     private var after: GlobalPosition
     /// Everything up to here may be read.
     private var through: GlobalPosition
-    private var run: ServerRun?
+    private var run: SharedMark.Run?
     private var page: [RecordedEvent] = []
     private var next = 0
     private var connection: PostgresConnection?
@@ -43,7 +43,7 @@ struct EventFollower: Sendable {
             } catch {
                 if Task.isCancelled { return nil }
                 guard error.isTransient else { throw error }
-                connection = nil
+                lostSession()
                 guard let wait = backoff.next(), (try? await Task.sleep(for: wait)) != nil else { return nil }
             }
         }
@@ -53,15 +53,25 @@ struct EventFollower: Sendable {
         return page[next]
     }
 
+    /// Where the server's run has no name, a session that is lost may be one that a crash ended.
+    private mutating func lostSession() {
+        connection = nil
+        guard let run, run.server.id == nil else { return }
+        mark.forget(run)
+        after = delivered
+        through = after
+        self.run = nil
+    }
+
     private mutating func fetch() async throws(EventStoreError) {
         if through <= after { try await waitForMark() }
-        let connection = try await open()
-        guard let connection else { return }
+        guard let connection = try await open(), let run else { return }
         let page = try await EventPage.read(
             settings,
             after: after,
             through: through,
             limit: EventPage.size,
+            in: run.server,
             on: connection
         )
         backoff.reset()
@@ -82,17 +92,18 @@ struct EventFollower: Sendable {
         through = max(after, seen.mark)
     }
 
-    /// The session to read on; nil when it leads to another run of the server than the mark is of.
+    /// The session to read on; nil when the mark has to be waited for once more, because the session leads to another run
+    /// of the server than the mark is of, or may do so.
     private mutating func open() async throws(EventStoreError) -> PostgresConnection? {
         if let connection { return connection }
         let (opened, store) = try await PostgresConnection.open(settings, connect)
-        guard store.serverRun == run else {
-            mark.forget(run)
-            through = after
-            return nil
-        }
-        connection = opened
-        return opened
+        let isSame = store.serverRun == run?.server
+        // A run without a name is known to last as long as a session does: the mark has to be found after it was opened.
+        if isSame { connection = opened }
+        if isSame && store.serverRun.id != nil { return opened }
+        mark.forget(run)
+        through = after
+        return nil
     }
 }
 

@@ -46,7 +46,7 @@ public final class EventSubscriptions: Sendable {
                 settings: settings,
                 connect: connect,
                 mark: mark,
-                after: GlobalPosition(max(0, position.rawValue - 1))
+                after: GlobalPosition(max(1, position.rawValue) - 1)
             )
         }
     }

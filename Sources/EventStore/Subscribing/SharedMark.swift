@@ -9,17 +9,24 @@ internal import Synchronization
 /// that all share, and wakes those who have what they waited for. When it has that itself, or its task is cancelled,
 /// another one takes over.
 final class SharedMark: Sendable {
+    /// One run of the server, as far as it can be told: one without a name may have ended with each session.
+    struct Run: Sendable, Hashable {
+        var server: ServerRun
+        /// The number of the session that looks; 0 where the run has a name.
+        var session = 0
+    }
+
     /// How far the log may be read, in one run of the server.
     struct Seen: Sendable {
         var mark: GlobalPosition
         /// The newest position.
         var lastValue: GlobalPosition
-        var run: ServerRun
+        var run: Run
     }
 
     private struct Waiter {
         let position: GlobalPosition
-        let run: ServerRun?
+        let run: Run?
         let continuation: CheckedContinuation<Void, Never>
     }
 
@@ -30,7 +37,7 @@ final class SharedMark: Sendable {
         var lastWaiter = 0
 
         /// What somebody who has read up to `position` in `run` waits for.
-        func news(above position: GlobalPosition, in run: ServerRun?) -> Seen? {
+        func news(above position: GlobalPosition, in run: Run?) -> Seen? {
             guard let seen, seen.mark > position || seen.run != run else { return nil }
             return seen
         }
@@ -47,6 +54,7 @@ final class SharedMark: Sendable {
     private struct Look {
         var probe: HighWaterMarkProbe?
         var tick: Tick?
+        var sessions = 0
         var reported: GlobalPosition?
     }
 
@@ -65,7 +73,7 @@ final class SharedMark: Sendable {
     /// Waits until the mark is above `position`, or is of another run of the server than `run`.
     ///
     /// - Throws: what looking failed with when it is this caller that looked; or that the task was cancelled.
-    func next(above position: GlobalPosition, in run: ServerRun?) async throws(EventStoreError) -> Seen {
+    func next(above position: GlobalPosition, in run: Run?) async throws(EventStoreError) -> Seen {
         while true {
             let (news, leads) = state.withLock { state -> (Seen?, Bool) in
                 if let news = state.news(above: position, in: run) { return (news, false) }
@@ -85,7 +93,7 @@ final class SharedMark: Sendable {
     }
 
     /// Says that a run of the server is over, so that its mark is not relied upon any more.
-    func forget(_ run: ServerRun?) {
+    func forget(_ run: Run?) {
         state.withLock { state in
             if state.seen?.run == run { state.seen = nil }
         }
@@ -93,7 +101,7 @@ final class SharedMark: Sendable {
 
     // MARK: Leading
 
-    private func lead(until position: GlobalPosition, _ run: ServerRun?) async throws(EventStoreError) -> Seen {
+    private func lead(until position: GlobalPosition, _ run: Run?) async throws(EventStoreError) -> Seen {
         defer { resign() }
         while true {
             do throws(EventStoreError) {
@@ -107,7 +115,7 @@ final class SharedMark: Sendable {
                 for waiter in woken { waiter.continuation.resume() }
                 if let news { return news }
             } catch {
-                look.withLock { $0 = Look() }
+                look.withLock { $0 = Look(sessions: $0.sessions) }
                 throw error
             }
         }
@@ -139,7 +147,8 @@ final class SharedMark: Sendable {
         let tick = try await probe.tick()
         look.withLock { $0.tick = tick }
         if let hold = tick.hold { try await report(hold, probe) }
-        let run = probe.store.serverRun
+        let server = probe.store.serverRun
+        let run = Run(server: server, session: server.id == nil ? look.withLock { $0.sessions } : 0)
         // A new probe of the same run may know less than the one before.
         let known = state.withLock { $0.seen?.run == run ? $0.seen?.mark : nil }
         return Seen(mark: max(known ?? .zero, tick.mark), lastValue: tick.lastValue, run: run)
@@ -149,7 +158,10 @@ final class SharedMark: Sendable {
         if let probe = look.withLock({ $0.probe }) { return probe }
         let (connection, store) = try await PostgresConnection.open(settings, connect)
         let probe = HighWaterMarkProbe(connection, store, from: try await LogLedger.knownMark(connection, store))
-        look.withLock { $0.probe = probe }
+        look.withLock { look in
+            look.probe = probe
+            look.sessions += 1
+        }
         return probe
     }
 
@@ -165,7 +177,7 @@ final class SharedMark: Sendable {
     // MARK: Waiting
 
     /// Returns when there may be news, when somebody has to lead, and when the task is cancelled.
-    private func waitForLeader(_ position: GlobalPosition, _ run: ServerRun?) async {
+    private func waitForLeader(_ position: GlobalPosition, _ run: Run?) async {
         let id = state.withLock { state in
             state.lastWaiter += 1
             return state.lastWaiter

@@ -30,9 +30,12 @@ public struct SweepSchedule: Sendable, Hashable {
     /// The times since the hole was passed, ascending. Default one minute and one hour.
     public let delays: [Duration]
 
-    /// - Parameter delays: in any order; negative ones count as none.
+    /// Later than this, nobody looks; and the server's clock has an end.
+    private static let longest: Duration = .seconds(100 * 366 * 86_400)
+
+    /// - Parameter delays: in any order; negative ones count as none, those of more than a hundred years as a hundred.
     public init(delays: [Duration] = [.seconds(60), .seconds(3_600)]) {
-        self.delays = delays.map { max($0, .zero) }.sorted()
+        self.delays = delays.map { min(max($0, .zero), Self.longest) }.sorted()
     }
 
     /// For SQL: microseconds.
@@ -86,7 +89,7 @@ public final class LateEventSweep: Sendable {
     /// Takes note of the holes in a stretch behind the mark, for those whose passing nobody wrote down. Once at a start.
     public func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
         let holes = try await holes(
-            after: GlobalPosition(max(0, mark.rawValue - positions)),
+            after: GlobalPosition(max(0, mark.rawValue - max(0, positions))),
             through: mark,
             on: connection
         )
@@ -273,18 +276,21 @@ public final class LateEventSweep: Sendable {
 
     /// The events of a stretch that were not there when it was passed, and their number taken into account.
     ///
-    /// In a stretch that held others they are those of the youngest transactions. At most 1,000; one is error enough.
+    /// In a stretch that held others they are those of the youngest transactions. At most 1,000; one is error enough, and
+    /// a hole that was filled to the brim is not read to its end.
     private func newcomers(
         _ stretch: inout PassedStretch,
         _ connection: isolated PostgresConnection
     ) throws -> [GlobalPosition] {
         let bounds: [PostgresValue] = [.int64(stretch.after.rawValue), .int64(stretch.through.rawValue)]
-        let range = """
-            FROM \(store.settings.events) e WHERE e.global_position > $1 AND e.global_position <= $2
+        let limit = stretch.events + 1_000
+        let found = """
+            SELECT e.global_position::bigint AS position, age(e.xmin) AS age FROM \(store.settings.events) e
+            WHERE e.global_position > $1 AND e.global_position <= $2 ORDER BY e.global_position LIMIT \(limit)
             """
-        let count = try connection.query("SELECT count(*) \(range)", bounds).int64(0, 0)
+        let count = try connection.query("SELECT count(*) FROM (\(found)) x", bounds).int64(0, 0)
         let rows = try connection.query(
-            "SELECT e.global_position::bigint \(range) ORDER BY age(e.xmin), 1 LIMIT \(min(count - stretch.events, 1_000))",
+            "SELECT x.position FROM (\(found)) x ORDER BY x.age, 1 LIMIT \(count - stretch.events)",
             bounds
         )
         stretch.events = count

@@ -41,7 +41,7 @@ public struct PassedHoles: Sendable {
     /// Passes everything up to an event, and the event.
     @inline(__always)
     public mutating func pass(_ position: GlobalPosition) {
-        if position.rawValue != through.rawValue + 1 {
+        if position.rawValue - through.rawValue != 1 {
             append(PassedStretch(after: through, through: GlobalPosition(position.rawValue - 1)))
         }
         through = position

@@ -40,6 +40,18 @@ struct EventFeedTests {
         #expect(await feed.position == 100)
     }
 
+    @Test("A hole is crossed in a few reads, however long, up to the last of all positions")
+    func longHole() async throws {
+        let all: [Int64] = [1, 2, 100_000_000_000, .max - 1_000, .max]
+        let log = SparseLog(all)
+        let feed = EventFeed(source: log, detachesSlow: false, logger: Logger(label: "test"))
+        let inbox = try await join(feed, at: 0)
+        async let blocks = takeAll(inbox)
+        try await feed.run(until: GlobalPosition(.max))
+        #expect(await blocks.flatMap(\.positions) == all)
+        #expect(log.readCount <= 6)
+    }
+
     @Test("Who stands a little ahead gets what the other needs too, and passes over it")
     func ahead() async throws {
         let log = FakeLog(through: 40)

@@ -41,6 +41,11 @@ final class FakeLog: EventSource {
         return GlobalPosition(mark)
     }
 
+    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
+        guard after < through else { return nil }
+        return ((after.rawValue + 1)...through.rawValue).first { !holes.contains($0) }.map { GlobalPosition($0) }
+    }
+
     nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
@@ -61,9 +66,14 @@ final class FakeLog: EventSource {
         holes: Set<Int64> = [],
         isLast: Bool = true
     ) -> EventBlock {
+        let positions = ((after + 1)...through).filter { !holes.contains($0) }
+        return block(after: after, through: through, positions: positions, isLast: isLast)
+    }
+
+    static func block(after: Int64, through: Int64, positions: [Int64], isLast: Bool = true) -> EventBlock {
         var builder = EventBatchBuilder(types: EventTypeCatalog([.put]), reads: [])
         var passed = PassedHoles(after: GlobalPosition(after))
-        for position in (after + 1)...through where !holes.contains(position) {
+        for position in positions {
             passed.pass(GlobalPosition(position))
             Array("thing.put".utf8).withUnsafeBytes { type in
                 Array("{}".utf8).withUnsafeBytes { payload in
@@ -86,6 +96,35 @@ final class FakeLog: EventSource {
             holes: passed,
             isLast: isLast
         )
+    }
+}
+
+/// A log in memory with few events, however far apart.
+final class SparseLog: EventSource {
+    private let positions: [Int64]
+    private let reads = Mutex(0)
+
+    init(_ positions: [Int64]) {
+        self.positions = positions
+    }
+
+    /// How many reads there were.
+    var readCount: Int { reads.withLock { $0 } }
+
+    func mark(after position: GlobalPosition) async throws -> GlobalPosition { GlobalPosition(positions.last ?? 0) }
+
+    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
+        positions.first { $0 > after.rawValue && $0 <= through.rawValue }.map { GlobalPosition($0) }
+    }
+
+    nonisolated(nonsending) func read(
+        after: GlobalPosition,
+        through: GlobalPosition,
+        deliver: (EventBlock) async throws -> Void
+    ) async throws {
+        reads.withLock { $0 += 1 }
+        let found = positions.filter { $0 > after.rawValue && $0 <= through.rawValue }
+        try await deliver(FakeLog.block(after: after.rawValue, through: through.rawValue, positions: found))
     }
 }
 

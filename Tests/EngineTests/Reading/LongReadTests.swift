@@ -55,6 +55,26 @@ struct LongReadTests {
         }
     }
 
+    @Test("A hole is crossed in a few stretches, however long")
+    func longHole() async throws {
+        try await withLog { site, positions in
+            try await site.connection.execute(
+                "UPDATE events SET global_position = global_position + 9000000000000000000 WHERE global_position > 2000"
+            )
+            let (first, second) = try await (reader(of: site), reader(of: site))
+            let blocks = Mutex<[EventBlock]>([])
+            let end = GlobalPosition(.max)
+            try await LongRead(first, helper: { second }, stretch: 1000).read(after: .zero, through: end) { block in
+                blocks.withLock { $0.append(block) }
+            }
+            let delivered = blocks.withLock { $0 }
+            #expect(self.positions(delivered) == positions.map { $0 > 2000 ? $0 + 9_000_000_000_000_000_000 : $0 })
+            #expect(delivered.filter { $0.batches.isEmpty }.count <= 8)
+            #expect(zip(delivered, delivered.dropFirst()).allSatisfy { $0.through == $1.after })
+            for reader in [first, second] { await reader.connection.close() }
+        }
+    }
+
     @Test("Without a second session one reads alone")
     func alone() async throws {
         try await withLog { site, positions in
