@@ -236,6 +236,24 @@ struct SubscriptionTests {
         }
     }
 
+    @Test("Refold's own tables may be made while subscriptions go on")
+    func migratedMeanwhile() async throws {
+        try await TestStore.with { store in
+            try await store.connection.executeScript("DROP TABLE refold.server_run")
+            try await append(20, to: "a", on: store.connection)
+            let sessions = Sessions(store.database.url)
+            let subscriptions = EventSubscriptions { try await sessions.open() }
+            let first = Task { try await Self.follow(subscriptions) { 40 } }
+            #expect(try await Self.follow(subscriptions) { 20 } == Array(1...20))
+            try await EventStoreSchema.migrate(on: store.connection, store.settings)
+            let second = Task { try await Self.follow(subscriptions) { 40 } }
+            #expect(try await Self.follow(subscriptions) { 20 } == Array(1...20))
+            try await append(20, to: "a", on: store.connection)
+            for task in [first, second] { #expect(try await task.value == Array(1...40)) }
+            #expect(sessions.count < 40)
+        }
+    }
+
     @Test("A log that ends before a position that was read is refused")
     func shrunkenLog() async throws {
         try await TestStore.with { store in

@@ -62,7 +62,6 @@ struct ReadStatement: Sendable {
             ("enable_sort", "off"), ("enable_seqscan", "off"), ("enable_bitmapscan", "off"),
             ("max_parallel_workers_per_gather", "0"), ("jit", "off"), ("row_security", "off"),
         ]
-        // Evaluated as one row of constants: the condition has to be last, or it alone would be.
         let set = settings.map { "set_config('\($0)', '\($1)', true)" }.joined(separator: ", ")
         return "SELECT (CASE WHEN \(run.isCurrentSQL) THEN 'same' ELSE 'over' END), \(set)"
     }

@@ -101,7 +101,7 @@ struct EventFollower: Sendable {
         // A run without a name is known to last as long as a session does: the mark has to be found after it was opened.
         if isSame { connection = opened }
         if isSame && store.serverRun.id != nil { return opened }
-        mark.forget(run)
+        mark.forget(run, looksAnew: !isSame)
         through = after
         return nil
     }

@@ -93,10 +93,14 @@ final class SharedMark: Sendable {
     }
 
     /// Says that a run of the server is over, so that its mark is not relied upon any more.
-    func forget(_ run: Run?) {
+    ///
+    /// - Parameter looksAnew: the session that looks does not know of the present run, so another one is opened: it may have
+    ///   been inspected before the run had a name.
+    func forget(_ run: Run?, looksAnew: Bool = false) {
         state.withLock { state in
             if state.seen?.run == run { state.seen = nil }
         }
+        if looksAnew { look.withLock { $0 = Look(sessions: $0.sessions) } }
     }
 
     // MARK: Leading
