@@ -66,9 +66,10 @@ package struct Failure: Sendable, Equatable {
     private static func code(of error: EngineError) -> Int32 {
         switch error.code {
         case .owned, .pointerMoved, .fenced, .unsettled, .locked: tryAgain
-        case .stopped, .identityDiffers, .differs: data
+        case .outpaced: unavailable
+        case .stopped, .identityDiffers, .differs, .shortenedLog: data
         case .unknownProjection, .unknownKey: usage
-        case .notMigrated, .blocked, .setting: configuration
+        case .notMigrated, .otherSchema, .blocked, .setting: configuration
         default: software
         }
     }

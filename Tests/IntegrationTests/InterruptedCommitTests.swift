@@ -19,7 +19,8 @@ extension BlackBox {
             return table
         }
 
-        @Test("at the head is noticed and repeated at once, although no event follows, and status says why") func atTheHead()
+        @Test("at the head is noticed and repeated at once, although no event follows, and status says why")
+        func atTheHead()
             async throws
         {
             try await Site.with { site in
@@ -43,7 +44,9 @@ extension BlackBox {
             }
         }
 
-        @Test("while the daemon is stopped is told: nothing says that all is committed") func whileStopping() async throws {
+        @Test("while the daemon is stopped is told: nothing says that all is committed") func whileStopping()
+            async throws
+        {
             try await Site.with { site in
                 try await site.load(300)
                 try await site.running("tail") { daemon in
@@ -76,17 +79,24 @@ extension BlackBox {
                 )
                 let outcome = try await site.refold("rebuild", "--json")
                 #expect(outcome.code == 69, "\(outcome)")
-                let found = try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+                let found = try #require(
+                    JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+                )
                 let projections = try #require(found["projections"] as? [[String: Any]])
                 #expect(projections.count == 5)
-                #expect(projections.allSatisfy { "\($0["error"] ?? "")".contains("too many of them") }, "\(projections)")
+                #expect(
+                    projections.allSatisfy { "\($0["error"] ?? "")".contains("too many of them") },
+                    "\(projections)"
+                )
                 try await site.connection.executeScript("DROP EVENT TRIGGER refusal")
                 try await site.succeed("rebuild")
                 try await site.expectPlainFold()
             }
         }
 
-        @Test("of a reset's first rows: checkpoint and view change in one moment") func resetIsWholeAtOnce() async throws {
+        @Test("of a reset's first rows: checkpoint and view change in one moment") func resetIsWholeAtOnce()
+            async throws
+        {
             try await Site.with { site in
                 try await site.load(3_000)
                 try await site.running("tail") { _ in

@@ -21,7 +21,9 @@ extension BlackBox {
             ).rows.map { try $0.text(0) }
         }
 
-        @Test("is not adopted before something was folded from it: a rebuild that ends half-way leaves all the evidence")
+        @Test(
+            "is not adopted before something was folded from it: a rebuild that ends half-way leaves all the evidence"
+        )
         func adoptsNothingEarly() async throws {
             try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
                 try await site.load(300)
@@ -33,7 +35,9 @@ extension BlackBox {
                 // Stops in the middle, as one that is killed.
                 try await site.succeed("rebuild", "--fresh", "--until", "100")
                 #expect(try await checkpoints(site).filter { before.contains($0) } == before, "none is set back")
-                for command in [["tail", "--until-caught-up"], ["doctor"], ["rollback", "user_profiles", "--now", "--yes"]]
+                for command in [
+                    ["tail", "--until-caught-up"], ["doctor"], ["rollback", "user_profiles", "--now", "--yes"],
+                ]
                     as [[String]]
                 {
                     let outcome = try await RefoldProcess.run(command, environment: site.environment)

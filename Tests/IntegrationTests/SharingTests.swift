@@ -18,7 +18,9 @@ extension BlackBox {
             return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.int64(0), try $0.int64(1)) })
         }
 
-        @Test("share the projections, one move at a time, and what a dead one had is taken over") func share() async throws {
+        @Test("share the projections, one move at a time, and what a dead one had is taken over") func share()
+            async throws
+        {
             try await Site.with(settings: Self.settings) { site in
                 try await site.load(500)
                 try await site.running("tail") { first in
@@ -58,7 +60,8 @@ extension BlackBox {
                     // Never preferred for anything but this one projection, which it may take over at most.
                     try await site.running("tail", "trending_score") { _ in
                         try await wait(for: "two members") {
-                            try await site.number("SELECT count(*) FROM refold.owners WHERE cardinality(tails) > 0") == 2
+                            try await site.number("SELECT count(*) FROM refold.owners WHERE cardinality(tails) > 0")
+                                == 2
                         }
                         try await site.load(100, seed: 2)
                         try await site.waitUntilCaughtUp("trending_score")

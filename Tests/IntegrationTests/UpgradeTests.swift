@@ -6,7 +6,9 @@ import Testing
 extension BlackBox {
     @Suite("An installation of the version before leases") struct UpgradeTests {
         private static let installation = try? String(
-            contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/installation-1.sql"),
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(
+                path: "Fixtures/installation-1.sql"
+            ),
             encoding: .utf8
         )
 

@@ -14,6 +14,8 @@ struct RebuildCommand: AsyncParsableCommand {
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projections.") var projections: [String] = []
     @Flag(help: "Start over, even where a half-built generation could be gone on with.") var fresh = false
+    @Flag(help: "Go ahead although the oldest events are gone that the live model was folded from.")
+    var acceptShortenedLog = false
     @Flag(help: "Drop the half-built generations and do nothing else.") var abandon = false
     @Option(help: "Stop at this position and leave the generations half-built.") var until: Int64?
     @Flag(help: "Print what would be read, built and dropped, and do nothing.") var dryRun = false
@@ -39,7 +41,12 @@ struct RebuildCommand: AsyncParsableCommand {
         let outcomes: [RebuildOutcome]
         do {
             outcomes = try await engine.rebuild(
-                RebuildRequest(chosen, fresh: fresh, until: until.map { GlobalPosition($0) }),
+                RebuildRequest(
+                    chosen,
+                    fresh: fresh,
+                    until: until.map { GlobalPosition($0) },
+                    acceptsShortenedLog: acceptShortenedLog
+                ),
                 progress: progress.update
             )
         } catch {

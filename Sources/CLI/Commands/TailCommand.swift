@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Engine
 internal import Logging
 internal import Refold
+internal import Synchronization
 
 /// `refold tail`
 struct TailCommand: AsyncParsableCommand {
@@ -22,10 +23,21 @@ struct TailCommand: AsyncParsableCommand {
         let engine = try shared.engine(logging: level)
         let chosen = try engine.projections(named: projections)
         engine.say("tailing", chosen.map(\.name.rawValue))
+        let left = Mutex<[TailRemainder]>([])
         let wasStopped = try await UntilSignal.run(engine.logger, onLimit: engine.abandonConnections) {
-            try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
+            let remainders = try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
+            left.withLock { $0 = remainders }
         }
-        if wasStopped { engine.say("stopped; everything is committed", []) }
+        guard wasStopped else { return }
+        let remainders = left.withLock { $0 }
+        if remainders.isEmpty { return engine.say("stopped; everything is committed", []) }
+        for remainder in remainders {
+            Console.error(
+                "refold: stopped before all of \(remainder.projection) was committed: \(remainder.error) — nothing is lost, "
+                    + "the next start folds it again"
+            )
+        }
+        throw Reported(code: Failure.unavailable)
     }
 }
 

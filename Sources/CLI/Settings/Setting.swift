@@ -87,6 +87,15 @@ package struct Setting: Sendable {
         Setting("store.sweep-delays", "60s", "3600s", isList: true) { text, settings throws(SettingError) in
             settings.engine.sweepDelays = try text.durations(atLeast: .zero)
         },
+        Setting("store.accept-shortened-log", "false") { text, settings throws(SettingError) in
+            settings.engine.acceptsShortenedLog = try text.boolean()
+        },
+        Setting("engine.lease-time", "10s") { text, settings throws(SettingError) in
+            settings.engine.leaseTime = try text.duration(atLeast: .milliseconds(300), atMost: .hours(1))
+        },
+        Setting("engine.switchover-limit", "3s") { text, settings throws(SettingError) in
+            settings.engine.switchoverLimit = try text.duration(atLeast: .zero, atMost: .hours(1))
+        },
         Setting("engine.batch-size", "100") { text, settings throws(SettingError) in
             let count = try text.integer(in: 1...10_000)
             do throws(InvalidValue) {

@@ -264,7 +264,8 @@ actor ProjectionRunner {
             projection: projection.name,
             position: event.position,
             "\(projection.name) refused the event at position \(event.position) (\(event.typeName)): \(error)",
-            remedy: "correct the projection and rebuild it, or set projections.\(projection.name).policy to skip and start again"
+            remedy:
+                "correct the projection and rebuild it, or set projections.\(projection.name).policy to skip and start again"
         )
     }
 

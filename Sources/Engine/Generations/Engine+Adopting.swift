@@ -32,7 +32,8 @@ extension Engine {
     }
 
     /// Notes down which log a generation is folded from, where that is not known yet.
-    func adoptLog(_ log: LogID, of generation: Generation, on connection: PostgresConnection) async throws -> Generation {
+    func adoptLog(_ log: LogID, of generation: Generation, on connection: PostgresConnection) async throws -> Generation
+    {
         guard generation.log == nil else { return generation }
         try await connection.execute(
             "UPDATE refold.generations SET log_id = $2 WHERE generation = $1 AND log_id IS NULL",

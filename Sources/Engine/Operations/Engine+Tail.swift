@@ -30,9 +30,12 @@ extension Engine {
     ///   another owner (``EngineError/Code/owned``) and what stopped a projection.
     @discardableResult
     public func tail(_ request: TailRequest) async throws -> [TailRemainder] {
-        let tails = request.untilCaughtUp ? [] : request.projections.map { projection in
-            WorkShare.name(of: projection.name, identity: identity(of: projection).text)
-        }
+        let tails =
+            request.untilCaughtUp
+            ? []
+            : request.projections.map { projection in
+                WorkShare.name(of: projection.name, identity: identity(of: projection).text)
+            }
         return try await withLease(tails: tails) { keeper in
             let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: try makeCache(for: "tail"))
             // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are

@@ -132,7 +132,9 @@ extension PostgresConnection {
         -> GlobalPosition
     {
         let position = try checkpoint(of: live, lock: lock)
-        guard let log = generation.log, let other = try self.generation(live)?.log, log != other else { return position }
+        guard let log = generation.log, let other = try self.generation(live)?.log, log != other else {
+            return position
+        }
         return .zero
     }
 }

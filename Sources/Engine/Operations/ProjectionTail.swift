@@ -19,6 +19,8 @@ final class ProjectionTail: Sendable {
         /// Whether this daemon is to tail the projection; another one does if not.
         var isMine = true
         var isolation = FaultIsolation()
+        /// What interrupted it last, while nothing was folded since.
+        var interruption: (any Error)?
         var failure: (any Error)?
     }
 
@@ -109,6 +111,7 @@ final class ProjectionTail: Sendable {
                     try await follow(runner)
                     await daemon.cache?.finish(runner.generation.number)
                     if let failure = await release(runner) { throw failure }
+                    state.withLock { $0.interruption = nil }
                     backoff.reset()
                     if hasEnded(runner) { return }
                 } catch {
@@ -116,13 +119,15 @@ final class ProjectionTail: Sendable {
                     throw error
                 }
             } catch {
-                if daemon.isStopping { daemon.leaves(projection.name, because: error) }
                 // Another part of the daemon has failed; all of it starts again.
                 if Task.isCancelled { throw error }
                 guard try await handle(error, &backoff) else { return }
             }
         }
         if let runner = state.withLock({ $0.runner.take() }) { await release(runner) }
+        if let interruption = state.withLock({ $0.interruption }) {
+            daemon.leaves(projection.name, because: interruption)
+        }
     }
 
     // MARK: The runner
@@ -143,7 +148,8 @@ final class ProjectionTail: Sendable {
             while true {
                 let pointer = try await connection.pointer(of: projection.name)
                 if let live = pointer.live, let generation = try await connection.generation(live) {
-                    guard let current = try await engine.adoptIdentity(of: generation, projection, on: connection) else {
+                    guard let current = try await engine.adoptIdentity(of: generation, projection, on: connection)
+                    else {
                         throw EngineError.otherIdentity(of: generation)
                     }
                     try await log.requireSame(current, on: connection, engine.logger)
@@ -250,6 +256,7 @@ final class ProjectionTail: Sendable {
             return true
         }
         if error.isTransient {
+            state.withLock { $0.interruption = error }
             logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
             await record(error, isPassing: true)
             await daemon.pause(backoff.next() ?? .seconds(1))

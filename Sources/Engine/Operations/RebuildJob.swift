@@ -229,7 +229,11 @@ final class RebuildJob: Sendable {
         if state.withLock({ $0.isCacheLost }) { return }
         let generation = writer.generation
         do {
-            try await cache?.warm(generation.projection, generation: generation.number, epoch: writer.claim.fencingValue)
+            try await cache?.warm(
+                generation.projection,
+                generation: generation.number,
+                epoch: writer.claim.fencingValue
+            )
         } catch {
             engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
         }

@@ -235,7 +235,8 @@ final class TailDaemon: Sendable {
             do {
                 try await tail.openFirst()
             } catch {
-                guard !request.untilCaughtUp, tail.isStopped(by: error) || (error as? EngineError)?.code == .owned else {
+                guard !request.untilCaughtUp, tail.isStopped(by: error) || (error as? EngineError)?.code == .owned
+                else {
                     throw error
                 }
                 if tail.isStopped(by: error) { failures.append(error) }

@@ -42,6 +42,9 @@ package final class TableMemory {
     /// The number of records, known-absent rows included.
     package var recordCount: Int { index.count }
 
+    /// Places of the index that finding a row reads, on average: between 1 and 2 unless keys meet.
+    package var meanProbes: Double { index.meanProbes }
+
     // MARK: Records
 
     /// Makes a record for a key that has none: a row known not to exist.
@@ -50,9 +53,6 @@ package final class TableMemory {
         record.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
         record.storeBytes(of: hash, as: UInt64.self)
         record.position = -1
-    /// Places of the index that finding a row reads, on average: between 1 and 2 unless keys meet.
-    package var meanProbes: Double { index.meanProbes }
-
         record.stamp = stamp
         record.nulls = emptyNulls
         record.setKey(key) { allocate($0).pointer }
