@@ -101,12 +101,16 @@ extension PostgresError {
         "72000",
     ]
 
-    /// Whether the values are to blame: SQLSTATE class 22 (data exception) or 23 (integrity constraint violation), or a
-    /// parameter that the protocol cannot carry. Repeating is useless; leaving the culprit out may help.
+    /// Whether the values are to blame: SQLSTATE class 22 (data exception), 23 (integrity constraint violation) or 54
+    /// (a limit of the server is exceeded, as by a row too large for jsonb), or a parameter that the protocol cannot carry.
+    /// Repeating is useless; leaving the culprit out may help.
     public var isDataError: Bool {
-        guard let sqlState else { return code == .invalidParameter }
-        return sqlState.hasPrefix("22") || sqlState.hasPrefix("23")
+        guard sqlState != nil else { return code == .invalidParameter }
+        return ["22", "23", "54"].contains(where: isOfClass)
     }
+
+    /// Whether the SQLSTATE begins with these two characters.
+    private func isOfClass(_ name: String) -> Bool { sqlState?.utf8.starts(with: name.utf8) ?? false }
 }
 
 extension PostgresError {
@@ -114,10 +118,13 @@ extension PostgresError {
     ///
     /// The outermost context is `COPY table, line 17, column …`, in the language of the server.
     public var copyRow: Int? {
-        guard let line = context?.split(separator: "\n").last, line.hasPrefix("COPY "),
-            let place = line.split(separator: ",").dropFirst().first
+        // Bytes: a value that is quoted there may begin with a combining mark, which makes one character of it and the
+        // character before.
+        guard let line = context?.utf8.split(separator: UInt8(ascii: "\n")).last, line.starts(with: "COPY ".utf8),
+            let place = line.split(separator: UInt8(ascii: ",")).dropFirst().first
         else { return nil }
-        return Int(String(place.filter(\.isNumber)))
+        let digits = place.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return Int(String(decoding: digits, as: UTF8.self))
     }
 }
 
@@ -138,10 +145,11 @@ extension PostgresError: CustomStringConvertible {
     }
 
     private var safeMessage: String {
-        guard let sqlState, sqlState.hasPrefix("22"), let first = message.firstIndex(of: "\""),
-            let last = message.lastIndex(of: "\"")
+        let quote = UInt8(ascii: "\"")
+        guard isOfClass("22"), let first = message.utf8.firstIndex(of: quote),
+            let last = message.utf8.lastIndex(of: quote)
         else { return message }
         // From the first quote to the last: the value may contain quotes of its own.
-        return message[...first] + "…" + message[last...]
+        return String(decoding: Array(message.utf8[...first]) + "…".utf8 + message.utf8[last...], as: UTF8.self)
     }
 }

@@ -15,8 +15,21 @@ package struct StatementCache: Sendable {
         var lastUse: UInt64
     }
 
+    /// A statement's text, equal to another by its bytes: to String, texts that differ in how an é is composed are equal,
+    /// and one would run in the place of the other.
+    private struct Statement: Hashable {
+        let sql: String
+
+        static func == (left: Statement, right: Statement) -> Bool { left.sql.utf8.elementsEqual(right.sql.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var sql = sql
+            sql.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
+
     private let limit: Int
-    private var entries: [String: Entry] = [:]
+    private var entries: [Statement: Entry] = [:]
     private var clock: UInt64 = 0
     /// Names that no entry refers to any more but that still stand on the server.
     package private(set) var abandonedNames: [String] = []
@@ -33,8 +46,8 @@ package struct StatementCache: Sendable {
     /// and then does not make for two plans.
     package mutating func name(of sql: String, types: [UInt32]) -> String? {
         clock += 1
-        guard let entry = entries[sql], Self.fits(types, entry.types) else { return nil }
-        entries[sql]?.lastUse = clock
+        guard let entry = entries[Statement(sql: sql)], Self.fits(types, entry.types) else { return nil }
+        entries[Statement(sql: sql)]?.lastUse = clock
         return entry.name
     }
 
@@ -42,7 +55,7 @@ package struct StatementCache: Sendable {
     package mutating func plan(_ sql: String, types: [UInt32]) -> Plan {
         if let name = name(of: sql, types: types) { return .execute(name: name) }
         var wanted = types
-        if let entry = entries[sql] {
+        if let entry = entries[Statement(sql: sql)] {
             abandonedNames.append(entry.name)
             for (index, type) in types.enumerated()
             where type == TypeOID.unspecified && index < entry.types.count {
@@ -53,13 +66,13 @@ package struct StatementCache: Sendable {
             entries[oldest.key] = nil
         }
         let name = "refold_\(clock)"
-        entries[sql] = Entry(name: name, types: wanted, lastUse: clock)
+        entries[Statement(sql: sql)] = Entry(name: name, types: wanted, lastUse: clock)
         return .prepare(name: name, types: wanted)
     }
 
     /// Drops the statement if it is known under this name. `isOnServer` says that the name must be given back.
     package mutating func forget(_ sql: String, name: String, isOnServer: Bool) {
-        if entries[sql]?.name == name { entries[sql] = nil }
+        if entries[Statement(sql: sql)]?.name == name { entries[Statement(sql: sql)] = nil }
         if isOnServer { abandonedNames.append(name) }
     }
 

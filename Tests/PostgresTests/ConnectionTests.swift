@@ -25,6 +25,20 @@ struct ConnectionTests {
         }
     }
 
+    @Test("A password that begins with a combining mark is neither printed nor the end of its quotation")
+    func combiningMarks() throws {
+        let error = #expect(throws: PostgresError.self) { try ConnectionString("host=x \u{301}secret") }
+        #expect(error?.description.contains("secret") == false)
+        let text = "'\u{301} dbname=other \\\u{301}"
+        var parsed = try ConnectionString("host=x")
+        parsed = parsed.replacing(database: text)
+        #expect(
+            try ConnectionString(parsed.keywordValueText).parameters["dbname"]?.utf8.elementsEqual(text.utf8) == true
+        )
+        let hosts = try ConnectionString("host='a,\u{301}b' port='1,2'")
+        #expect(hosts.address.utf8.elementsEqual("a:1,\u{301}b:2".utf8))
+    }
+
     @Test("A server that is not there is a transient failure that names its address")
     func unreachable() async throws {
         let error = await #expect(throws: PostgresError.self) {

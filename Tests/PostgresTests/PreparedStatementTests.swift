@@ -28,6 +28,16 @@ struct PreparedStatementTests {
         }
     }
 
+    @Test("Statements that differ only in how a character is composed are two")
+    func canonicalEquivalence() async throws {
+        try await TestDatabase.withConnection { connection in
+            for text in ["caf\u{e9}", "cafe\u{301}"] {
+                let found = try await connection.query("SELECT '\(text)'::text").text(0, 0)
+                #expect(found.utf8.elementsEqual(text.utf8))
+            }
+        }
+    }
+
     @Test("Only so many statements stay prepared, and the least recently used makes room")
     func eviction() async throws {
         try await TestDatabase.withConnection(PostgresOptions(preparedStatementLimit: 4)) { connection in
