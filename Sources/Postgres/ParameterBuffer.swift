@@ -1,7 +1,7 @@
 /// The parameters of one statement in the form libpq takes them: parallel arrays into one run of bytes.
 ///
 /// A connection keeps one and reuses its memory from statement to statement.
-struct ParameterBuffer {
+package struct ParameterBuffer {
     private(set) var types: [UInt32] = []
     private var formats: [Int32] = []
     private var lengths: [Int32] = []
@@ -12,16 +12,27 @@ struct ParameterBuffer {
     private static let textFormat: Int32 = 0
     private static let binaryFormat: Int32 = 1
     private static let null = -1
+    /// Above this much memory is given back, since most statements need little.
+    private static let keptBytes = 16 << 20
+    private let byteLimit: Int
+
+    /// How many bytes the values take.
+    var byteCount: Int { bytes.count }
+
+    /// - Parameter byteLimit: what the values of one statement may take: the server takes messages below 1 GiB.
+    package init(byteLimit: Int = (1 << 30) - (1 << 20)) {
+        self.byteLimit = byteLimit
+    }
 
     /// Replaces the contents by `values`.
     ///
     /// - Throws: `.invalidParameter` for what the protocol cannot carry.
-    mutating func encode(_ values: [PostgresValue]) throws(PostgresError) {
+    package mutating func encode(_ values: [PostgresValue]) throws(PostgresError) {
         types.removeAll(keepingCapacity: true)
         formats.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
         offsets.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: bytes.capacity <= Self.keptBytes)
         // The protocol counts parameters in 16 bits.
         guard values.count <= Int(UInt16.max) else {
             throw PostgresError(
@@ -38,13 +49,12 @@ struct ParameterBuffer {
                 offsets.append(Self.null)
                 continue
             }
+            guard Self.size(of: value) <= byteLimit - bytes.count else { throw tooLarge(index) }
             let start = bytes.count
             offsets.append(start)
             formats.append(try append(value, index: index))
-            guard let length = Int32(exactly: bytes.count - start) else {
-                throw refusal(index, "is larger than 2 GiB")
-            }
-            lengths.append(length)
+            guard bytes.count <= byteLimit else { throw tooLarge(index) }
+            lengths.append(Int32(bytes.count - start))
             // libpq reads parameters in text format up to a NUL.
             bytes.append(0)
         }
@@ -73,6 +83,16 @@ struct ParameterBuffer {
                     }
                 }
             }
+        }
+    }
+
+    /// What a value takes at least, known before it is copied.
+    private static func size(of value: PostgresValue) -> Int {
+        switch value {
+        case .text(let text), .json(let text), .uuid(let text): text.utf8.count
+        case .bytes(let bytes), .binary(_, let bytes): bytes.count
+        case .textArray(let texts): texts.reduce(0) { $0 + $1.utf8.count }
+        default: 0
         }
     }
 
@@ -113,6 +133,10 @@ struct ParameterBuffer {
             }
         }
         return Self.binaryFormat
+    }
+
+    private func tooLarge(_ index: Int) -> PostgresError {
+        refusal(index, "takes the statement's values beyond \(byteLimit) bytes, the most that PostgreSQL accepts")
     }
 
     private func refusal(_ index: Int, _ reason: String) -> PostgresError {

@@ -47,8 +47,15 @@ extension PostgresConnection {
         guard PQenterPipelineMode(pointer) == 1 else { throw link.failure(operation()) }
         var sent: [Sent] = []
         var needsSettings = needsSettings
+        var queuedBytes = 0
         for statement in batch {
             guard try send(statement, pointer, &sent, &needsSettings) else { throw link.failure(operation()) }
+            // libpq would keep all of it, and cannot keep more than 2 GiB.
+            queuedBytes += parameters.byteCount
+            if queuedBytes >= 1 << 20 {
+                link.flush(pointer)
+                queuedBytes = 0
+            }
         }
         guard PQpipelineSync(pointer) == 1 else { throw link.failure(operation()) }
         link.flush(pointer)

@@ -114,6 +114,33 @@ struct ErrorTests {
         #expect(!ours.isTransient)
     }
 
+    @Test("Limits of the server that data exceed are the data's fault, and so are values that no message holds")
+    func limits() {
+        var error = PostgresError(.server, operation: "test", message: "")
+        for (state, expected) in [("22000", true), ("23514", true), ("54000", true), ("54001", true), ("55000", false)]
+        {
+            error.sqlState = state
+            #expect(error.isDataError == expected, "\(state)")
+        }
+        var buffer = ParameterBuffer(byteLimit: 100)
+        #expect(throws: Never.self) { try buffer.encode([.text(String(repeating: "x", count: 90))]) }
+        let half = String(repeating: "x", count: 60)
+        for values in [[.bytes(Array(repeating: 0, count: 101))], [.text(half), .json(half)]] as [[PostgresValue]] {
+            let error = #expect(throws: PostgresError.self) { try buffer.encode(values) }
+            #expect(error?.isDataError == true)
+            #expect(error?.message.contains("parameter $\(values.count) ") == true)
+        }
+    }
+
+    @Test("Quotes and commas are found whatever follows them, a combining mark included")
+    func combiningMarks() {
+        var error = PostgresError(.server, operation: "test", message: "invalid input: \"\u{301}secret\"")
+        error.sqlState = "22P02"
+        #expect(!error.description.contains("secret"))
+        error.context = "COPY t, line 17,\u{301} column x: \"1\""
+        #expect(error.copyRow == 17)
+    }
+
     @Test("A long statement is cut in the error's operation")
     func longStatement() async throws {
         try await TestDatabase.withConnection { connection in

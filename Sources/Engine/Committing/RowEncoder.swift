@@ -46,35 +46,67 @@ package struct RowEncoder {
         if !piece.isEmpty { try body(piece) }
     }
 
-    /// Parameters of upserts, one array a column, at most ``rowsPerStatement`` rows each.
+    /// Parameters of upserts, one array a column; a statement ends with the row that brings it to 10,000 rows or
+    /// ``bytesPerStatement``.
     package func upserts(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
-        slices(of: sorted(rows)).map { rows in
-            keyArrays(rows)
-                + definition.columns.enumerated().map { index, column in
-                    array(of: column.type, rows, hasNulls: column.isNullable) {
-                        $0.appendColumn(index, of: column, in: $1)
-                    }
-                } + [array(of: .integer, rows, hasNulls: false) { $0.appendField($1.position) }]
-        }
+        statements(of: sorted(rows), withColumns: true)
     }
 
-    /// Parameters of deletions, one array a key column.
+    /// Parameters of deletions, one array a key column, cut likewise.
     package func deletions(_ rows: [ChangedRecord]) -> [[PostgresValue]] {
-        slices(of: sorted(rows)).map { keyArrays($0) }
+        statements(of: sorted(rows), withColumns: false)
+    }
+
+    private func statements(of rows: [ChangedRecord], withColumns: Bool) -> [[PostgresValue]] {
+        var statements: [[PostgresValue]] = []
+        let fresh =
+            definition.key.map { BinaryArrayBuilder($0.type, hasNulls: false) }
+            + (withColumns ? definition.columns.map { BinaryArrayBuilder($0.type, hasNulls: $0.isNullable) } : [])
+            + (withColumns ? [BinaryArrayBuilder(.integer, hasNulls: false)] : [])
+        var arrays = fresh
+        var bytes = 0
+        for row in rows {
+            var rowBytes = 0
+            let key = row.key
+            for index in definition.key.indices {
+                rowBytes += arrays[index].append { $0.appendKey(index, of: definition.key, in: key) }
+            }
+            if withColumns {
+                let first = definition.key.count
+                for (index, column) in definition.columns.enumerated() {
+                    rowBytes += arrays[first + index].append { $0.appendColumn(index, of: column, in: row) }
+                }
+                rowBytes += arrays[arrays.count - 1].append { $0.appendField(row.position) }
+            }
+            bytes += rowBytes
+            if arrays[0].count == Self.rowsPerStatement || bytes >= Self.bytesPerStatement {
+                statements.append(arrays.indices.map { arrays[$0].take() })
+                arrays = fresh
+                bytes = 0
+            }
+        }
+        if arrays[0].count > 0 { statements.append(arrays.indices.map { arrays[$0].take() }) }
+        return statements
     }
 
     /// Parameters of a look-up by keys, one array a key column.
     package func keys(_ keys: [EncodedKey]) -> [PostgresValue] {
         definition.key.indices.map { index in
-            array(of: definition.key[index].type, keys, hasNulls: false) { bytes, key in
-                key.bytes.withUnsafeBytes { bytes.appendKey(index, of: definition.key, in: $0) }
+            var array = BinaryArrayBuilder(definition.key[index].type, hasNulls: false)
+            for key in keys {
+                _ = array.append { bytes in
+                    key.bytes.withUnsafeBytes { bytes.appendKey(index, of: definition.key, in: $0) }
+                }
             }
+            return array.take()
         }
     }
 
     /// COPY sends pieces of about this length.
     private static let pieceBytes = 256 * 1024
     private static let rowsPerStatement = 10_000
+    /// Of a statement: some copies of it are in memory on the way to the server, and a message ends below 1 GiB.
+    package static let bytesPerStatement = 64 << 20
 
     /// By the bytes of their keys. Most differ in the first eight, which are compared without touching a row.
     private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {
@@ -94,35 +126,37 @@ package struct RowEncoder {
         withUnsafeMutableBytes(of: &start) { $0.copyMemory(from: key) }
         return UInt64(bigEndian: start)
     }
+}
 
-    private func slices(of rows: [ChangedRecord]) -> [ArraySlice<ChangedRecord>] {
-        stride(from: 0, to: rows.count, by: Self.rowsPerStatement).map {
-            rows[$0..<min($0 + Self.rowsPerStatement, rows.count)]
-        }
-    }
+/// An array of one dimension in PostgreSQL's binary form: dimensions, whether it has nulls, the element type, length,
+/// lower bound, elements.
+private struct BinaryArrayBuilder {
+    private let type: ColumnType
+    private var bytes: [UInt8] = []
+    private(set) var count = 0
 
-    private func keyArrays(_ rows: ArraySlice<ChangedRecord>) -> [PostgresValue] {
-        definition.key.indices.map { index in
-            array(of: definition.key[index].type, rows, hasNulls: false) {
-                $0.appendKey(index, of: definition.key, in: $1.key)
-            }
-        }
-    }
-
-    /// An array of one dimension: dimensions, whether it has nulls, the element type, length, lower bound, elements.
-    private func array<Elements: Collection>(
-        of type: ColumnType,
-        _ elements: Elements,
-        hasNulls: Bool,
-        _ append: (inout [UInt8], Elements.Element) -> Void
-    ) -> PostgresValue {
-        var bytes: [UInt8] = []
+    init(_ type: ColumnType, hasNulls: Bool) {
+        self.type = type
         bytes.append(bigEndian: Int32(1))
         bytes.append(bigEndian: Int32(hasNulls ? 1 : 0))
         bytes.append(bigEndian: type.objectIDs.element)
-        bytes.append(bigEndian: Int32(elements.count))
+        bytes.append(bigEndian: Int32(0))
         bytes.append(bigEndian: Int32(1))
-        for element in elements { append(&bytes, element) }
+    }
+
+    /// - Returns: the bytes that the element took.
+    @inline(__always)
+    mutating func append(_ element: (inout [UInt8]) -> Void) -> Int {
+        let start = bytes.count
+        element(&bytes)
+        count += 1
+        return bytes.count - start
+    }
+
+    /// The array with its elements; the builder is used up.
+    mutating func take() -> PostgresValue {
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: Int32(count).bigEndian, toByteOffset: 12, as: Int32.self) }
+        defer { bytes = [] }
         return .binary(type: type.objectIDs.array, bytes: bytes)
     }
 }

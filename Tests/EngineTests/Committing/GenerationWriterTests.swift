@@ -240,6 +240,34 @@ struct GenerationWriterTests {
         }
     }
 
+    @Test("Statements are cut by bytes, so that rows of any size are written")
+    func large() async throws {
+        let text = String(repeating: "0123456789", count: 15_000)
+        let projection = EveryType([
+            1: { types, rows in
+                for number: Int64 in 0..<600 { try rows.findOrInsert(types.numbered, number)[types.note] = Text(text) }
+            }
+        ])
+        try await TestInstallation.with(projection) { installation in
+            let writer = try await installation.writer(try await installation.addSettled(projection), of: projection)
+            let memory = EveryRow(projection.model)
+            memory.apply(projection, at: 1)
+            let keys = memory.keys
+            let rows = memory.replacements(writer.tables)
+            guard case .replacements(let statements) = rows else { return }
+            #expect(statements.count == 2)
+            for statement in statements {
+                let bytes = statement.parameters.reduce(0) { sum, value in
+                    if case .binary(_, let bytes) = value { sum + bytes.count } else { sum }
+                }
+                #expect(bytes <= RowEncoder.bytesPerStatement + text.utf8.count + 100)
+            }
+            try await writer.commit(.from(0, to: 1, rows))
+            #expect(try await load(keys, writer).content == memory.content)
+            await writer.connection.close()
+        }
+    }
+
     @Test("More rows than one statement takes are all written and all found again")
     func many() async throws {
         let projection = EveryType([
