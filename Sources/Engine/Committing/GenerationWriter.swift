@@ -121,11 +121,17 @@ package struct GenerationWriter: Sendable {
 
     private func insertion(of letter: DeadLetter) -> PostgresStatement {
         let events = quoteIdentifier(store.settings.schema, store.settings.eventsTable)
-        // The event's id is read where it stands: the engine does not carry ids along.
+        // The event's id is read where it stands: the engine does not carry ids along. A store that was adopted may have
+        // no column event_id, and the name is then that of the row beside it, a null; or ids that are no uuids.
         return PostgresStatement(
             """
             INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
-            VALUES ($1, $2, $3, (SELECT event_id FROM \(events) WHERE global_position = $3), $4, $5)
+            SELECT $1, $2, $3,
+                CASE WHEN found.id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN found.id::uuid END, $4, $5
+            FROM (
+                SELECT (SELECT event_id::text FROM \(events) WHERE global_position = $3) AS id
+                FROM (VALUES (NULL::text)) AS absent (event_id)
+            ) AS found
             """,
             [
                 .text(generation.projection.rawValue), .int64(generation.number), .int64(letter.position.rawValue),

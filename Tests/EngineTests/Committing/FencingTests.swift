@@ -48,6 +48,40 @@ struct FencingTests {
         #expect(await writer.connection.transactionStatus == .idle)
     }
 
+    @Test(
+        "A dead letter has the event's id where the store has one that is a uuid, else none",
+        arguments: [
+            ("", nil), (", event_id bigint DEFAULT 17", nil), (", event_id text DEFAULT 'no uuid'", nil),
+            (
+                ", event_id text DEFAULT '0190A000-0000-7000-8000-000000000001'",
+                "0190a000-0000-7000-8000-000000000001"
+            ),
+        ] as [(String, String?)]
+    )
+    func idOfDeadLetter(column: String, expected: String?) async throws {
+        try await withWriter { installation, writer, window in
+            try await installation.connection.executeScript(
+                """
+                CREATE TABLE adopted (global_position bigint\(column));
+                INSERT INTO adopted (global_position) VALUES (2)
+                """
+            )
+            let adopting = GenerationWriter(
+                connection: writer.connection,
+                generation: writer.generation,
+                tables: writer.tables,
+                claim: writer.claim,
+                events: quoteIdentifier("public", "adopted")
+            )
+            try await adopting.commit(window)
+            let letters = try await installation.connection.query(
+                "SELECT position, event_id::text FROM refold.dead_letters"
+            )
+            #expect(letters.count == 1)
+            #expect(try letters.rows[0].optionalText(1) == expected)
+        }
+    }
+
     @Test("Rows, dead letters and checkpoint of a window commit together")
     func together() async throws {
         try await withWriter { installation, writer, window in
