@@ -1,6 +1,6 @@
 extension Failure {
     /// Ends a command in which several things failed on their own: all lines are printed, the gravest code is the exit
-    /// code. What only has to be tried again is the least grave, so that nothing hides behind it.
+    /// code. What somebody else has is the least grave, so that nothing hides behind it.
     ///
     /// - Parameter asOneLine: all in one line, for mails from cron.
     static func throwWorst(of errors: [any Error], asOneLine: Bool) throws {
@@ -18,7 +18,7 @@ extension Failure {
 
     /// The gravest failure; nil for none.
     package static func worst(of failures: [Failure]) -> Failure? {
-        let gravity = [tryAgain, unavailable, data, configuration, software]
+        let gravity = [takenByOther, unavailable, inputOutput, data, usage, configuration, software]
         return failures.max { (gravity.firstIndex(of: $0.code) ?? 0) < (gravity.firstIndex(of: $1.code) ?? 0) }
     }
 }

@@ -1,14 +1,15 @@
 internal import AggregateStore
 internal import ArgumentParser
-internal import Engine
+package import Engine
 internal import EventStore
 internal import Postgres
 internal import Redis
 
 /// What an error means to who called the command: an exit code of sysexits(3) and one line.
 package struct Failure: Sendable, Equatable {
-    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, 70 our own mistake, 74 a file cannot be read or
-    /// written, 75 try again, 78 configuration.
+    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, full or busy for longer than the retries last, or the
+    /// work was interrupted, 70 our own mistake, 74 a file cannot be read or written, 75 somebody else has it (another
+    /// owner, a pointer that moved, a stream's version, an import under way) and nothing is wrong, 78 configuration.
     package let code: Int32
     /// `refold: what happened — what to do`; nil when everything was said already.
     package let line: String?
@@ -19,14 +20,14 @@ package struct Failure: Sendable, Equatable {
         case let error as Reported: self.init(error.code, nil)
         case let error as SettingError: self.init(Self.configuration, error.message, error.remedy)
         case let error as UsageError: self.init(Self.usage, error.message, error.remedy)
-        case let error as EngineError: self.init(Self.code(of: error), error.message, error.remedy)
+        case let error as EngineError: self.init(Self.code(of: error.code), error.message, error.remedy)
         case let error as EventStoreError: self.init(error)
         case let error as AggregateStoreError: self.init(Self.data, error.message, error.remedy)
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
         case let error as CutOff:
             self.init(Self.unavailable, "stopped with work still under way after five seconds", error.unfinished)
-        case is CancellationError: self.init(Self.tryAgain, "it was interrupted", "run it again")
+        case is CancellationError: self.init(Self.unavailable, "it was interrupted", "run it again")
         case let error as ExitCode: self.init(error.rawValue, nil)
         default:
             let code = RefoldCommand.exitCode(for: error)
@@ -40,14 +41,14 @@ package struct Failure: Sendable, Equatable {
     }
 
     /// Whether the same may go well later without anybody changing a setting.
-    package var isPassing: Bool { code == Self.unavailable || code == Self.tryAgain }
+    package var isPassing: Bool { code == Self.unavailable || code == Self.takenByOther }
 
     static let usage: Int32 = 64
     static let data: Int32 = 65
     static let unavailable: Int32 = 69
     static let software: Int32 = 70
     static let inputOutput: Int32 = 74
-    static let tryAgain: Int32 = 75
+    static let takenByOther: Int32 = 75
     static let configuration: Int32 = 78
 
     private init(_ code: Int32, _ line: String?) {
@@ -63,10 +64,10 @@ package struct Failure: Sendable, Equatable {
 
     // MARK: By module
 
-    private static func code(of error: EngineError) -> Int32 {
-        switch error.code {
-        case .owned, .pointerMoved, .fenced, .unsettled, .locked: tryAgain
-        case .outpaced: unavailable
+    package static func code(of code: EngineError.Code) -> Int32 {
+        switch code {
+        case .owned, .pointerMoved, .fenced: takenByOther
+        case .unsettled, .locked, .outpaced: unavailable
         case .stopped, .identityDiffers, .differs, .shortenedLog: data
         case .unknownProjection, .unknownKey: usage
         case .notMigrated, .otherSchema, .blocked, .setting: configuration
@@ -87,7 +88,7 @@ package struct Failure: Sendable, Equatable {
             }
         case .logShrank, .otherLog, .lateEvent, .invalidEvent, .duplicateEventID, .invalidLines, .otherInput:
             self.init(Self.data, error.message, error.remedy)
-        case .wrongExpectedVersion, .importUnderWay: self.init(Self.tryAgain, error.message, error.remedy)
+        case .wrongExpectedVersion, .importUnderWay: self.init(Self.takenByOther, error.message, error.remedy)
         case .unreadableInput: self.init(Self.inputOutput, error.message, error.remedy)
         case .storeChanged: self.init(Self.unavailable, error.message, error.remedy)
         // Everything else says why the store, as it is set up, cannot be read.
@@ -115,7 +116,7 @@ package struct Failure: Sendable, Equatable {
         case .connectionLost:
             self.init(Self.unavailable, "PostgreSQL at \(address) ended the connection: \(error.message)", "try again")
         case .cancelled:
-            self.init(Self.tryAgain, "it was interrupted", "run it again; what was committed is kept")
+            self.init(Self.unavailable, "it was interrupted", "run it again; what was committed is kept")
         default:
             self.init(refused: error)
         }
@@ -127,16 +128,30 @@ package struct Failure: Sendable, Equatable {
             self.init(Self.configuration, "a table, schema or function is missing: \(error)", "run refold migrate")
         case "42501":
             self.init(Self.configuration, "\(error)", "grant the role of database.url what it needs")
-        case let state? where state.hasPrefix("53"):
-            self.init(Self.tryAgain, "\(error)", "give the server the room it asks for, and try again")
         default:
             if error.isTransient {
-                self.init(Self.tryAgain, "\(error)", "try again")
+                self.init(Self.unavailable, "\(error)", Self.remedy(for: error.sqlState ?? ""))
             } else if error.isDataError {
                 self.init(Self.data, "\(error)", "correct the data")
             } else {
                 self.init(Self.software, "\(error)", "look into the server's log")
             }
+        }
+    }
+
+    /// What helps against what lasted beyond the retries.
+    private static func remedy(for state: String) -> String {
+        switch state {
+        case "53100": "make room on the server's disk, then run it again"
+        case "53200": "give the server more memory, or lower its work_mem, then run it again"
+        case "53300": "raise max_connections or end idle sessions, then run it again"
+        case "40001", "40P01", "55P03", "55006":
+            "see pg_locks and pg_stat_activity for who holds the lock, end that transaction, then run it again"
+        case "57014": "somebody cancels statements of refold: see the server's log, then run it again"
+        case "25006": "the server is read-only: connect to the primary, or wait for the end of the failover"
+        case let state where state.utf8.starts(with: "58".utf8):
+            "the server's files or disk fail: see its log, then run it again"
+        default: "see the server's log, then run it again"
         }
     }
 

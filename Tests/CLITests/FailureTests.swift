@@ -27,9 +27,11 @@ struct FailureTests {
             (PostgresError.Code.connectionFailed, nil, 69), (.connectionFailed, "08006", 69),
             (.connectionFailed, "57P03", 69),
             (.connectionFailed, "28P01", 78), (.connectionFailed, "3D000", 78), (.connectionLost, "57P01", 69),
-            (.server, "42P01", 78), (.server, "3F000", 78), (.server, "42501", 78), (.server, "53100", 75),
-            (.server, "40001", 75), (.server, "55P03", 75), (.server, "22003", 65), (.server, "23505", 65),
-            (.server, "42601", 70), (.cancelled, nil, 75),
+            (.server, "42P01", 78), (.server, "3F000", 78), (.server, "42501", 78), (.server, "53100", 69),
+            (.server, "40001", 69), (.server, "40P01", 69), (.server, "55P03", 69), (.server, "53300", 69),
+            (.server, "25006", 69), (.server, "57014", 69), (.server, "58030", 69), (.server, "54000", 65),
+            (.server, "22003", 65), (.server, "23505", 65),
+            (.server, "42601", 70), (.cancelled, nil, 69),
         ] as [(PostgresError.Code, String?, Int32)]
     )
     func database(code: PostgresError.Code, state: String?, expected: Int32) {
@@ -73,7 +75,7 @@ struct FailureTests {
 
     @Test("Of several failures the one that trying again does not help is the exit code")
     func several() {
-        let again = Failure(postgres(.server, "40001"))
+        let again = Failure(EventStoreError(.importUnderWay, "under way"))
         let away = Failure(postgres(.connectionFailed))
         let data = Failure(EventStoreError(.logShrank, "shrank"))
         #expect(Failure.worst(of: [again, data, away]) == data)
@@ -83,6 +85,32 @@ struct FailureTests {
 
     @Test("An interrupted command can be run again")
     func interrupted() {
-        #expect(Failure(CancellationError()).code == 75)
+        #expect(Failure(CancellationError()).code == 69)
+    }
+
+    @Test("75 is what somebody else has, and nothing that lasts")
+    func takenByOther() {
+        for code in [EngineError.Code.owned, .pointerMoved, .fenced] {
+            #expect(Failure.code(of: code) == 75)
+        }
+        for code in [EngineError.Code.unsettled, .locked] {
+            #expect(Failure.code(of: code) == 69)
+        }
+        #expect(Failure(EventStoreError(.wrongExpectedVersion, "moved on")).code == 75)
+        #expect(Failure(EventStoreError(.importUnderWay, "under way")).code == 75)
+    }
+
+    @Test("What lasted beyond the retries says what to do about it")
+    func remedies() {
+        #expect(Failure(postgres(.server, "53100")).line?.contains("make room on the server's disk") == true)
+        #expect(Failure(postgres(.server, "53300")).line?.contains("max_connections") == true)
+        #expect(Failure(postgres(.server, "40P01")).line?.contains("pg_locks") == true)
+    }
+
+    @Test("Work that was cut off by the time limit after a signal is 69, and says what becomes of it")
+    func cutOff() {
+        let failure = Failure(CutOff(unfinished: "it is folded again"))
+        #expect(failure.code == 69)
+        #expect(failure.line == "refold: stopped with work still under way after five seconds — it is folded again")
     }
 }
