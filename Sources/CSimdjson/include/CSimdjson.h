@@ -72,17 +72,19 @@ static inline uint64_t refold_mix(uint64_t a, uint64_t b) {
 /// A hash of short byte strings: fast, well mixed, another one in every process.
 uint64_t refold_hash(const uint8_t *bytes, size_t count);
 
-/// Begins to bring a line of memory near the processor; the address need not be a good one.
-static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
-
-/// The hash of a text, given its own, together with a number.
+/// The hash of a text, given its own, together with a number. Mixed twice: once, equal steps from number to number would
+/// leave equal steps from hash to hash.
 static inline uint64_t refold_hash_with(uint64_t text, uint64_t number) {
-    return refold_mix(text ^ refold_hash_secrets.start, number ^ refold_hash_secrets.word);
+    uint64_t mixed = refold_mix(text ^ refold_hash_secrets.start, number ^ refold_hash_secrets.word);
+    return refold_mix(mixed, refold_hash_secrets.length);
 }
 
 /// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
 ///
 /// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.
+/// Begins to bring a line of memory near the processor; the address need not be a good one.
+static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
+
 ptrdiff_t refold_array_next(const uint8_t *array, size_t length, size_t *position, size_t *element);
 
 typedef enum {
