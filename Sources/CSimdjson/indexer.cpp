@@ -38,7 +38,7 @@ struct RefoldIndexer {
     std::vector<RefoldField> fields;
     size_t field_count = 0;
 
-    bool prepare();
+    void prepare();
     void index_run(const uint8_t *json, RefoldDocument *documents, size_t count);
     bool walk(const uint8_t *json, size_t base, RefoldDocument &document, const uint32_t *&next);
     void scan(const uint8_t *json, RefoldDocument &document);
@@ -48,14 +48,16 @@ struct RefoldIndexer {
     }
 };
 
-bool RefoldIndexer::prepare() {
+void RefoldIndexer::prepare() {
+    if (structure) return;
     // A depth of 1: only `parse` needs the stack, and it is never called.
-    return simdjson::get_active_implementation()->create_dom_parser_implementation(run_capacity, 1, structure)
-        == simdjson::SUCCESS;
+    auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(run_capacity, 1, structure);
+    if (error != simdjson::SUCCESS) throw std::bad_alloc();
 }
 
 /// Indexes documents that together lie within `run_capacity` bytes.
 void RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, size_t count) {
+    prepare();
     size_t base = documents[0].offset;
     size_t length = documents[count - 1].offset + documents[count - 1].length - base;
     // Valid documents next to each other have the structure that each has alone. One with an open string takes the
@@ -195,12 +197,7 @@ void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
 }
 
 extern "C" RefoldIndexer *refold_indexer_create(void) {
-    auto *indexer = new (std::nothrow) RefoldIndexer;
-    if (indexer && !indexer->prepare()) {
-        delete indexer;
-        return nullptr;
-    }
-    return indexer;
+    return new (std::nothrow) RefoldIndexer;
 }
 
 extern "C" void refold_indexer_destroy(RefoldIndexer *indexer) { delete indexer; }
@@ -226,6 +223,18 @@ extern "C" bool refold_indexer_index(
             indexer->index_run(json, documents + first, behind - first);
             first = behind;
         }
+        return true;
+    } catch (const std::bad_alloc &) {
+        return false;
+    }
+}
+
+extern "C" bool refold_indexer_scan(
+    RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count
+) {
+    try {
+        indexer->field_count = 0;
+        for (size_t i = 0; i < count; i++) indexer->scan(json, documents[i]);
         return true;
     } catch (const std::bad_alloc &) {
         return false;

@@ -39,7 +39,7 @@ enum { REFOLD_NOT_AN_OBJECT = -1, REFOLD_MALFORMED = -2 };
 /// Finds the fields of many small JSON objects. Holds memory that is used again from call to call.
 typedef struct RefoldIndexer RefoldIndexer;
 
-/// Returns null when memory is short.
+/// Returns null when memory is short. What it needs beside a few words is made when it first indexes.
 RefoldIndexer *refold_indexer_create(void);
 void refold_indexer_destroy(RefoldIndexer *indexer);
 
@@ -50,6 +50,9 @@ void refold_indexer_destroy(RefoldIndexer *indexer);
 /// `REFOLD_MALFORMED` where that shows, and never leads outside of its own bytes.
 /// Returns false when memory is short.
 bool refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
+
+/// The same byte by byte, for a few short documents: without the memory that looking at many at once takes.
+bool refold_indexer_scan(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
 
 /// The fields that the last call found, in order; valid until the next call.
 const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer);
@@ -79,12 +82,12 @@ static inline uint64_t refold_hash_with(uint64_t text, uint64_t number) {
     return refold_mix(mixed, refold_hash_secrets.length);
 }
 
-/// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
-///
-/// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.
 /// Begins to bring a line of memory near the processor; the address need not be a good one.
 static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
 
+/// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
+///
+/// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.
 ptrdiff_t refold_array_next(const uint8_t *array, size_t length, size_t *position, size_t *element);
 
 typedef enum {

@@ -135,12 +135,16 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     }
 
     /// The batch of all events appended since the last time.
-    package mutating func finish() -> EventBatch {
+    package mutating func finish() -> EventBatch { finish(with: refold_indexer_index) }
+
+    private mutating func finish(
+        with index: (OpaquePointer?, UnsafePointer<UInt8>?, UnsafeMutablePointer<RefoldDocument>?, Int) -> Bool
+    ) -> EventBatch {
         // simdjson may read, but never uses, up to this many bytes behind the last document.
         json.reserveCapacity(json.count + 64)
         let indexed = documents.withUnsafeMutableBufferPointer { documents in
             json.withUnsafeBufferPointer { json in
-                refold_indexer_index(indexer, json.baseAddress, documents.baseAddress, documents.count)
+                index(indexer, json.baseAddress, documents.baseAddress, documents.count)
             }
         }
         precondition(indexed, "no memory for the fields of a batch")
@@ -164,10 +168,10 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         return EventBatch(storage: storage)
     }
 
-    /// An object by itself.
+    /// An object by itself, such as stand within payloads: mostly short ones.
     mutating func object(_ text: UnsafeRawBufferPointer) -> Payload {
         let document = appendDocument(text)
-        return Payload(storage: finish().storage, document: document)
+        return Payload(storage: finish(with: refold_indexer_scan).storage, document: document)
     }
 
     /// Buffers that one huge payload made larger than this are given back.
