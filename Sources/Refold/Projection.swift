@@ -31,7 +31,8 @@ public protocol Projection: Sendable {
     /// Applies one event to the rows.
     ///
     /// The event, and payloads and texts read from it, are lent until `apply` returns or throws; rows copy what is put
-    /// into them. Whatever is to live longer has to be a `String` or an `owned()` text.
+    /// into them. Whatever is to live longer has to be a `String` or an `owned()` text. A release does not notice
+    /// a row or a text that is kept too long: it would cost every access.
     ///
     /// - Throws: ``EventRefusal`` or any other error refuses the event.
     func apply(_ event: Event, to rows: Rows) throws

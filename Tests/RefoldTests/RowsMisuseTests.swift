@@ -30,12 +30,30 @@ struct RowsMisuseTests {
         }
     }
 
-    @Test("A number that a set cannot hold stops")
-    func member() async {
+    @Test("Looking in a table of another model, and asking a row for a column of one, stops")
+    func otherModel() async {
         await #expect(processExitsWith: .failure) {
+            var other = ReadModel()
+            let table = other.addTable("others", key: .text("id"))
+            _ = try Rows(RowsModel().model, isComplete: true).findOrInsert(table, "a")
+        }
+        await #expect(processExitsWith: .failure) {
+            var other = ReadModel()
+            let column: Column<Decimal> = other.addColumn("sum", to: other.addTable("others", key: .text("id")))
             let model = RowsModel()
             let row = try Rows(model.model, isComplete: true).findOrInsert(model.byText.table, "a")
-            row.insert(8192, into: model.byText.numbers)
+            row[column] = 1
+        }
+        await #expect(processExitsWith: .failure) {
+            var other = ReadModel()
+            let _: Column<Decimal> = other.addColumn("sum", to: RowsModel().byText.table)
+        }
+        await #expect(processExitsWith: .success) {
+            let model = RowsModel()
+            let rows = Rows(RowsModel().model, isComplete: true)
+            try withExtendedLifetime(rows) {
+                try $0.findOrInsert(model.byText.table, "a")[model.byText.integer] = 1
+            }
         }
     }
 

@@ -170,17 +170,20 @@ actor ProjectionRunner {
     /// Folds a part of a batch: passes until none misses a row. A pass that misses is undone and its rows are loaded.
     private func fold(_ batch: EventBatch, _ range: Range<Int>) async throws {
         var letters: [DeadLetter] = []
+        var range = range
         while !range.isEmpty {
             letters.removeAll()
             rows.beginPass()
-            let refusal = applyAll(batch, range, &letters)
+            var passed = range
+            let refusal = applyAll(batch, &passed, &letters)
             if !rows.hasMissingKeys {
                 rows.acceptPass()
                 deadLetters += letters
                 if let refusal { try await stop(at: refusal.event, because: refusal.error) }
-                position = batch[range.upperBound - 1].position
+                position = batch[passed.upperBound - 1].position
                 try await makeRoom(for: 0)
-                return
+                range = passed.upperBound..<range.upperBound
+                continue
             }
             rows.undoPass()
             let room = try await makeRoom(for: rows.missingBytes)
@@ -204,9 +207,10 @@ actor ProjectionRunner {
         }
     }
 
+    /// Applies events up to the end of the range, or to where undoing them takes too much: the range is then cut there.
     private func applyAll(
         _ batch: EventBatch,
-        _ range: Range<Int>,
+        _ range: inout Range<Int>,
         _ letters: inout [DeadLetter]
     ) -> (event: Event, error: any Error)? {
         guard types.mayOccur(in: batch) else { return nil }
@@ -226,9 +230,7 @@ actor ProjectionRunner {
                 continue
             }
             switch rows.apply(event, with: projection) {
-            case .applied:
-                break
-            case .missed:
+            case .applied, .missed:
                 break
             case .refused(let error):
                 // What is read beside a missing row says nothing about the event.
@@ -237,6 +239,10 @@ actor ProjectionRunner {
                 letters.append(
                     DeadLetter(position: event.position, type: String(event.typeName), error: String(describing: error))
                 )
+            }
+            if rows.undoBytes > Rows.mostUndoBytes {
+                range = range.lowerBound..<(index + 1)
+                break
             }
         }
         if !rows.hasMissingKeys { windowEvents += applied }
@@ -276,8 +282,11 @@ actor ProjectionRunner {
     /// - Returns: whether `bytes` more fit.
     @discardableResult
     private func makeRoom(for bytes: Int) async throws -> Bool {
-        let allowance = budget.allowance(for: generation.number, using: rows.bytes)
+        var allowance = budget.allowance(for: generation.number, using: rows.bytes)
         guard rows.bytes + bytes > allowance && !isPointing else { return true }
+        rows.moveTogether()
+        allowance = budget.allowance(for: generation.number, using: rows.bytes)
+        if rows.bytes + bytes <= allowance { return true }
         if phase == .memory { try await settle() } else { try await closeWindow() }
         // Only what is committed may leave memory: a row loaded again must not be older than the one evicted.
         try await awaitCommit()
@@ -287,8 +296,13 @@ actor ProjectionRunner {
 
     // MARK: Windows
 
+    /// What is changed of settled tables in one window, so that the statements for it stay small beside the budget.
+    private static let mostChangedBytes = 32 << 20
+
     private var isWindowDue: Bool {
         if isPointing { return false }
+        // Statements are encoded beside the rows that they hold; COPY takes them in pieces.
+        if phase == .settled && rows.changedBytes > Self.mostChangedBytes { return true }
         return windowEvents >= limits.events
             || (ContinuousClock.now - windowOpened >= limits.time && windowEvents > 0)
     }

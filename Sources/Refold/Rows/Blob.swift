@@ -1,12 +1,15 @@
 /// A cell's own memory: bytes in the table's ``RowHeap``, or none when empty. The record that holds it owns it.
 ///
-/// Lengths stay below 2³², PostgreSQL's limit for a value being 1 GiB.
+/// Lengths stay far below 2³²: texts and collections have limits (``Rows/longestText``).
 struct Blob: BitwiseCopyable {
     let pointer: UnsafeMutableRawPointer?
     private var count32: UInt32
     private let capacity32: UInt32
 
     static var empty: Blob { Blob(pointer: nil, count: 0, capacity: 0) }
+
+    /// Memory that this one's content was copied to.
+    func moved(to pointer: UnsafeMutableRawPointer) -> Blob { Blob(pointer: pointer, count: count, capacity: capacity) }
 
     init(pointer: UnsafeMutableRawPointer?, count: Int, capacity: Int) {
         self.pointer = pointer
@@ -17,6 +20,9 @@ struct Blob: BitwiseCopyable {
     var count: Int { Int(count32) }
     var capacity: Int { Int(capacity32) }
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count) }
+
+    /// All of its memory, what is behind the ``bytes`` included.
+    var memory: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: pointer, count: capacity) }
 
     var mutableBytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: pointer, count: count) }
 

@@ -28,8 +28,8 @@ struct KeyIndex: ~Copyable {
         return slots
     }
 
-    /// Memory of one entry at the usual load, two slots of 16 bytes.
-    static let bytesPerRecord = 2 * MemoryLayout<Slot>.stride
+    /// Memory of one entry at the lowest load, three slots of 16 bytes.
+    static let bytesPerRecord = 3 * MemoryLayout<Slot>.stride
 
     @inline(__always)
     func find(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Record? {
@@ -133,11 +133,27 @@ struct KeyIndex: ~Copyable {
         slots[index] = slot
     }
 
-    private mutating func grow() {
+    /// Lets other records take the places of those there are.
+    mutating func replaceEach(_ replacement: (Record) -> Record) {
+        for index in 0...mask {
+            if let record = slots[index].record { slots[index].record = replacement(record) }
+        }
+    }
+
+    /// Gives memory back after many records have gone.
+    mutating func shrink() {
+        var capacity = mask + 1
+        while capacity > 64 && count * 6 < capacity { capacity /= 2 }
+        if capacity <= mask { resize(capacity) }
+    }
+
+    private mutating func grow() { resize((mask + 1) * 2) }
+
+    private mutating func resize(_ capacity: Int) {
         let old = slots
         let oldCapacity = mask + 1
-        mask = oldCapacity * 2 - 1
-        slots = Self.allocate(mask + 1)
+        mask = capacity - 1
+        slots = Self.allocate(capacity)
         for index in 0..<oldCapacity where old[index].record != nil {
             place(old[index])
         }

@@ -29,8 +29,9 @@ public struct ReadModel: Sendable, Hashable {
         // PostgreSQL cuts names after 63 bytes, and those of generations are longer.
         precondition(name.utf8.count <= 40, "the name of table \(name) has more than 40 bytes")
         precondition(!tables.contains { $0.name == name }, "table \(name) is there twice")
-        tables.append(TableDefinition(name: name, key: key, columns: [], isPublic: isPublic))
-        return Table(index: tables.count - 1, keyForm: keyForm, name: name)
+        let definition = TableDefinition(name: name, key: key, columns: [], isPublic: isPublic, index: tables.count)
+        tables.append(definition)
+        return Table(index: definition.index, identity: definition.identity, keyForm: keyForm, name: name)
     }
 
     /// Columns that Refold adds are called `generation` or begin with a low line; PostgreSQL cuts names after 63 bytes.
@@ -53,6 +54,10 @@ public struct ReadModel: Sendable, Hashable {
         isPublic: Bool = true
     ) -> Column<Value> {
         Self.check(name, of: table.name)
+        precondition(
+            table.index < tables.count && tables[table.index].identity == table.identity,
+            "table \(table.name) is one of another model"
+        )
         var definition = tables[table.index]
         precondition(definition.columns.count < 64, "table \(table.name) has more than 64 columns")
         precondition(
@@ -60,7 +65,7 @@ public struct ReadModel: Sendable, Hashable {
             "column \(name) is there twice in table \(table.name)"
         )
         let column = Column<Value>(
-            table: table.index,
+            table: table.identity,
             offset: definition.recordBytes,
             nullBit: 1 << UInt64(definition.columns.count)
         )
@@ -78,9 +83,12 @@ public struct ReadModel: Sendable, Hashable {
     }
 }
 
-/// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``.
+/// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``. One of another model stops the
+/// process with a message.
 public struct Table: Sendable, Hashable {
     let index: Int
+    /// The ``TableDefinition/identity``.
+    let identity: UInt64
     let keyForm: KeyForm
     /// The table's name.
     public let name: String
@@ -126,6 +134,25 @@ public struct TableDefinition: Sendable, Hashable {
     public internal(set) var columns: [ColumnDefinition]
     /// Whether readers get a view of it.
     public let isPublic: Bool
+    /// Its place in the model.
+    let index: Int
+
+    /// What tells it from tables of other models: a number made of name and place (FNV-1a).
+    var identity: UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in Array(name.utf8) + [UInt8(truncatingIfNeeded: index)] {
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
+        return hash
+    }
+
+    /// Whether a handle is that of one of its columns.
+    func hasColumn<Value>(_ column: Column<Value>) -> Bool {
+        columns.enumerated().contains { index, definition in
+            definition.offset == column.offset && definition.type == Value.columnType
+                && definition.isNullable == Value.isNullable && column.nullBit == 1 << UInt64(index)
+        }
+    }
 
     /// Bytes of one record in memory: the header, then the cells.
     var recordBytes: Int {

@@ -96,6 +96,11 @@ extension Record {
         storeBytes(of: memory, toByteOffset: RecordHeader.longKey, as: UnsafeMutableRawPointer?.self)
     }
 
+    /// Says that a long key has moved.
+    func setLongKey(_ key: Blob) {
+        storeBytes(of: key.pointer, toByteOffset: RecordHeader.longKey, as: UnsafeMutableRawPointer?.self)
+    }
+
     /// The memory of a long key; empty when the key stands in the record.
     var longKey: Blob {
         let key = key

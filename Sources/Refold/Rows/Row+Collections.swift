@@ -1,50 +1,40 @@
 extension Row {
     /// Adds a number to a set; false when it was there already.
     ///
-    /// - Parameter member: below ``NumberSet/capacity``.
+    /// - Parameter member: below ``NumberSet/capacity``; another one refuses the event.
     @discardableResult
     public func insert(_ member: UInt16, into column: Column<NumberSet>) -> Bool {
         check(column)
-        precondition(member < NumberSet.capacity, "a number set holds numbers below \(NumberSet.capacity)")
         return withMemory { $0.insertMember(member, into: record, at: column.offset) }
     }
 
-    /// Adds a text to a set; false when it was there already.
+    /// Adds a text to a set; false when it was there already, or when the set would have more than
+    /// ``Rows/largestCollection`` bytes, which refuses the event.
     @discardableResult
     public func insert(_ member: Text, into column: Column<TextSet>) -> Bool {
         check(column)
         return member.withBytes { member in
-            let old = record.blob(column.offset).bytes
-            guard let place = TextListBytes.insertionPoint(of: member, inSorted: old) else { return false }
-            let blob = withMemory { $0.allocate(old.count + TextListBytes.length(of: member)) }
-            let bytes = blob.mutableBytes
-            UnsafeMutableRawBufferPointer(rebasing: bytes[..<place])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[..<place]))
-            let end = TextListBytes.write(member, to: bytes, at: place)
-            UnsafeMutableRawBufferPointer(rebasing: bytes[end...])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: old[place...]))
-            withMemory { $0.setBlob(record, column.offset, blob) }
-            return true
+            withMemory { $0.insertText(member, into: record, at: column.offset) }
         }
     }
 
-    /// Replaces a set by the distinct texts of a list.
+    /// Replaces a set by the distinct texts of a list; more than ``Rows/largestCollection`` bytes refuse the event.
     public func replace(_ column: Column<TextSet>, with members: [Text]) {
         check(column)
         var distinct: [Text] = []
         for member in members.sorted() where distinct.last != member { distinct.append(member) }
-        setTexts(distinct, column.offset)
+        setTexts(distinct, column.offset, isSet: true)
     }
 
     /// Whether a set has a member.
     public func contains(_ member: Text, in column: Column<TextSet>) -> Bool {
         check(column)
         return member.withBytes {
-            TextListBytes.insertionPoint(of: $0, inSorted: record.blob(column.offset).bytes) == nil
+            TextSetBytes.place(of: $0, in: record.blob(column.offset)) == nil
         }
     }
 
-    /// A list of texts; reading copies them.
+    /// A list of texts; reading copies them, and setting more than ``Rows/largestCollection`` bytes refuses the event.
     public subscript(column: Column<[Text]>) -> [Text] {
         get {
             check(column)
@@ -56,7 +46,8 @@ extension Row {
         }
     }
 
-    /// A list of texts that may be null; reading copies them. The empty list is a value.
+    /// A list of texts that may be null; reading copies them, and setting more than ``Rows/largestCollection`` bytes refuses
+    /// the event. The empty list is a value.
     public subscript(column: Column<[Text]?>) -> [Text]? {
         get {
             check(column)
@@ -69,9 +60,10 @@ extension Row {
         }
     }
 
-    private func setTexts(_ texts: [Text], _ offset: Int) {
+    private func setTexts(_ texts: [Text], _ offset: Int, isSet: Bool = false) {
         withMemory { memory in
-            let blob = TextListBytes.blob(of: texts, in: memory)
+            guard memory.isAllowed(TextListBytes.length(of: texts), in: offset) else { return }
+            let blob = TextListBytes.blob(of: texts, isSet: isSet, in: memory)
             if record.blob(offset).equals(blob.bytes) {
                 memory.release(blob)
             } else {

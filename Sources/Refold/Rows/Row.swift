@@ -1,9 +1,12 @@
 /// One row of a projection's table, during the event that asked for it.
 ///
-/// Reads and writes go to memory; the engine commits them. A row must not be kept beyond the event: ``Rows`` hands it
-/// out again at the cost of a look-up.
+/// Reads and writes go to memory; the engine commits them. A row must not be kept beyond the event: its memory may be
+/// another row's by then, and only a debug build stops there. ``Rows`` hands it out again at the cost of a look-up.
 public struct Row {
     let record: Record
+    #if DEBUG
+        private let event: Int
+    #endif
     // A row is handed out for the event in hand, and its table is alive throughout; counting references would be a fifth
     // of the time that folding takes.
     private let table: Unmanaged<TableMemory>
@@ -11,6 +14,9 @@ public struct Row {
     init(record: Record, memory: TableMemory) {
         self.record = record
         table = .passUnretained(memory)
+        #if DEBUG
+            event = memory.undo.eventNumber
+        #endif
     }
 
     /// Lends the table's memory without counting a reference.
@@ -22,7 +28,14 @@ public struct Row {
     @inline(__always)
     func check<Value>(_ column: Column<Value>) {
         withMemory {
-            precondition(column.table == $0.tableIndex, "the column is one of another table")
+            precondition(column.table == $0.identity, "the column is one of another table")
+            #if DEBUG
+                precondition(
+                    event == $0.undo.eventNumber,
+                    "the row was kept beyond the event that it was given out for"
+                )
+                precondition($0.definition.hasColumn(column), "the column is one of another model")
+            #endif
         }
     }
 
@@ -99,7 +112,7 @@ public struct Row {
         nonmutating set { set(column, orNull: newValue.map { UInt64(bitPattern: $0.rawValue) }) }
     }
 
-    /// A text column; reading copies the text.
+    /// A text column; reading copies the text, and setting one of more than ``Rows/longestText`` bytes refuses the event.
     public subscript(column: Column<Text>) -> Text {
         get {
             check(column)
@@ -111,7 +124,8 @@ public struct Row {
         }
     }
 
-    /// A text column that may be null; reading copies the text. The empty text is a value.
+    /// A text column that may be null; reading copies the text, and setting one of more than ``Rows/longestText`` bytes
+    /// refuses the event. The empty text is a value.
     public subscript(column: Column<Text?>) -> Text? {
         get {
             check(column)

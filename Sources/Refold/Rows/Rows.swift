@@ -28,8 +28,16 @@ public final class Rows {
 
     deinit { keyBuffer.deallocate() }
 
-    /// Bytes that a key may have, all of its columns together.
+    /// Bytes that a key may have, all of its columns together, a text with 4 and an integer with 8 beside it: an entry of
+    /// PostgreSQL's index has at most 2,704 bytes, and what cannot be compressed has to fit too. A longer one refuses the
+    /// event that would insert it, and finds no row.
     public static let longestKey = 2_000
+    /// Bytes that a text may have, 256 MiB: with the rest of its row it has to fit into a gibibyte, PostgreSQL's limit for a
+    /// value, a parameter and a row.
+    public static let longestText = 256 << 20
+    /// Bytes that a list or set of texts may have together, 64 MiB, each text with 4 more for its length: `jsonb` holds at most
+    /// 256 MiB and some thirty million members, and its text, in which a character may take six bytes, has to fit too.
+    public static let largestCollection = 64 << 20
 
     // MARK: For projections
 
@@ -103,7 +111,7 @@ public final class Rows {
     ) rethrows -> R {
         precondition(table.keyForm == keyForm, "the key of table \(table.name) has other columns")
         return try tables[table.index]._withUnsafeGuaranteedRef { memory in
-            assert(memory.definition.name == table.name, "table \(table.name) belongs to another projection")
+            precondition(memory.identity == table.identity, "table \(table.name) belongs to another projection")
             return try body(memory)
         }
     }
@@ -111,7 +119,11 @@ public final class Rows {
     private func findOrInsert(_ memory: TableMemory, _ key: UnsafeRawBufferPointer, _ hash: UInt64) throws -> Row {
         // A B-tree entry has at most 2,704 bytes; a key that might not fit is refused before anything is folded on it.
         if key.count > Self.longestKey {
-            throw EventRefusal(.outOfRange, "a key of \(memory.definition.name) has more than \(Self.longestKey) bytes")
+            throw EventRefusal(
+                .outOfRange,
+                field: memory.definition.key[0].name,
+                "a key of \(memory.definition.name) has \(key.count) bytes, more than \(Self.longestKey)"
+            )
         }
         let record = try record(memory, key, hash) ?? memory.makeRecord(key, hash: hash)
         if !record.flags.contains(.present) { memory.insert(record) }
@@ -132,7 +144,7 @@ public final class Rows {
             record.stamp = stamp
             return record
         }
-        if memory.isComplete { return nil }
+        if memory.isComplete || key.count > Self.longestKey { return nil }
         missingKeys[memory.tableIndex].insert(EncodedKey(bytes: [UInt8](key)))
         throw miss()
     }
@@ -159,6 +171,9 @@ public final class Rows {
 
     /// Bytes that the rows take in memory.
     package var bytes: Int { memories.reduce(0) { $0 + $1.bytes } }
+
+    /// About how many bytes of rows have changed since the last window was taken.
+    package var changedBytes: Int { memories.reduce(0) { $0 + $1.changedBytes } }
 
     /// Whether every row that exists is in memory, so that no look-up can miss.
     package var isComplete: Bool { memories.allSatisfy { $0.isComplete } }
@@ -192,7 +207,11 @@ public final class Rows {
         do {
             try projection.apply(event, to: self)
             // A projection that swallowed the miss has seen a row that is not there as absent.
-            if !eventMissed { return .applied }
+            if !eventMissed {
+                guard let refusal = undo.refusal else { return .applied }
+                undo.undoEvent(memories)
+                return .refused(refusal)
+            }
         } catch {
             if !eventMissed {
                 undo.undoEvent(memories)
@@ -203,6 +222,12 @@ public final class Rows {
         undo.undoEvent(memories)
         return .missed
     }
+
+    /// Bytes that undoing the pass takes. A pass that takes much is to be ended, and accepted, before its batch ends: an
+    /// event of a few bytes may replace a value of many.
+    package var undoBytes: Int { undo.bytes }
+    /// What undoing a pass should take at most.
+    package static let mostUndoBytes = 8 << 20
 
     /// Makes the changes of the pass final.
     package func acceptPass() { undo.accept(memories) }
@@ -216,6 +241,11 @@ public final class Rows {
         /// A row was not in memory.
         case missed
         case refused(any Error)
+    }
+
+    /// Makes free places between rows useful for other rows.
+    package func moveTogether() {
+        for memory in memories { memory.moveTogether() }
     }
 
     /// Evicts the least recently touched clean rows until at most `target` bytes are in use, those of the batch in hand

@@ -1,7 +1,31 @@
+extension NumberSet {
+    /// Whether bytes are those of a set.
+    package static func isCanonical(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if bytes.count == bitSetBytes {
+            return bytes.reduce(0) { $0 + $1.nonzeroBitCount } >= bitSetThreshold
+        }
+        guard bytes.count % 2 == 0, bytes.count < bitSetBytes else { return false }
+        var least = 0
+        for offset in stride(from: 0, to: bytes.count, by: 2) {
+            let member = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+            guard member >= least, member < capacity else { return false }
+            least = member + 1
+        }
+        return true
+    }
+}
+
 /// Number sets are changed in place: a popular set would else be copied for every member.
 extension TableMemory {
-    /// Adds a member; false when it was there already.
+    /// Adds a member; false when it was there already, or is too large, which refuses the event.
     func insertMember(_ member: UInt16, into record: Record, at offset: Int) -> Bool {
+        guard member < NumberSet.capacity else {
+            refuse(
+                offset,
+                "the number \(member) is too large for a set of \(definition.name): it holds those below 8192"
+            )
+            return false
+        }
         var blob = record.blob(offset)
         if blob.count == NumberSet.bitSetBytes {
             let (byte, bit) = (Int(member >> 3), UInt8(1) << UInt8(member & 7))
@@ -44,10 +68,10 @@ extension TableMemory {
         var blob = record.blob(offset)
         if blob.count == NumberSet.bitSetBytes {
             blob.mutableBytes[Int(member >> 3)] &= ~(UInt8(1) << UInt8(member & 7))
+            guard blob.bytes.reduce(0, { $0 + $1.nonzeroBitCount }) < NumberSet.bitSetThreshold else { return }
             let members = (0..<UInt16(NumberSet.capacity)).filter {
                 blob.bytes[Int($0 >> 3)] & (1 << UInt8($0 & 7)) != 0
             }
-            guard members.count < NumberSet.bitSetThreshold else { return }
             replace(record, offset, with: members.withUnsafeBytes { copy($0) })
             return
         }

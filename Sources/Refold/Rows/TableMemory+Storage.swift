@@ -36,9 +36,13 @@ extension TableMemory {
     /// Says that all rows of the table are in memory now.
     package func markComplete() { isComplete = true }
 
-    /// Evicts clean records that the batch `keeping` did not touch, oldest batch first, until `bytes` are free.
+    /// Evicts clean records that the batch `keeping` did not touch, oldest batch first, until `bytes` are free; what stays
+    /// is moved together.
     func evict(atLeast bytes: Int, keeping stamp: UInt32) {
         guard bytes > 0 else { return }
+        let target = self.bytes - bytes
+        defer { giveBackMemory() }
+        if usedBytes <= target { return }
         forgetClean()
         var candidates: [(age: UInt32, record: Record)] = []
         index.forEach { record in
@@ -46,9 +50,8 @@ extension TableMemory {
             if age != 0 && !record.flags.contains(.dirty) { candidates.append((age, record)) }
         }
         candidates.sort { $0.age > $1.age }
-        let target = self.bytes - bytes
         for (_, record) in candidates {
-            if self.bytes <= target { return }
+            if usedBytes <= target { return }
             evict(record)
         }
     }
@@ -66,12 +69,15 @@ package struct LoadingRecord {
 
     /// Sets a blob cell; lists and sets of texts in the form of ``TextListBytes``.
     package func setBytes(_ column: Int, _ bytes: UnsafeRawBufferPointer) {
-        record.setBlob(memory.definition.columns[column].offset, memory.copy(bytes))
+        let definition = memory.definition.columns[column]
+        record.setBlob(definition.offset, memory.copyTexts(bytes, isSet: definition.type == .textSet))
     }
 
     /// Sets a list or set of texts.
     package func setTexts(_ column: Int, _ texts: [Text]) {
-        record.setBlob(memory.definition.columns[column].offset, TextListBytes.blob(of: texts, in: memory))
+        let definition = memory.definition.columns[column]
+        let blob = TextListBytes.blob(of: texts, isSet: definition.type == .textSet, in: memory)
+        record.setBlob(definition.offset, blob)
     }
 
     /// Sets a cell to null.

@@ -6,14 +6,22 @@
 /// of it goes when the table goes. Confined to the ``Rows`` it is part of.
 package final class TableMemory {
     package let definition: TableDefinition
+    let identity: UInt64
     let tableIndex: Int
     let undo: UndoLog
     var index = KeyIndex()
     /// All rows of the table are in memory, so a key that is not here does not exist.
     package internal(set) var isComplete: Bool
-    /// Bytes in use by records, their index entries and their blobs. Memory of what was evicted is used again.
-    package var bytes: Int { index.count * (stride + KeyIndex.bytesPerRecord) + blobBytes }
-    private var heap = RowHeap()
+    /// Bytes of records, their index entries and their blobs, those that the undo log keeps among them, and of the free
+    /// places between them, as far as they are more than the next rows will soon take.
+    package var bytes: Int { usedBytes + max(0, heap.freeBytes - Self.freeBytes) }
+    /// About what the changed rows take of it.
+    var changedBytes: Int { dirty.isEmpty ? 0 : dirty.count * (usedBytes / max(index.count, 1)) }
+    /// The same as ``bytes`` without free places.
+    var usedBytes: Int { index.count * (stride + KeyIndex.bytesPerRecord) + blobBytes }
+    /// What may lie free in a table without being counted.
+    private static let freeBytes = 2 << 20
+    private var heap: RowHeap
     /// Rows changed since the last window was taken; a record can stand here twice or be clean again.
     private(set) var dirty: ContiguousArray<Record> = []
 
@@ -27,10 +35,12 @@ package final class TableMemory {
 
     init(_ definition: TableDefinition, tableIndex: Int, undo: UndoLog, isComplete: Bool) {
         self.definition = definition
+        identity = definition.identity
         self.tableIndex = tableIndex
         self.undo = undo
         self.isComplete = isComplete
-        stride = RowHeap.rounded(definition.recordBytes)
+        stride = RowHeap.aligned(definition.recordBytes)
+        heap = RowHeap(recordBytes: stride)
         keyHasParts = definition.key.count > 1
         var nulls: UInt64 = 0
         for (bit, column) in definition.columns.enumerated() where column.isNullable {
@@ -49,7 +59,7 @@ package final class TableMemory {
 
     /// Makes a record for a key that has none: a row known not to exist.
     func makeRecord(_ key: UnsafeRawBufferPointer, hash: UInt64) -> Record {
-        let record = heap.take(stride)
+        let record = heap.takeRecord()
         record.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
         record.storeBytes(of: hash, as: UInt64.self)
         record.position = -1
@@ -68,7 +78,7 @@ package final class TableMemory {
         for column in definition.columns where column.type.isBlob {
             release(record.blob(column.offset))
         }
-        heap.give(record, stride)
+        heap.giveRecord(record)
         isComplete = false
     }
 
@@ -78,6 +88,45 @@ package final class TableMemory {
         guard capacity > 0 else { return .empty }
         blobBytes += capacity
         return Blob(pointer: heap.take(capacity), count: count, capacity: capacity)
+    }
+
+    /// Moves what lies apart together, when free places between it are counted, so that their memory is there for other
+    /// rows. No event may be in hand; changed records stay where they are.
+    func moveTogether() {
+        guard heap.freeBytes > Self.freeBytes && undo.isEmpty else { return }
+        heap.beginMoving()
+        index.replaceEach { moved($0) }
+        heap.endMoving()
+    }
+
+    private func moved(_ old: Record) -> Record {
+        var record = old
+        if heap.isLeaving(old, stride) && !old.flags.contains(.dirty) {
+            record = heap.takeRecord()
+            record.copyMemory(from: old, byteCount: stride)
+            heap.giveRecord(old)
+        }
+        if let key = moved(record.longKey) { record.setLongKey(key) }
+        for column in definition.columns where column.type.isBlob {
+            if let blob = moved(record.blob(column.offset)) { record.setBlob(column.offset, blob) }
+        }
+        return record
+    }
+
+    /// The blob at another place; nil where it can stay.
+    private func moved(_ blob: Blob) -> Blob? {
+        guard let pointer = blob.pointer, heap.isLeaving(pointer, blob.capacity) else { return nil }
+        let moved = blob.moved(to: heap.take(blob.capacity))
+        moved.memory.copyMemory(from: UnsafeRawBufferPointer(blob.memory))
+        heap.give(pointer, blob.capacity)
+        return moved
+    }
+
+    /// Gives memory that no row needs back to the system.
+    func giveBackMemory() {
+        moveTogether()
+        heap.giveBackEmptyPages()
+        index.shrink()
     }
 
     func copy(_ bytes: UnsafeRawBufferPointer) -> Blob {
@@ -160,8 +209,30 @@ package final class TableMemory {
     }
 
     func setBytes(_ record: Record, _ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+        if bytes.count > Rows.longestText {
+            return refuse(
+                offset,
+                "a text of \(definition.name) would have \(bytes.count) bytes, more than \(Rows.longestText)"
+            )
+        }
         if record.blob(offset).equals(bytes) { return }
         setBlob(record, offset, copy(bytes))
+    }
+
+    /// Whether a collection may have so many bytes; else the event is refused.
+    func isAllowed(_ count: Int, in offset: Int) -> Bool {
+        if count <= Rows.largestCollection { return true }
+        refuse(
+            offset,
+            "a collection of \(definition.name) would have \(count) bytes, more than \(Rows.largestCollection)"
+        )
+        return false
+    }
+
+    /// Refuses the event in hand for what it would put into a cell.
+    @inline(never)
+    func refuse(_ offset: Int, _ reason: String) {
+        undo.refuse(EventRefusal(.outOfRange, field: definition.columns.first { $0.offset == offset }?.name, reason))
     }
 
     /// Brings an absent row into being, every column null or empty.

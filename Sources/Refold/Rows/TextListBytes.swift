@@ -14,12 +14,17 @@ package enum TextListBytes {
         return end
     }
 
-    static func blob(of texts: [Text], in memory: TableMemory) -> Blob {
-        let blob = memory.allocate(texts.reduce(0) { $0 + prefix + $1.count })
+    /// The bytes of all texts together.
+    static func length(of texts: [Text]) -> Int { texts.reduce(0) { $0 + prefix + $1.count } }
+
+    static func blob(of texts: [Text], isSet: Bool, in memory: TableMemory) -> Blob {
+        let table = isSet ? TextSetBytes.tableBytes(texts.count) : 0
+        var blob = memory.allocate(length(of: texts), capacity: length(of: texts) + table)
         var offset = 0
         for text in texts {
             offset = text.withBytes { write($0, to: blob.mutableBytes, at: offset) }
         }
+        if isSet { TextSetBytes.makeTable(in: &blob) }
         return blob
     }
 
@@ -33,21 +38,36 @@ package enum TextListBytes {
     package static func forEach(in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
         var offset = 0
         while offset < bytes.count {
-            let end = offset + prefix + count(in: bytes, at: offset)
-            body(UnsafeRawBufferPointer(rebasing: bytes[(offset + prefix)..<end]))
-            offset = end
+            body(text(in: bytes, at: offset))
+            offset = end(in: bytes, at: offset)
         }
+    }
+
+    /// How many texts there are.
+    static func count(in bytes: UnsafeRawBufferPointer) -> Int {
+        var count = 0
+        forEach(in: bytes) { _ in count += 1 }
+        return count
+    }
+
+    /// The text that begins there.
+    static func text(in bytes: UnsafeRawBufferPointer, at offset: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[(offset + prefix)..<end(in: bytes, at: offset)])
+    }
+
+    /// Where the text that begins there ends.
+    static func end(in bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {
+        offset + prefix + count(in: bytes, at: offset)
     }
 
     /// Where a text belongs in a sorted list, as a byte offset; nil when it is there.
     static func insertionPoint(of text: UnsafeRawBufferPointer, inSorted bytes: UnsafeRawBufferPointer) -> Int? {
         var offset = 0
         while offset < bytes.count {
-            let end = offset + prefix + count(in: bytes, at: offset)
-            let order = compare(UnsafeRawBufferPointer(rebasing: bytes[(offset + prefix)..<end]), text)
+            let order = compare(self.text(in: bytes, at: offset), text)
             if order == 0 { return nil }
             if order > 0 { return offset }
-            offset = end
+            offset = end(in: bytes, at: offset)
         }
         return offset
     }
@@ -57,7 +77,7 @@ package enum TextListBytes {
     }
 
     /// Byte order of UTF-8, which is the order of code points.
-    private static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+    static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
         let common = min(left.count, right.count)
         if common > 0 {
             let order = memcmp(left.baseAddress!, right.baseAddress!, common)

@@ -12,6 +12,8 @@ final class UndoLog {
         case blob
         /// A member added to a number set in place: `first` is the member.
         case member
+        /// A member added to a set of texts in place: `first` is where it begins.
+        case text
     }
 
     struct Entry {
@@ -25,21 +27,48 @@ final class UndoLog {
 
     private(set) var entries: ContiguousArray<Entry> = []
     private var blobEntries = 0
+    /// Memory of the blobs that stay here.
+    private var blobBytes = 0
     /// Where the event in hand began.
     private var eventStart = 0
     /// The event in hand.
     private(set) var position: Int64 = -1
+    /// Why the event in hand is refused though `apply` has not thrown: setting a cell cannot.
+    private(set) var refusal: EventRefusal?
+    #if DEBUG
+        /// Events that were begun: rows are good for one.
+        private(set) var eventNumber = 0
+    #endif
+
+    /// Nothing can be undone.
+    var isEmpty: Bool { entries.isEmpty }
+    /// What it takes to undo the changes since ``accept(_:)``.
+    var bytes: Int { entries.count * MemoryLayout<Entry>.stride + blobBytes }
+    /// A log that grew longer for one batch is made anew.
+    private static let keptEntries = 65_536
 
     init() { entries.reserveCapacity(1024) }
 
     func beginEvent(at position: Int64) {
         self.position = position
         eventStart = entries.count
+        if refusal != nil { refusal = nil }
+        #if DEBUG
+            eventNumber += 1
+        #endif
+    }
+
+    /// Refuses the event in hand.
+    func refuse(_ refusal: EventRefusal) {
+        if self.refusal == nil { self.refusal = refusal }
     }
 
     @inline(__always)
     func append(_ entry: Entry) {
-        if entry.kind == .blob { blobEntries += 1 }
+        if entry.kind == .blob {
+            blobEntries += 1
+            blobBytes += Blob(entry.first, entry.second).capacity
+        }
         entries.append(entry)
     }
 
@@ -64,8 +93,9 @@ final class UndoLog {
                 memories[Int(entry.table)].release(Blob(entry.first, entry.second))
             }
             blobEntries = 0
+            blobBytes = 0
         }
-        entries.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: entries.capacity <= Self.keptEntries)
         eventStart = 0
     }
 
@@ -81,10 +111,13 @@ final class UndoLog {
                 entry.record.setWord(RecordHeader.stamp, entry.second)
             case .blob:
                 blobEntries -= 1
+                blobBytes -= Blob(entry.first, entry.second).capacity
                 memories[Int(entry.table)].release(entry.record.blob(offset))
                 entry.record.setBlob(offset, Blob(entry.first, entry.second))
             case .member:
                 memories[Int(entry.table)].removeMember(UInt16(entry.first), from: entry.record, at: offset)
+            case .text:
+                memories[Int(entry.table)].removeText(at: Int(entry.first), from: entry.record, at: offset)
             }
         }
     }
