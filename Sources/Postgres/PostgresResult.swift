@@ -52,7 +52,11 @@ public final class PostgresResult: Sendable {
         }
     }
 
-    func typeOID(_ column: Int) -> UInt32 { PQftype(pointer, Int32(column)) }
+    /// The object identifier of a column's type; 0 for a column that is not there.
+    package func typeOID(_ column: Int) -> UInt32 { PQftype(pointer, Int32(column)) }
+
+    /// The name of a column's type, for messages.
+    package func typeName(_ column: Int) -> String { TypeOID.describe(typeOID(column)) }
 
     func isNull(row: Int, column: Int) -> Bool {
         PQgetisnull(pointer, Int32(row), Int32(column)) == 1

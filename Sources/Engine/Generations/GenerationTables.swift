@@ -102,7 +102,7 @@ package struct GenerationTable: Sendable {
     }
 
     /// The rows of given keys, the keys as one array a column.
-    var loadSQL: String {
+    package var loadSQL: String {
         let match = definition.key.enumerated().map { "t.\(quoteIdentifier($1.name)) = k.k\($0)" }
         return "SELECT \(readList) FROM \(keyArrays) JOIN \(quotedName) t ON \(match.joined(separator: " AND "))"
     }
