@@ -139,10 +139,10 @@ extension PostgresConnection {
         )
     }
 
-    /// Changes a generation's state.
+    /// Changes a generation's state; one that is to be dropped stays so.
     package func setState(_ state: Generation.State, of generation: Int64) throws {
         try execute(
-            "UPDATE refold.generations SET state = $2 WHERE generation = $1",
+            "UPDATE refold.generations SET state = $2 WHERE generation = $1 AND state <> 'retired'",
             [.int64(generation), .text(state.rawValue)]
         )
     }
