@@ -59,10 +59,12 @@ public struct RedisURL: Sendable, Hashable {
         default:
             throw Self.invalid("its scheme is none of redis, unix and redis+unix")
         }
-        let names = login.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        let user = try names.first.map { name throws(RedisError) in try Self.decoded(name, "user") } ?? ""
+        // A byte, not a character: a password may begin with a mark that would make one of both.
+        let colon = login.utf8.firstIndex(of: UInt8(ascii: ":")) ?? login.endIndex
+        let user = try Self.decoded(login[..<colon], "user")
         self.user = user.isEmpty ? nil : user
-        password = try names.count > 1 ? Self.decoded(names[1], "password") : nil
+        password =
+            try colon == login.endIndex ? nil : Self.decoded(login[login.utf8.index(after: colon)...], "password")
         guard self.user == nil || password != nil else {
             throw Self.invalid("it names a user without a password; for a password alone write redis://:password@host")
         }

@@ -28,6 +28,7 @@ struct RedisURLTests {
         arguments: [
             ("redis://ann:s3cret@h:1/2", "ann", "redis://ann:***@h:1/2"),
             ("redis://:s3cret@h:1/2", nil, "redis://:***@h:1/2"),
+            ("redis://ann:\u{301}s3cret@h:1/2", "ann", "redis://ann:***@h:1/2"),
             ("redis://a%40b:s3cr%65t@h:1/2", "a@b", "redis://a@b:***@h:1/2"),
             ("redis://ann:s3cret:with@signs@h:1/2", "ann", "redis://ann:***@h:1/2"),
             ("unix://ann:s3cret@/run/r.sock?db=2", "ann", "unix://ann:***@/run/r.sock?db=2"),
