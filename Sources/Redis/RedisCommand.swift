@@ -117,6 +117,16 @@ public enum RedisArgument: Sendable, Equatable, ExpressibleByStringInterpolation
     /// A number, in its shortest form that reads back the same.
     case double(Double)
 
+    /// What goes over the wire for it, without its length.
+    package var bytes: [UInt8] {
+        switch self {
+        case .text(let text): Array(text.utf8)
+        case .bytes(let bytes): bytes
+        case .integer(let number): Array("\(number)".utf8)
+        case .double(let number): Array(number.description.utf8)
+        }
+    }
+
     /// A text.
     public init(stringLiteral value: String) {
         self = .text(value)

@@ -11,6 +11,7 @@ package struct HotChoice: Sendable, Hashable {
     var rankedBy = ""
     var group = ""
     var best = 100
+    var groups = 1000
 
     /// What `Config/refold.yaml` says too; nothing is hot of a projection that is not named there.
     static func standard(of projection: ProjectionName) -> HotChoice {
@@ -34,7 +35,8 @@ package struct HotChoice: Sendable, Hashable {
             default: .none
             }
         let ranking =
-            rankedBy.isEmpty ? nil : HotRanking(score: rankedBy, group: group.isEmpty ? nil : group, best: best)
+            rankedBy.isEmpty
+            ? nil : HotRanking(score: rankedBy, group: group.isEmpty ? nil : group, best: best, groups: groups)
         return HotSetSettings(choice, limit: limit, lifetime: lifetime, ranking: ranking)
     }
 }

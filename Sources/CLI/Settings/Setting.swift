@@ -76,6 +76,9 @@ package struct Setting: Sendable {
         Setting("redis.timeout", "1s") { text, settings throws(SettingError) in
             settings.redisTimeout = try text.duration(atLeast: .milliseconds(1), atMost: .hours(1))
         },
+        Setting("redis.rest-lifetime", "26h") { text, settings throws(SettingError) in
+            settings.redisRestLifetime = try text.duration(atLeast: .seconds(1))
+        },
         Setting("store.schema", "public") { text, settings in settings.engine.store.schema = text.text },
         Setting("store.table", "events") { text, settings in settings.engine.store.eventsTable = text.text },
         Setting("store.streams-table", "streams") { text, settings in
@@ -150,7 +153,10 @@ package struct Setting: Sendable {
                 settings.hot[name, default: standard].group = text.text
             },
             Setting("\(prefix).hot.ranking.best", "100") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].best = try text.integer(in: 1...Int(Int32.max))
+                settings.hot[name, default: standard].best = try text.integer(in: 1...HotRanking.mostPlaces)
+            },
+            Setting("\(prefix).hot.ranking.groups", "1000") { text, settings throws(SettingError) in
+                settings.hot[name, default: standard].groups = try text.integer(in: 1...HotRanking.mostGroups)
             },
         ]
         if name == "trending_score" {

@@ -16,6 +16,7 @@ package struct Settings: Sendable {
     var redisURL: String?
     var redisPrefix = "refold"
     var redisTimeout: Duration = .seconds(1)
+    var redisRestLifetime: Duration = .seconds(26 * 3600)
     var hot: [ProjectionName: HotChoice] = [:]
 
     /// The projections that these settings give.
@@ -63,7 +64,9 @@ package struct Settings: Sendable {
             throw SettingError("store: \(error.message)", remedy: "correct the names under store")
         }
         for (name, choice) in hot { engine.hotSets[name] = choice.settings }
-        engine.cache = redisURL.map { CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout) }
+        engine.cache = redisURL.map {
+            CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout, restLifetime: redisRestLifetime)
+        }
         for projection in projections {
             guard let hot = engine.hotSets[projection.name] else { continue }
             _ = try HotSet(hot, of: projection)

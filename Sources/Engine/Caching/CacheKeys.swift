@@ -5,11 +5,12 @@ internal import Refold
 ///
 /// | key | content |
 /// |---|---|
-/// | `<prefix>:<projection>:live` | number of the live generation |
+/// | `<prefix>:<projection>:live` | number of the live generation; expires unless its owner renews it |
 /// | `<prefix>:<projection>:revision` | the pointer's revision in PostgreSQL when `live` was set |
 /// | `…:<g>:row:<key>` | a row: a JSON object |
 /// | `…:<g>:top`, `…:<g>:<group column>:<value>` | the best keys by score |
 /// | `…:<g>:owner` | the lease epoch of who may write |
+/// | `…:<g>:crowded` | there were more groups than may have a set: no new one gets one before the next warming |
 /// | `…:<g>:through` | all commits up to this position are in the cache; absent while it is being warmed |
 /// | `…:<g>:hot` | the keys of the cached rows in the order that decides which of them go first |
 /// | `…:<g>:stale` | while warming: keys that were cached before and have not been seen again |
@@ -33,8 +34,8 @@ struct CacheKeys: Sendable {
 
     /// A pattern for all keys of the projection, whatever characters the prefix has.
     var pattern: RedisArgument {
-        let special: Set<Character> = ["*", "?", "[", "]", "\\", "^", "-"]
-        let escaped = prefix.map { special.contains($0) ? "\\\($0)" : String($0) }.joined()
-        return .text("\(escaped):\(projection):*")
+        let special = Array("*?[]\\^-".utf8)
+        let escaped = prefix.utf8.flatMap { special.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] }
+        return .bytes(escaped + ":\(projection):*".utf8)
     }
 }

@@ -8,6 +8,15 @@ final class CacheQueue: Sendable {
     private struct State {
         var followed: [Int64: FollowedGeneration] = [:]
         var errors: [ProjectionName: String] = [:]
+        var staleUntil: [ProjectionName: Timestamp] = [:]
+        /// Generations that were followed at any time.
+        var known: [Int64: ProjectionName] = [:]
+        /// Those of them whose keys were written before the server lost what it had.
+        var distrusted: Set<Int64> = []
+        /// Their projections, whose pointers have to go before anything is written.
+        var unpointing: Set<ProjectionName> = []
+        /// How often the server has lost something.
+        var losses = 0
     }
 
     private let state = Mutex(State())
@@ -18,8 +27,46 @@ final class CacheQueue: Sendable {
     }
 
     func follow(_ hotSet: HotSet, generation: Int64, epoch: Int64) {
-        state.withLock {
-            $0.followed[generation] = FollowedGeneration(hotSet: hotSet, generation: generation, epoch: epoch)
+        state.withLock { state in
+            var followed = FollowedGeneration(hotSet: hotSet, generation: generation, epoch: epoch)
+            if state.distrusted.contains(generation) { followed.distrust() }
+            state.followed[generation] = followed
+            state.known[generation] = hotSet.projection
+        }
+    }
+
+    // MARK: After the server has lost something
+
+    /// Nothing that was written so far counts.
+    func distrustAll() {
+        state.withLock { state in
+            state.losses += 1
+            state.distrusted.formUnion(state.known.keys)
+            state.unpointing.formUnion(state.known.values)
+            for generation in state.followed.keys { state.followed[generation]!.distrust() }
+        }
+    }
+
+    /// A generation's keys are gone.
+    ///
+    /// - Parameter losses: how often the server had lost something when that began.
+    func trust(_ generation: Int64, losses: Int) {
+        state.withLock { state in
+            guard state.losses == losses else { return }
+            state.distrusted.remove(generation)
+            state.followed[generation]?.trust()
+        }
+    }
+
+    /// How often the server has lost something.
+    var losses: Int { state.withLock { $0.losses } }
+
+    /// The projections whose pointers have to go before anything is written.
+    var unpointing: Set<ProjectionName> { state.withLock { $0.unpointing } }
+
+    func unpointed(_ projection: ProjectionName, losses: Int) {
+        state.withLock { state in
+            if state.losses == losses { state.unpointing.remove(projection) }
         }
     }
 
@@ -75,10 +122,25 @@ final class CacheQueue: Sendable {
 
     /// What went wrong last with a projection's cache; nil when all is well again.
     func note(_ error: String?, of projection: ProjectionName) {
-        state.withLock { $0.errors[projection] = error }
+        state.withLock { state in
+            state.errors[projection] = error
+            if error == nil { state.staleUntil[projection] = nil }
+        }
     }
 
     func error(of projection: ProjectionName) -> String? { state.withLock { $0.errors[projection] } }
+
+    /// Until when readers may be sent to old rows; nil when they are not.
+    ///
+    /// - Returns: whether that is news.
+    func noteStale(until: Timestamp?, of projection: ProjectionName) -> Bool {
+        state.withLock { state in
+            defer { state.staleUntil[projection] = until }
+            return state.staleUntil[projection] == nil && until != nil
+        }
+    }
+
+    func staleUntil(of projection: ProjectionName) -> Timestamp? { state.withLock { $0.staleUntil[projection] } }
 }
 
 /// How much may wait for the cache; what does not fit is read from the database later. As much again may be on its way.

@@ -2,178 +2,93 @@ internal import Redis
 
 /// What changes a generation's keys, each in one step that no reader sees half done.
 ///
-/// Every script that writes data first compares the owner's key with the writer's epoch. Keys of rows and groups are made
-/// from the generation's base, the first argument: they depend on the data, and there is one server, no cluster. Answers
-/// are lists whose first element says what happened: `ok`; `unowned` when the owner's key is gone; `fenced` with the
-/// epoch of another owner.
+/// Every script that writes data first compares the owner's key with the writer's epoch, as text: it is a random number
+/// and has no order. Keys of rows and groups are made from the generation's base, the first argument: they depend on the
+/// data, and there is one server, no cluster. Answers are lists whose first element says what happened: `ok`; `unowned`
+/// when the owner's key is gone; `fenced` with the epoch of another owner; `odd` with the keys that were of another type
+/// and have been removed, when nothing else was done.
+///
+/// No call runs for long, however much there is: what grows with the data is done a piece at a time.
 enum CacheScripts {
-    static let all = [adopt, write, replace, sweep, finish, keep, drop, flip, retire]
+    static let all = [adopt, age, write, replace, sweep, finish, keep, drop, flip, renew, unpoint, retire]
 
-    private static let fence = """
-        local base, epoch = ARGV[1], ARGV[2]
-        local owner = redis.call('GET', base .. 'owner')
-        if not owner then return {'unowned'} end
-        if owner ~= epoch then return {'fenced', owner} end
+    /// Finds keys of a type that is not ours: they are removed, since every command on them would fail for ever.
+    static let types = """
+        local base, odd = ARGV[1], {}
+
+        local function typed(key, kind)
+            local found = redis.call('TYPE', key).ok
+            if found == kind or found == 'none' then return true end
+            redis.call('UNLINK', key)
+            odd[#odd + 1] = key
+            return false
+        end
+
+        local function sound()
+            for _, name in ipairs({'owner', 'through', 'crowded'}) do typed(base .. name, 'string') end
+            for _, name in ipairs({'hot', 'stale', 'top'}) do typed(base .. name, 'zset') end
+            typed(base .. 'groups', 'set')
+            typed(base .. 'grouped', 'hash')
+            return #odd == 0
+        end
+
+        local function oddity() return {'odd', unpack(odd)} end
 
         """
 
+    static let fence =
+        types + """
+            if not sound() then return oddity() end
+            local epoch = ARGV[2]
+            local owner = redis.call('GET', base .. 'owner')
+            if not owner then return {'unowned'} end
+            if owner ~= epoch then return {'fenced', owner} end
+
+            """
+
     /// Positions are compared as text, since Lua's numbers are exact to 2^53 only.
-    private static let older = """
+    static let older = """
         local function older(a, b) return #a < #b or (#a == #b and a < b) end
 
         """
 
     /// Takes the generation for the epoch that the caller has just confirmed in PostgreSQL, if the owner is still who it
-    /// was before that: otherwise a newer owner may have come in between. What was cached becomes stale: warming sees
-    /// which of it is still hot.
+    /// was before that: otherwise a newer owner may have come in between. From here on nothing counts as cached, and a
+    /// pointer to the generation is good for a short time only, unless it is renewed.
     ///
-    /// Arguments: base, epoch, the owner that was found (empty for none).
+    /// Keys: live. Arguments: base, epoch, the owner that was found (empty for none), generation, the lease's
+    /// milliseconds.
     static let adopt = RedisScript(
-        """
-        local base = ARGV[1]
-        local owner = redis.call('GET', base .. 'owner') or ''
-        if owner ~= ARGV[3] then return {'fenced', owner} end
-        redis.call('SET', base .. 'owner', ARGV[2])
-        redis.call('DEL', base .. 'through')
-        local hot, stale = base .. 'hot', base .. 'stale'
-        if redis.call('EXISTS', hot) == 1 then
-            if redis.call('EXISTS', stale) == 1 then
-                redis.call('ZUNIONSTORE', stale, 2, stale, hot)
-                redis.call('DEL', hot)
-            else
-                redis.call('RENAME', hot, stale)
+        types + """
+            typed(KEYS[1], 'string')
+            if not sound() then return oddity() end
+            local owner = redis.call('GET', base .. 'owner') or ''
+            if owner ~= ARGV[3] then return {'fenced', owner} end
+            redis.call('SET', base .. 'owner', ARGV[2])
+            redis.call('UNLINK', base .. 'through')
+            if redis.call('GET', KEYS[1]) == ARGV[4] then
+                local left = redis.call('PTTL', KEYS[1])
+                if left < 0 or left > tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
             end
-        end
-        return {'ok'}
-        """
-    )
-
-    /// Writes changed rows: those that are newer than what is stored, hot ones to their keys and the others off them, and
-    /// all of them into the rankings; then trims. Names the sorted sets that lost a key to which others may be next.
-    ///
-    /// Arguments: base, epoch, lifetime in seconds, limit, within (empty for none), places in a ranking (0 for none),
-    /// the position that is reached with these rows (empty for not yet); then for each row: position, key, JSON (empty
-    /// when removed), order, score, name of its group's set (each empty for none).
-    static let write = RedisScript(
-        fence + older + """
-            local ttl, limit, within = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-            local best, through = tonumber(ARGV[6]), ARGV[7]
-            local hot, grouped, groups = base .. 'hot', base .. 'grouped', base .. 'groups'
-            local answer, asked = {'ok'}, {}
-
-            local function refill(name)
-                if not asked[name] then
-                    asked[name] = true
-                    answer[#answer + 1] = name
-                end
-            end
-
-            local function least(set)
-                return tonumber(redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2])
-            end
-
-            -- Gives a key its place in a sorted set; says whether it has one, and which key lost its place to it.
-            local function rank(name, key, score)
-                local set = base .. name
-                local old = redis.call('ZSCORE', set, key)
-                local full = redis.call('ZCARD', set) >= best
-                if score == '' then
-                    if old then
-                        redis.call('ZREM', set, key)
-                        if full then refill(name) end
-                    end
-                    return false
-                end
-                if not old and full and tonumber(score) < least(set) then return false end
-                redis.call('ZADD', set, score, key)
-                if old then
-                    if full and tonumber(score) < tonumber(old) and redis.call('ZRANK', set, key) == 0 then
-                        refill(name)
-                    end
-                    return true
-                end
-                local ousted = full and redis.call('ZPOPMIN', set)[1]
-                return ousted ~= key, ousted
-            end
-
-            local function rankInGroup(key, score, group)
-                local was = redis.call('HGET', grouped, key)
-                if was and (score == '' or was ~= group) then
-                    rank(was, key, '')
-                    redis.call('HDEL', grouped, key)
-                end
-                if score == '' or group == '' then return end
-                local placed, ousted = rank(group, key, score)
-                if ousted then redis.call('HDEL', grouped, ousted) end
-                if placed and was ~= group then
-                    redis.call('HSET', grouped, key, group)
-                    redis.call('SADD', groups, group)
-                end
-            end
-
-            -- Below it a row is not hot.
-            local floor = redis.call('ZCARD', hot) >= limit and least(hot)
-            for i = 8, #ARGV, 6 do
-                local position, key, json = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-                local order, score, group = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-                local row = base .. 'row:' .. key
-                -- The position stands right behind `{"_position":`.
-                local stored = string.match(redis.call('GETRANGE', row, 13, 32), '^%d+')
-                if not stored or older(stored, position) then
-                    if json ~= '' and order ~= '' and (not floor or tonumber(order) >= floor) then
-                        redis.call('SET', row, json, 'EX', ttl)
-                        redis.call('ZADD', hot, order, key)
-                    else
-                        redis.call('UNLINK', row)
-                        redis.call('ZREM', hot, key)
-                    end
-                    if best > 0 then
-                        rank('top', key, score)
-                        rankInGroup(key, score, group)
-                    end
-                end
-            end
-
-            local function drop(key)
-                redis.call('UNLINK', base .. 'row:' .. key)
-            end
-            local excess = redis.call('ZCARD', hot) - limit
-            if excess > 0 then
-                local out = redis.call('ZPOPMIN', hot, excess)
-                for i = 1, #out, 2 do drop(out[i]) end
-            end
-            local newest = within and redis.call('ZREVRANGE', hot, 0, 0, 'WITHSCORES')[2]
-            if newest then
-                local bound = '(' .. string.format('%.17g', tonumber(newest) - within)
-                for _, key in ipairs(redis.call('ZRANGEBYSCORE', hot, '-inf', bound, 'LIMIT', 0, 1000)) do
-                    redis.call('ZREM', hot, key)
-                    drop(key)
-                end
-            end
-            if through ~= '' then redis.call('SET', base .. 'through', through) end
-            return answer
+            return {'ok'}
             """
     )
 
-    /// Replaces a sorted set as a whole. A group's set that has no members is forgotten.
+    /// Makes what was cached stale: warming sees which of it is still hot. Answers how much is left of what an earlier
+    /// warming was interrupted in.
     ///
-    /// Arguments: base, epoch, the set's name; then score and key of each member.
-    static let replace = RedisScript(
+    /// Arguments: base, epoch, how many.
+    static let age = RedisScript(
         fence + """
-            local name, set, grouped = ARGV[3], base .. ARGV[3], base .. 'grouped'
-            local group = name ~= 'top'
-            if group then
-                for _, key in ipairs(redis.call('ZRANGE', set, 0, -1)) do
-                    if redis.call('HGET', grouped, key) == name then redis.call('HDEL', grouped, key) end
-                end
-                redis.call(#ARGV > 3 and 'SADD' or 'SREM', base .. 'groups', name)
+            local hot, stale = base .. 'hot', base .. 'stale'
+            if redis.call('EXISTS', hot) == 0 then return {'ok', 0} end
+            if redis.call('EXISTS', stale) == 0 then
+                redis.call('RENAME', hot, stale)
+                return {'ok', 0}
             end
-            redis.call('DEL', set)
-            for i = 4, #ARGV, 2 do
-                redis.call('ZADD', set, ARGV[i], ARGV[i + 1])
-                if group then redis.call('HSET', grouped, ARGV[i + 1], name) end
-            end
-            return {'ok'}
+            local out = redis.call('ZPOPMIN', hot, ARGV[3])
+            for i = 1, #out, 2 do redis.call('ZADD', stale, out[i + 1], out[i]) end
+            return {'ok', redis.call('ZCARD', hot)}
             """
     )
 
@@ -188,97 +103,141 @@ enum CacheScripts {
             """
     )
 
-    /// Says that everything up to a position is there.
+    /// Says that everything up to a position is there, and whether groups were left out.
     ///
-    /// Arguments: base, epoch, position.
+    /// Arguments: base, epoch, position, whether groups were left out (empty for not).
     static let finish = RedisScript(
         fence + """
+            if ARGV[4] == '' then
+                redis.call('UNLINK', base .. 'crowded')
+            else
+                redis.call('SET', base .. 'crowded', ARGV[4])
+            end
             redis.call('SET', base .. 'through', ARGV[3])
             return {'ok'}
             """
     )
 
-    private static let structures = """
-        local base, seconds = ARGV[1], ARGV[2]
-        local names = {'owner', 'through', 'hot', 'stale', 'top', 'groups', 'grouped'}
-        for _, group in ipairs(redis.call('SMEMBERS', base .. 'groups')) do names[#names + 1] = group end
-
-        """
-
-    /// Makes everything but the rows of a generation, which always expire, last or expire.
+    /// Makes everything but the rows of a generation, which always expire, last or expire, a piece of the groups at a
+    /// time; what is live never expires. Answers where the next piece begins, 0 when there is none.
     ///
-    /// Arguments: base, seconds (empty for lasting).
+    /// Keys: live. Arguments: base, seconds (empty for lasting), generation, where the piece begins, how many groups.
     static let keep = RedisScript(
-        structures + """
-            for _, name in ipairs(names) do
+        types + """
+            typed(KEYS[1], 'string')
+            if not sound() then return oddity() end
+            local seconds = ARGV[2]
+            if seconds ~= '' and redis.call('GET', KEYS[1]) == ARGV[3] then return {'ok', '0'} end
+            local function last(name)
                 if seconds == '' then
                     redis.call('PERSIST', base .. name)
                 else
                     redis.call('EXPIRE', base .. name, seconds)
                 end
             end
-            return {'ok'}
+            if ARGV[4] == '0' then
+                local names = {'owner', 'through', 'crowded', 'hot', 'stale', 'top', 'groups', 'grouped'}
+                for _, name in ipairs(names) do last(name) end
+            end
+            local page = redis.call('SSCAN', base .. 'groups', ARGV[4], 'COUNT', ARGV[5])
+            for _, group in ipairs(page[2]) do last(group) end
+            return {'ok', page[1]}
             """
     )
 
     /// Takes a generation out of the cache, a piece at a time, with commands that a server without memory still runs.
-    /// Owned by nobody, it is written to no more until it is warmed again. Answers how many rows were taken.
+    /// Owned by nobody, it is written to no more until it is warmed again. Answers how much was taken.
     ///
-    /// Arguments: base, how many rows.
+    /// Arguments: base, how much at most.
     static let drop = RedisScript(
-        """
-        local base, count = ARGV[1], tonumber(ARGV[2])
-        for _, group in ipairs(redis.call('SMEMBERS', base .. 'groups')) do
-            redis.call('UNLINK', base .. group)
-        end
-        for _, name in ipairs({'owner', 'through', 'top', 'groups', 'grouped'}) do redis.call('UNLINK', base .. name) end
-        local taken = 0
-        for _, name in ipairs({'hot', 'stale'}) do
-            local out = redis.call('ZPOPMIN', base .. name, count)
-            for i = 1, #out, 2 do redis.call('UNLINK', base .. 'row:' .. out[i]) end
-            taken = taken + #out / 2
-        end
-        return {'ok', taken}
-        """
+        types + """
+            sound()
+            local count, taken = tonumber(ARGV[2]), 0
+            for _, name in ipairs({'owner', 'through', 'crowded', 'top', 'grouped'}) do
+                redis.call('UNLINK', base .. name)
+            end
+            for _, group in ipairs(redis.call('SPOP', base .. 'groups', count)) do
+                redis.call('UNLINK', base .. group)
+                taken = taken + 1
+            end
+            for _, name in ipairs({'hot', 'stale'}) do
+                local out = redis.call('ZPOPMIN', base .. name, count)
+                for i = 1, #out, 2 do redis.call('UNLINK', base .. 'row:' .. out[i]) end
+                taken = taken + #out / 2
+            end
+            return {'ok', taken}
+            """
     )
 
+    // MARK: The pointer
+
     /// Points `live` at a generation, if nobody did so since the revision was read, before PostgreSQL's pointer was: so
-    /// the last one to write is the last one to have read. The generation has to be in the cache up to its checkpoint, or
-    /// not at all: then every look-up misses, which is never wrong. Answers what was live before.
+    /// the last one to write is the last one to have read. The generation has to be in the cache up to its checkpoint and
+    /// be the caller's, or not be there at all: then every look-up misses, which is never wrong. Answers what was live
+    /// before.
     ///
-    /// Keys: live, revision. Arguments: base, generation, the revision that was found (empty for none), the new one, the
-    /// generation's checkpoint in PostgreSQL.
+    /// Keys: live, revision. Arguments: base, epoch, generation, the revision that was found (empty for none), the new
+    /// one, the generation's checkpoint in PostgreSQL, for how many milliseconds.
     static let flip = RedisScript(
-        older + """
-            local base = ARGV[1]
-            if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return {'moved'} end
+        types + older + """
+            typed(KEYS[1], 'string')
+            typed(KEYS[2], 'string')
+            if not sound() then return oddity() end
+            if (redis.call('GET', KEYS[2]) or '') ~= ARGV[4] then return {'moved'} end
+            local owner = redis.call('GET', base .. 'owner')
+            if owner and owner ~= ARGV[2] then return {'fenced', owner} end
             local through = redis.call('GET', base .. 'through')
             if through then
-                if older(through, ARGV[5]) then return {'behind'} end
+                if older(through, ARGV[6]) then return {'behind'} end
             elseif redis.call('EXISTS', base .. 'owner', base .. 'hot', base .. 'stale') > 0 then
                 return {'behind'}
             end
             local before = redis.call('GET', KEYS[1]) or ''
-            redis.call('SET', KEYS[1], ARGV[2])
-            redis.call('SET', KEYS[2], ARGV[4])
+            redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[7])
+            redis.call('SET', KEYS[2], ARGV[5])
             return {'ok', before}
             """
     )
 
-    /// Lets the rows of a generation that nobody reads any more expire soon, a piece at a time; with the first piece its
-    /// owner may write no more, with the last everything else expires too.
+    /// Sets how long a pointer to a generation lasts. Only the generation's owner can, and only while the pointer is
+    /// there: a pointer that has expired comes back by warming alone.
+    ///
+    /// Keys: live. Arguments: base, epoch, generation, milliseconds, what the cache has to have exactly (empty for what it
+    /// has).
+    static let renew = RedisScript(
+        fence + """
+            if not typed(KEYS[1], 'string') then return oddity() end
+            if redis.call('GET', KEYS[1]) ~= ARGV[3] then return {'moved'} end
+            if ARGV[5] ~= '' and redis.call('GET', base .. 'through') ~= ARGV[5] then return {'behind'} end
+            redis.call('PEXPIRE', KEYS[1], ARGV[4])
+            return {'ok'}
+            """
+    )
+
+    /// Removes the pointer, if it is still the one that was seen: readers use SQL then, which is never wrong.
+    ///
+    /// Keys: live, revision. Arguments: the generation that was live, and the revision that was found (empty for none).
+    static let unpoint = RedisScript(
+        """
+        if (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return {'moved'} end
+        if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+        return {'ok'}
+        """
+    )
+
+    /// Lets the rows of a generation that nobody reads any more expire soon, a piece at a time; from the first piece on
+    /// its owner may write no more. Answers how many there were.
     ///
     /// Keys: live. Arguments: base, seconds, generation, how many rows to pass over, how many to take.
     static let retire = RedisScript(
-        structures + """
+        types + """
+            typed(KEYS[1], 'string')
+            if not sound() then return oddity() end
             if redis.call('GET', KEYS[1]) == ARGV[3] then return {'ok', 0} end
-            redis.call('DEL', base .. 'owner')
+            redis.call('UNLINK', base .. 'owner')
             local first, count = tonumber(ARGV[4]), tonumber(ARGV[5])
             local keys = redis.call('ZRANGE', base .. 'hot', first, first + count - 1)
-            for _, key in ipairs(keys) do redis.call('EXPIRE', base .. 'row:' .. key, seconds) end
-            if #keys < count then
-                for _, name in ipairs(names) do redis.call('EXPIRE', base .. name, seconds) end
-            end
+            for _, key in ipairs(keys) do redis.call('EXPIRE', base .. 'row:' .. key, ARGV[2]) end
             return {'ok', #keys}
             """
     )

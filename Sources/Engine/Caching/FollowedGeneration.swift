@@ -12,7 +12,12 @@ package struct FollowedGeneration: Sendable {
         case refresh(after: Int64)
         /// Confirm the lease, take the owner's key and write the hot set anew.
         case warm
+        /// What is cached may be of events that are gone: drop all of it first, then warm.
+        case replace
     }
+
+    /// How long a pointer lasts that nobody renews, and how long the cache may be behind before nobody does.
+    package static let lease: Duration = .seconds(10)
 
     /// A committed window that waits to be sent.
     package struct Window: Sendable {
@@ -35,6 +40,12 @@ package struct FollowedGeneration: Sendable {
     /// The last window that was not queued, and whether rows were removed in one of those.
     private var missed: Int64 = -1
     private var missedRemovals = false
+    /// Since when something that is committed is not in the cache and sending makes no progress; nil when all is there.
+    private var behindSince: ContinuousClock.Instant?
+    /// What is cached was written before the server lost what it had.
+    package private(set) var isDistrusted = false
+    /// The pointer to the generation is known to expire soon unless it is renewed.
+    package internal(set) var isPointerShort = false
 
     package init(hotSet: HotSet, generation: Int64, epoch: Int64) {
         self.hotSet = hotSet
@@ -44,6 +55,7 @@ package struct FollowedGeneration: Sendable {
     }
 
     package var need: Need {
+        if isDistrusted { return .replace }
         guard let sent else { return .warm }
         if missed > sent {
             // A removed row leaves nothing to read; and what many events changed is more than the hot set has.
@@ -53,11 +65,24 @@ package struct FollowedGeneration: Sendable {
         return windows.isEmpty ? .nothing : .send
     }
 
+    /// Whether readers may be sent to the cache: what was committed is there, or on its way. Being behind without any
+    /// progress for longer than the pointer's lease ends that, and so does not knowing what is there.
+    package func mayBeRead(at now: ContinuousClock.Instant) -> Bool {
+        guard sent != nil, !isDistrusted else { return false }
+        return behindSince.map { now - $0 < Self.lease } ?? true
+    }
+
     /// Takes note of a committed window: queues it, or remembers that it was missed.
     ///
     /// - Parameter fits: whether the queue has room for it.
-    package mutating func committed(_ rows: HotRows, through position: Int64, fits: Bool) {
+    package mutating func committed(
+        _ rows: HotRows,
+        through position: Int64,
+        fits: Bool,
+        at now: @autoclosure () -> ContinuousClock.Instant = .now
+    ) {
         if let sent, position <= sent { return }
+        if behindSince == nil { behindSince = now() }
         guard isAccepting && fits && !rows.isIncomplete else {
             missed = max(missed, position)
             missedRemovals = missedRemovals || rows.hasRemovals
@@ -76,14 +101,34 @@ package struct FollowedGeneration: Sendable {
     package mutating func beginHealing(anew: Bool) {
         isAccepting = true
         missedRemovals = false
-        if anew { sent = nil }
+        if anew {
+            sent = nil
+            // What is read from here on has all of it.
+            missed = -1
+        }
     }
 
     /// The cache has everything up to a position.
-    package mutating func reached(_ position: Int64) {
+    package mutating func reached(_ position: Int64, at now: ContinuousClock.Instant = .now) {
         sent = position
         while let first = windows.first, first.through <= position { remove() }
+        behindSince = windows.isEmpty && missed <= position ? nil : now
     }
+
+    /// A part of what was committed has arrived.
+    package mutating func progressed(at now: ContinuousClock.Instant = .now) {
+        if behindSince != nil { behindSince = now }
+    }
+
+    /// The server has lost events that were folded: nothing that is cached counts, and nothing that was told before.
+    package mutating func distrust() {
+        forgetSent()
+        isDistrusted = true
+        missed = -1
+    }
+
+    /// Everything that was cached is gone.
+    package mutating func trust() { isDistrusted = false }
 
     /// Takes all windows out of the queue, to be sent.
     package mutating func takeWindows() -> [Window] {

@@ -10,40 +10,58 @@ struct GenerationCache: Sendable {
     let hotSet: HotSet
     let generation: Int64
     let epoch: Int64
+    let warnings: CacheWarnings
+    /// The largest value that the server takes, in bytes.
+    let largestRow: Int
 
     /// What a call of a script changes at most, so that the server is never held up for more than some milliseconds.
     static let rowsPerCall = 200
+    /// Keys that a call of a script passes over or takes away at most.
+    private static let keysPerCall = 1000
     private static let rowsPerTransaction = 500
+    private static let bytesPerTransaction = 1 << 20
     private static let bytesPerCall = 256 << 10
     /// Calls that are sent before their replies are waited for.
-    private static let callsPerPipeline = 32
+    static let callsPerPipeline = 32
 
     private var base: String { keys.base(generation) }
 
     // MARK: Owning
 
-    /// The epoch in the owner's key; nil for none.
-    func owner() async throws -> Int64? {
-        try await redis.send(RedisCommand("GET", [keys.key(generation, "owner")])).integerValue
-    }
-
-    /// Makes the epoch the owner's; the caller has confirmed it in PostgreSQL after `found` was read.
+    /// Makes the epoch the owner's; the caller has confirmed it in PostgreSQL after `found` was read. What was cached is
+    /// stale from here on.
     func adopt(from found: Int64?) async throws {
-        let call = call(CacheScripts.adopt, [.text(found.map { "\($0)" } ?? "")])
+        let call = CacheScripts.adopt.call(
+            keys: [keys.live],
+            arguments: [
+                .text(base), .integer(epoch), .text(found.map { "\($0)" } ?? ""), .integer(generation),
+                .integer(HotCache.pointerLease.milliseconds),
+            ]
+        )
         _ = try await answers([call])
+        while true {
+            let aged = try await answers([self.call(CacheScripts.age, [.integer(Int64(Self.keysPerCall))])])
+            if aged[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
+        }
     }
 
     // MARK: Changed rows
 
     /// Writes changed rows in order, then moves `through` to the position that is reached with them.
     ///
-    /// - Parameter position: nil when more of them are to come.
+    /// - Parameters:
+    ///   - position: nil when more of them are to come.
+    ///   - progressed: told of each part that has arrived.
     /// - Returns: the sorted sets that may lack a key now.
-    func write(_ windows: [HotRows], through position: Int64?) async throws -> Set<String> {
+    func write(
+        _ windows: [HotRows],
+        through position: Int64?,
+        progressed: @Sendable () -> Void = {}
+    ) async throws -> Set<[UInt8]> {
         var calls: [RedisCommand] = []
         var call = writing(through: nil)
         var count = 0
-        var incomplete: Set<String> = []
+        var incomplete: Set<[UInt8]> = []
         for rows in windows {
             for row in rows.rows {
                 if count == Self.rowsPerCall || call.byteCount > Self.bytesPerCall {
@@ -55,6 +73,7 @@ struct GenerationCache: Sendable {
                 if calls.count == Self.callsPerPipeline {
                     incomplete.formUnion(try await refills(calls))
                     calls.removeAll()
+                    progressed()
                 }
             }
         }
@@ -64,8 +83,15 @@ struct GenerationCache: Sendable {
         return incomplete
     }
 
-    private func refills(_ calls: [RedisCommand]) async throws -> Set<String> {
-        Set(try await answers(calls).flatMap { $0.dropFirst().compactMap(\.text) })
+    private func refills(_ calls: [RedisCommand]) async throws -> Set<[UInt8]> {
+        var names: Set<[UInt8]> = []
+        for answer in try await answers(calls) {
+            guard answer.count > 2 else { continue }
+            if answer[1].integerValue ?? 0 > 0 { warnings.tooManyGroups(hotSet, generation) }
+            warnings.removed(answer[2].elements?.compactMap(\.bytes) ?? [])
+            names.formUnion(answer.dropFirst(3).compactMap(\.bytes))
+        }
+        return names
     }
 
     private func writing(through position: Int64?) -> RedisCommand {
@@ -75,20 +101,36 @@ struct GenerationCache: Sendable {
         call.append(hotSet.lifetimeSeconds)
         call.append(Int64(hotSet.settings.limit))
         if let within = hotSet.within { call.append(within) } else { call.append("") }
+        call.append(HotSet.now)
         call.append(Int64(hotSet.ranking?.best ?? 0))
+        call.append(Int64(hotSet.ranking?.groups ?? 0))
         if let position { call.append(position) } else { call.append("") }
         return call
     }
 
     private func append(_ row: HotRows.Row, of rows: HotRows, to call: inout RedisCommand) {
         call.append(row.position)
+        let isTooLarge = isTooLarge(row, of: rows)
         rows.bytes.withUnsafeBytes { bytes in
             call.append(UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd]))
-            call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd]))
+            // Without its JSON it goes from the cache, as one that is not hot.
+            call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<(isTooLarge ? row.keyEnd : row.jsonEnd)]))
         }
         call.appendScore(row.order)
         call.appendScore(row.score)
         call.append(groupName(of: row, in: rows) ?? [])
+    }
+
+    /// Whether the server would not take a row; it is then left out, and readers find it by SQL.
+    private func isTooLarge(_ row: HotRows.Row, of rows: HotRows) -> Bool {
+        guard row.jsonEnd - row.keyEnd > largestRow else { return false }
+        warnings.tooLarge(
+            keys.projection,
+            key: rows.bytes[row.start..<row.keyEnd],
+            size: row.jsonEnd - row.keyEnd,
+            limit: largestRow
+        )
+        return true
     }
 
     // MARK: Warming
@@ -103,9 +145,11 @@ struct GenerationCache: Sendable {
         let look = [RedisCommand("WATCH", [owner]), RedisCommand("GET", [owner])]
         do {
             var found = try await redis.pipeline(look)
-            for first in stride(from: 0, to: rows.rows.count, by: Self.rowsPerTransaction) {
+            var first = 0
+            while first < rows.rows.count {
                 try checkOwner(found)
-                let piece = rows.rows[first..<min(first + Self.rowsPerTransaction, rows.rows.count)]
+                let piece = piece(of: rows, from: first)
+                first = piece.endIndex
                 let transaction = [RedisCommand("MULTI", [])] + writing(piece, of: rows) + [RedisCommand("EXEC", [])]
                 // The look for the next piece goes along.
                 let replies = try await redis.pipeline(transaction + look)
@@ -120,12 +164,24 @@ struct GenerationCache: Sendable {
         }
     }
 
+    /// At least one row, and no more than the server does at once without anybody noticing.
+    private func piece(of rows: HotRows, from first: Int) -> ArraySlice<HotRows.Row> {
+        var (end, size) = (first, 0)
+        while end < rows.rows.count, end - first < Self.rowsPerTransaction, size < Self.bytesPerTransaction {
+            size += rows.rows[end].groupEnd - rows.rows[end].start
+            end += 1
+        }
+        return rows.rows[first..<end]
+    }
+
     private func writing(_ piece: ArraySlice<HotRows.Row>, of rows: HotRows) -> [RedisCommand] {
         let (prefix, lifetime) = (Array((base + "row:").utf8), hotSet.lifetimeSeconds)
         var hot = RedisCommand("ZADD", [.text(base + "hot")])
         var stale = RedisCommand("ZREM", [.text(base + "stale")])
-        let settings = rows.bytes.withUnsafeBytes { bytes in
-            piece.map { row in
+        var settings: [RedisCommand] = []
+        // What is not written stays stale, and its row goes at the end.
+        for row in piece where !isTooLarge(row, of: rows) {
+            rows.bytes.withUnsafeBytes { bytes in
                 let key = UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd])
                 let json = UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<row.jsonEnd])
                 hot.append(row.order)
@@ -136,10 +192,10 @@ struct GenerationCache: Sendable {
                 set.append(json)
                 set.append("EX")
                 set.append(lifetime)
-                return set
+                settings.append(set)
             }
         }
-        return settings + [hot, stale]
+        return settings.isEmpty ? [] : settings + [hot, stale]
     }
 
     /// Whether the owner's key, watched from here on, has the epoch.
@@ -156,62 +212,85 @@ struct GenerationCache: Sendable {
         if replies.last?.isNull ?? true { throw CacheFailure.fenced }
     }
 
-    /// Replaces the sorted sets by what the database has, and forgets those that have no row any more.
+    /// Removes rows that were cached before and are not hot any more, then says that everything up to a position is
+    /// there.
     ///
-    /// - Parameters:
-    ///   - top: the best rows overall, in any order.
-    ///   - groups: the best rows of each group, in any order.
-    func replaceRankings(top: HotRows, groups: HotRows) async throws {
-        let cached = try await redis.send(RedisCommand("SMEMBERS", [keys.key(generation, "groups")]))
-        var members = Dictionary(grouping: groups.rows) { groupName(of: $0, in: groups) ?? [] }
-        for name in cached.elements?.compactMap(\.bytes) ?? [] where members[name] == nil { members[name] = [] }
-        let calls = members.map { replacing($0, groups, $1) }
-        _ = try await answers([replacing(Array("top".utf8), top, top.rows)] + calls)
+    /// - Parameter isCrowded: there are more groups than have a set.
+    func finish(through position: Int64, isCrowded: Bool) async throws {
+        while true {
+            let swept = try await answers([call(CacheScripts.sweep, [.integer(Int64(Self.keysPerCall))])])
+            if swept[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
+        }
+        if isCrowded { warnings.tooManyGroups(hotSet, generation) }
+        _ = try await answers([call(CacheScripts.finish, [.integer(position), isCrowded ? "1" : ""])])
+    }
+
+    // MARK: Rankings
+
+    /// The beginning of a call that replaces a sorted set; score and key of each member follow.
+    func replacing(_ name: [UInt8], capacity: Int = 0) -> RedisCommand {
+        var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + capacity)
+        call.append(base)
+        call.append(epoch)
+        call.append(name)
+        return call
+    }
+
+    /// Replaces sorted sets.
+    func replace(_ calls: [RedisCommand]) async throws {
+        for answer in try await answers(calls) {
+            warnings.removed(answer.dropFirst().first?.elements?.compactMap(\.bytes) ?? [])
+        }
     }
 
     /// Replaces one sorted set.
     ///
     /// - Parameter name: `top`, or the name of a group's set.
-    func replaceRanking(_ name: String, by rows: HotRows) async throws {
-        _ = try await answers([replacing(Array(name.utf8), rows, rows.rows)])
+    func replaceRanking(_ name: [UInt8], by rows: HotRows) async throws {
+        var call = replacing(name, capacity: 64 * rows.rows.count)
+        for row in rows.rows { call.append(row, of: rows) }
+        try await replace([call])
     }
 
-    private func replacing(_ name: [UInt8], _ rows: HotRows, _ members: [HotRows.Row]) -> RedisCommand {
-        var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + 64 * members.count)
-        call.append(base)
-        call.append(epoch)
-        call.append(name)
-        for row in members where !row.score.isNaN {
-            call.append(row.score)
-            rows.withKey(row) { call.append($0) }
-        }
-        return call
+    /// Forgets the groups that have no set any more, a piece at a time.
+    func forgetGroups(except names: Set<[UInt8]>) async throws {
+        var cursor: RedisArgument = "0"
+        repeat {
+            let scan = RedisCommand(
+                "SSCAN",
+                [keys.key(generation, "groups"), cursor, "COUNT", .integer(Int64(Self.keysPerCall))]
+            )
+            let page = try await redis.send(scan).elements ?? []
+            guard page.count == 2, let next = page[0].bytes else { return }
+            let gone = (page[1].elements ?? []).compactMap(\.bytes).filter { !names.contains($0) }
+            try await replace(gone.map { replacing($0) })
+            cursor = .bytes(next)
+        } while cursor != .bytes([UInt8(ascii: "0")])
     }
 
     /// The name of the sorted set of a row's group; nil for a row without one.
-    private func groupName(of row: HotRows.Row, in rows: HotRows) -> [UInt8]? {
+    func groupName(of row: HotRows.Row, in rows: HotRows) -> [UInt8]? {
         guard row.hasGroup, let prefix = hotSet.groupPrefix else { return nil }
-        return Array(prefix.utf8) + rows.bytes[row.jsonEnd..<row.groupEnd]
-    }
-
-    /// Removes rows that were cached before and are not hot any more, then says that everything up to a position is
-    /// there.
-    func finish(through position: Int64) async throws {
-        while true {
-            let swept = try await answers([call(CacheScripts.sweep, [1000])])
-            if swept[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
-        }
-        _ = try await answers([call(CacheScripts.finish, [.integer(position)])])
+        return prefix + rows.bytes[row.jsonEnd..<row.groupEnd]
     }
 
     // MARK: Keeping and leaving
 
-    /// Makes what is not a row last, or expire.
-    func keep(for lifetime: Duration?) async throws {
-        let arguments: [RedisArgument] = [
-            .text(base), .text(lifetime.map { "\($0.components.seconds)" } ?? ""),
-        ]
-        _ = try await answers([CacheScripts.keep.call(keys: [], arguments: arguments)])
+    /// Makes what is not a row last, or expire if it is not live.
+    func keep(for lifetime: Duration?) async throws { try await keep(generation, for: lifetime) }
+
+    private func keep(_ number: Int64, for lifetime: Duration?) async throws {
+        var cursor: RedisArgument = "0"
+        repeat {
+            let call = CacheScripts.keep.call(
+                keys: [keys.live],
+                arguments: [
+                    .text(keys.base(number)), .text(lifetime.map { "\($0.components.seconds)" } ?? ""),
+                    .integer(number), cursor, .integer(Int64(Self.keysPerCall)),
+                ]
+            )
+            cursor = try await answers([call])[0].dropFirst().first?.bytes.map { .bytes($0) } ?? "0"
+        } while cursor != .bytes([UInt8(ascii: "0")]) && cursor != "0"
     }
 
     /// Lets another generation of the projection expire, unless it is live.
@@ -222,20 +301,34 @@ struct GenerationCache: Sendable {
                 keys: [keys.live],
                 arguments: [
                     .text(keys.base(other)), .integer(lifetime.components.seconds), .integer(other), .integer(first),
-                    1000,
+                    .integer(Int64(Self.keysPerCall)),
                 ]
             )
             let count = try await answers([call])[0].dropFirst().first?.integerValue ?? 0
-            if count < 1000 { return }
+            if count < Self.keysPerCall { break }
             first += count
         }
+        try await keep(other, for: lifetime)
     }
 
     /// Takes the generation out of the cache: a look-up that misses is right, one that finds a row which could not be
     /// replaced is not.
     func drop() async throws {
-        let call = CacheScripts.drop.call(keys: [], arguments: [.text(base), 1000])
+        let call = CacheScripts.drop.call(keys: [], arguments: [.text(base), .integer(Int64(Self.keysPerCall))])
         while try await answers([call])[0].dropFirst().first?.integerValue ?? 0 > 0 {}
+    }
+
+    /// The call that sets how long a pointer to the generation lasts.
+    ///
+    /// - Parameter through: what the cache has to have exactly; nil for what it has.
+    func renewing(for lifetime: Duration, through: Int64?) -> RedisCommand {
+        CacheScripts.renew.call(
+            keys: [keys.live],
+            arguments: [
+                .text(base), .integer(epoch), .integer(generation), .integer(lifetime.milliseconds),
+                .text(through.map { "\($0)" } ?? ""),
+            ]
+        )
     }
 
     // MARK: Calls
@@ -244,36 +337,15 @@ struct GenerationCache: Sendable {
         script.call(keys: [], arguments: [.text(base), .integer(epoch)] + arguments)
     }
 
-    private func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {
+    func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {
         var answers: [[RedisReply]] = []
         for first in stride(from: 0, to: calls.count, by: Self.callsPerPipeline) {
             let piece = Array(calls[first..<min(first + Self.callsPerPipeline, calls.count)])
             for reply in try await redis.pipeline(piece, loading: CacheScripts.all) {
-                answers.append(try CacheFailure.check(reply))
+                answers.append(try CacheFailure.check(reply, warnings))
             }
         }
         return answers
-    }
-}
-
-/// Why a script did nothing.
-enum CacheFailure: Error {
-    /// The owner's key is gone: the server was flushed, restarted or evicted it.
-    case unowned
-    /// Another epoch owns the generation's keys.
-    case fenced
-    /// The server refused: out of memory, loading, a replica.
-    case refused(RedisReplyError)
-
-    /// The elements of an answer that begins with `ok`.
-    static func check(_ reply: RedisReply) throws(CacheFailure) -> [RedisReply] {
-        if let refusal = reply.error { throw .refused(refusal) }
-        let answer = reply.elements ?? []
-        switch answer.first?.text {
-        case "ok": return answer
-        case "unowned": throw .unowned
-        default: throw .fenced
-        }
     }
 }
 
@@ -282,4 +354,15 @@ extension RedisCommand {
     fileprivate mutating func appendScore(_ number: Double) {
         if number.isNaN { append("") } else { append(number) }
     }
+
+    /// Score and key of a row, unless it has no score.
+    mutating func append(_ row: HotRows.Row, of rows: HotRows) {
+        guard !row.score.isNaN else { return }
+        append(row.score)
+        rows.withKey(row) { append($0) }
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

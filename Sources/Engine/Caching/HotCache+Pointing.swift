@@ -12,12 +12,15 @@ struct PendingFlip: Sendable {
 
 /// The pointers in PostgreSQL and in the cache.
 extension HotCache {
+    /// How long a pointer lasts that its owner does not renew.
+    static let pointerLease = FollowedGeneration.lease
     /// How long the rows of a generation that was left stay, for those who asked for the pointer just before.
     static let retiredLifetime: Duration = .seconds(600)
     /// How long what was warmed stays if nobody ever points at it.
     static let unpointedLifetime: Duration = .seconds(86_400)
 
-    /// Compares what the cache says with what PostgreSQL says, for each generation that is followed.
+    /// Compares what the cache says with what PostgreSQL says, for each generation that is followed, and renews the pointers
+    /// to those that readers may be sent to.
     func compare(_ redis: RedisConnection) async {
         for followed in queue.followed where isConnected {
             await guarding(followed) { try await compare(followed, redis) }
@@ -27,8 +30,12 @@ extension HotCache {
     private func compare(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
         let (generation, epoch) = (followed.generation, followed.epoch)
         let projection = followed.hotSet.projection
+        let cache = cache(of: followed, redis)
+        let mayBeRead = followed.mayBeRead(at: .now)
+        let renewing = mayBeRead ? cache.renewing(for: Self.pointerLease, through: followed.sent) : nil
         // Redis first: see `CacheScripts.flip`.
-        let cached = try await cachedPointer(projection, generation, redis)
+        let cached = try await cachedPointer(projection, generation, redis, renewing)
+        await note(cached.renewal, of: followed)
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
         guard pointer.epoch == epoch else { throw LeaseLost() }
         if let sent = followed.sent, cached.owner != epoch || cached.through != sent {
@@ -49,32 +56,41 @@ extension HotCache {
             nextCheck = .now + .milliseconds(20)
             return
         }
-        let cache = cache(of: followed, redis)
-        if try await flip(cache, from: cached.revision, to: pointer.revision, atLeast: required, redis) {
+        guard mayBeRead else { return }
+        if try await flip(cache, from: cached, to: pointer.revision, atLeast: required, for: Self.pointerLease, redis) {
             pendingFlips[projection] = nil
+            queue.update(generation, epoch: epoch) { $0.isPointerShort = true }
         }
     }
 
     /// Points the cache at a generation.
     ///
-    /// - Parameter position: what the generation has to have, if any of it is cached.
+    /// - Parameters:
+    ///   - position: what the generation has to have, if any of it is cached.
+    ///   - lifetime: how long the pointer lasts if nobody renews it.
     /// - Returns: false when somebody else moved the pointer or the generation lacks something; both heal within seconds.
     private func flip(
         _ cache: GenerationCache,
-        from found: Int64?,
+        from cached: CachedPointer,
         to revision: Int64,
         atLeast position: Int64,
+        for lifetime: Duration,
         _ redis: RedisConnection
     ) async throws -> Bool {
-        let reply = try await redis.evaluate(
-            CacheScripts.flip,
+        let call = CacheScripts.flip.call(
             keys: [cache.keys.live, cache.keys.revision],
             arguments: [
-                .text(cache.keys.base(cache.generation)), .integer(cache.generation),
-                .text(found.map { "\($0)" } ?? ""), .integer(revision), .integer(position),
+                .text(cache.keys.base(cache.generation)), .integer(cache.epoch), .integer(cache.generation),
+                .text(cached.revision.map { "\($0)" } ?? ""), .integer(revision), .integer(position),
+                .integer(lifetime.milliseconds),
             ]
         )
-        guard let answer = reply.elements, answer.first?.text == "ok" else { return false }
+        let answer: [RedisReply]
+        do {
+            answer = try await cache.answers([call])[0]
+        } catch CacheFailure.unfit, CacheFailure.fenced {
+            return false
+        }
         try await cache.keep(for: nil)
         logger.info(
             "the cache's pointer moved",
@@ -86,24 +102,35 @@ extension HotCache {
         return true
     }
 
+    /// What the cache says, with one question to the server.
+    ///
+    /// - Parameter renewing: a call of a script that is sent along.
     func cachedPointer(
         _ projection: ProjectionName,
         _ generation: Int64,
-        _ redis: RedisConnection
+        _ redis: RedisConnection,
+        _ renewing: RedisCommand? = nil
     ) async throws -> CachedPointer {
         let keys = keys(projection)
-        let replies = try await redis.pipeline([
-            RedisCommand("GET", [keys.live]),
-            RedisCommand("GET", [keys.revision]),
-            RedisCommand("GET", [keys.key(generation, "owner")]),
-            RedisCommand("GET", [keys.key(generation, "through")]),
-        ])
-        for reply in replies { if let refusal = reply.error { throw CacheFailure.refused(refusal) } }
+        let names = [keys.live, keys.revision, keys.key(generation, "owner"), keys.key(generation, "through")]
+        var commands = names.map { RedisCommand("GET", [$0]) }
+        commands.append(RedisCommand("PTTL", [keys.live]))
+        if let renewing { commands.append(renewing) }
+        let replies = try await redis.pipeline(commands, loading: CacheScripts.all)
+        for (reply, name) in zip(replies, names) {
+            guard let refusal = reply.error else { continue }
+            guard refusal.code == "WRONGTYPE" else { throw CacheFailure.refused(refusal) }
+            // Not ours, and in the way: without it the key counts as missing.
+            try await redis.send(RedisCommand("UNLINK", [name]))
+            warnings.removed([name.bytes])
+        }
         return CachedPointer(
             live: replies[0].integerValue,
             revision: replies[1].integerValue,
             owner: replies[2].integerValue,
-            through: replies[3].integerValue
+            through: replies[3].integerValue,
+            lifetime: replies[4].integerValue ?? -2,
+            renewal: renewing == nil ? nil : replies[5]
         )
     }
 
@@ -127,11 +154,13 @@ extension HotCache {
         guard let hotSet = hotSets[projection] else { return }
         queue.follow(hotSet, generation: generation, epoch: epoch)
         try await directly(generation) { hotCache, followed, redis in
-            let start = ContinuousClock.now
+            let (start, losses) = (ContinuousClock.now, hotCache.queue.losses)
             let cache = hotCache.cache(of: followed, redis)
             try await hotCache.beginWarming(followed, cache, hotCache.openDatabase())
             let encoder = followed.encoder
-            let chosen = HotSetSelection(hotSet, from: tables[hotSet.table].records, encoder: encoder)
+            guard let chosen = HotSetSelection(hotSet, from: tables[hotSet.table].records, encoder: encoder) else {
+                return
+            }
             // The server takes one piece while the next is encoded.
             try await withThrowingTaskGroup(of: Void.self) { sending in
                 for first in stride(from: 0, to: chosen.hot.count, by: HotSetReader.piece) {
@@ -142,13 +171,17 @@ extension HotCache {
                 }
                 try await sending.waitForAll()
             }
-            try await cache.replaceRankings(top: encoder.encode(chosen.top), groups: encoder.encode(chosen.groups))
+            try await cache.replaceRanking(Array("top".utf8), by: encoder.encodeRanked(chosen.top))
+            let groups = RankingWriter(cache)
+            try await groups.take(encoder.encodeRanked(chosen.groups))
+            try await groups.finish()
             try await cache.keep(for: Self.unpointedLifetime)
             hotCache.preloaded[generation] = Preloaded(
                 epoch: epoch,
                 position: position.rawValue,
-                rows: chosen.hot.count,
-                start: start
+                rows: WarmedRows(count: chosen.hot.count, isCrowded: chosen.isCrowded),
+                start: start,
+                losses: losses
             )
         }
     }
@@ -168,7 +201,7 @@ extension HotCache {
     ) async throws -> WarmResult? {
         guard let hotSet = hotSets[projection] else { return nil }
         if let preloaded = preloaded.removeValue(forKey: generation), preloaded.epoch == epoch,
-            let result = try await confirm(preloaded, generation)
+            preloaded.losses == queue.losses, let result = try await confirm(preloaded, generation)
         {
             return result
         }
@@ -201,7 +234,8 @@ extension HotCache {
     }
 
     /// Points the cache at a generation that PostgreSQL's pointer has just moved to, and follows it no more: pointing has
-    /// ended the caller's lease.
+    /// ended the caller's lease. The pointer lasts for ``CacheSettings/restLifetime`` unless an owner comes, who makes the
+    /// time short and renews it.
     ///
     /// - Returns: whether the cache points at it now. If not, its next owner sees to it.
     /// - Throws: `RedisError`, `PostgresError`; the next owner sees to it then, too.
@@ -220,23 +254,36 @@ extension HotCache {
         let cached = try await cachedPointer(projection, generation, redis)
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
         guard pointer.live == generation else { return false }
+        let cache = cache(of: followed, redis)
         if cached.owner == followed.epoch {
             // Still ours, although the lease is not: the next owner takes the key before it writes.
             if cached.through == followed.sent { try await send(followed, redis) }
             if queue.followed(generation)?.sent ?? -1 < pointer.position {
                 _ = try await warm(followed, redis, isConfirmed: true)
             }
-        } else if cached.owner == nil, cached.through ?? pointer.position < pointer.position {
+        } else if cached.owner == nil, cached.through ?? pointer.position != pointer.position {
             // Left over from when it was live before, and nobody's: nothing is better than what is old.
-            try await cache(of: followed, redis).drop()
+            try await cache.drop()
         }
-        return try await flip(
-            cache(of: followed, redis),
-            from: cached.revision,
+        if try await flip(
+            cache,
+            from: cached,
             to: pointer.revision,
             atLeast: pointer.position,
+            for: restLifetime,
             redis
-        )
+        ) {
+            return true
+        }
+        if let live = cached.live, live != generation {
+            // Nobody renews a pointer to what is not live any more, but it may last for long.
+            let unpoint = CacheScripts.unpoint.call(
+                keys: [cache.keys.live, cache.keys.revision],
+                arguments: [.integer(live), .text(cached.revision.map { "\($0)" } ?? "")]
+            )
+            _ = try await redis.pipeline([unpoint], loading: CacheScripts.all)
+        }
+        return false
     }
 
     /// Runs a body on an open connection, when it is its turn, and takes note of what goes wrong.
@@ -248,7 +295,13 @@ extension HotCache {
             guard let followed = cache.queue.followed(generation) else { return nil }
             do {
                 let redis = try await cache.openRedis()
-                return try await body(cache, followed, redis)
+                try await cache.removePointers(redis)
+                do {
+                    return try await body(cache, followed, redis)
+                } catch CacheFailure.odd {
+                    // Keys of another type were in the way; they are gone.
+                    return try await body(cache, followed, redis)
+                }
             } catch {
                 cache.queue.note("\(error)", of: followed.hotSet.projection)
                 if let error = error as? RedisError, error.endsConnection { cache.noteLoss(error) }
@@ -263,8 +316,10 @@ struct Preloaded: Sendable {
     let epoch: Int64
     /// Where the generation stands with them.
     let position: Int64
-    let rows: Int
+    let rows: WarmedRows
     let start: ContinuousClock.Instant
+    /// How often the server had lost something by then.
+    let losses: Int
 }
 
 /// What the cache says about a projection and one of its generations.
@@ -273,6 +328,10 @@ struct CachedPointer: Sendable {
     let revision: Int64?
     let owner: Int64?
     let through: Int64?
+    /// For how many milliseconds `live` is there; -1 without an end, -2 when it is not.
+    let lifetime: Int64
+    /// The answer to the call that renews it.
+    let renewal: RedisReply?
 }
 
 /// What PostgreSQL says about them.

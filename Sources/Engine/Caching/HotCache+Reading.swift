@@ -25,29 +25,83 @@ extension HotCache {
         guard hotSets[projection] != nil else { return CacheStatus(state: .off) }
         do {
             guard let live = try await connection.livePointer(of: projection) else {
-                return CacheStatus(state: .behind)
+                return CacheStatus(state: .behind, error: "no generation of \(projection) is live yet")
             }
-            let pointer = try await connection.livePointer(of: projection, checkpointOf: live)
-            return try await reading { keys, redis in
+            let first = try await connection.livePointer(of: projection, checkpointOf: live)
+            return try await reading { _, redis in
                 // What was committed just before may be on its way still.
                 let deadline = ContinuousClock.now + .milliseconds(200)
+                var pointer = first
                 while true {
                     let cached = try await self.cachedPointer(projection, live, redis)
-                    let isCurrent = cached.live == live && cached.through ?? -1 >= pointer.position
+                    if let through = cached.through, through > pointer.position {
+                        pointer = try await connection.livePointer(of: projection, checkpointOf: live)
+                    }
+                    // More than was committed is of events that are gone.
+                    let isCurrent =
+                        cached.live == live && cached.through ?? -1 >= first.position
+                        && cached.through ?? -1 <= pointer.position
                     if isCurrent || ContinuousClock.now >= deadline {
-                        return CacheStatus(
+                        var status = CacheStatus(
                             state: isCurrent ? .current : .behind,
                             generation: cached.live,
-                            through: cached.through.map { GlobalPosition($0) },
-                            error: self.queue.error(of: projection)
+                            through: cached.through.map { GlobalPosition($0) }
                         )
+                        if !isCurrent { try await self.explain(&status, projection, live, cached, pointer, redis) }
+                        return status
                     }
                     try await Task.sleep(for: .milliseconds(10))
                 }
             }
         } catch {
-            return CacheStatus(state: .behind, error: "\(error)")
+            let isAway = error is RedisError
+            var status = CacheStatus(state: .behind, error: isAway ? "the server is away: \(error)" : "\(error)")
+            status.isUnreachable = isAway
+            status.tell(staleUntil: queue.staleUntil(of: projection))
+            return status
         }
+    }
+
+    /// Why the cache is behind: what its owner says, what the server says to a write that changes nothing, what is missing.
+    private func explain(
+        _ status: inout CacheStatus,
+        _ projection: ProjectionName,
+        _ live: Int64,
+        _ cached: CachedPointer,
+        _ pointer: LivePointer,
+        _ redis: RedisConnection
+    ) async throws {
+        let keys = keys(projection)
+        let replies = try await redis.pipeline([
+            // Refused whenever any write is; without a key, and with nothing to write, it does nothing.
+            RedisCommand("SETRANGE", [keys.key(live, "probe"), 0, ""]),
+            RedisCommand("GET", [keys.key(live, "note")]),
+        ])
+        status.error =
+            if let error = queue.error(of: projection) {
+                error
+            } else if let refusal = replies[0].error {
+                "\(CacheFailure.refused(refusal))"
+            } else if let note = replies[1].text {
+                note
+            } else if cached.owner == nil {
+                "nobody has warmed generation \(live): a running daemon does, or refold cache warm \(projection)"
+            } else if let through = cached.through {
+                through > pointer.position
+                    ? "it has positions \(pointer.position + 1)–\(through), which are gone; its next owner writes it anew"
+                    : through < pointer.position
+                        ? "its owner has yet to send what was committed behind \(through)"
+                        : cached.live.map { "its pointer is still at generation \($0)" }
+                            ?? "its pointer has expired: nobody follows it any more, or it was behind for too long"
+            } else {
+                "generation \(live) is being warmed"
+            }
+        let isLong = cached.lifetime == -1 || cached.lifetime > Self.pointerLease.milliseconds
+        guard cached.live != nil, isLong else { return }
+        status.tell(
+            staleUntil: cached.lifetime == -1
+                ? .infinity : Timestamp(microseconds: HotSet.now + cached.lifetime * 1000)
+        )
     }
 
     /// Takes everything of a projection out of the cache. An owner that runs warms it again within a second or two.
@@ -92,7 +146,7 @@ extension HotCache {
         return try await reading { keys, redis in
             let keys = keys(projection)
             let names = ["owner", "through"].map { keys.key(live, $0) }
-            try await redis.send(RedisCommand("DEL", names))
+            try await redis.send(RedisCommand("UNLINK", names))
             let deadline = ContinuousClock.now + limit
             while ContinuousClock.now < deadline {
                 if try await redis.send(RedisCommand("EXISTS", names)).integerValue == 2 { return true }
@@ -154,8 +208,19 @@ package struct CacheStatus: Sendable {
     package var generation: Int64?
     /// All commits up to here are in the cache.
     package var through: GlobalPosition?
-    /// What went wrong last.
+    /// Why it is behind.
     package var error: String?
+    /// Readers may be sent to what is behind until then: the pointer lasts for longer than that of an owner who renews it.
+    package private(set) var staleUntil: Timestamp?
+    /// The server cannot be asked, whatever the projection.
+    package var isUnreachable = false
+
+    /// Says so in the cause, too.
+    fileprivate mutating func tell(staleUntil until: Timestamp?) {
+        guard let until else { return }
+        staleUntil = until
+        error = "cache stale until \(until): \(error ?? "")"
+    }
 }
 
 extension PostgresConnection {

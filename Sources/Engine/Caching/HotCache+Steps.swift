@@ -1,7 +1,7 @@
 internal import Logging
 internal import Postgres
 internal import Redis
-package import Refold
+internal import Refold
 
 /// How often a generation may be healed: a healing reads the whole table, and folding needs the machine too.
 struct Pace: Sendable {
@@ -20,17 +20,17 @@ struct Pace: Sendable {
 /// What the daemon does for the generations it owns.
 extension HotCache {
     func step() async {
-        guard let redis = await connectedRedis() else { return }
+        guard let redis = await writableRedis() else { return }
         if nextCheck <= .now {
-            nextCheck = .now + .seconds(1)
-            for followed in queue.followed { renew(followed) }
+            (nextCheck, renewedAt) = (.now + .seconds(1), .now)
+            for followed in queue.followed { rewarmInTime(followed) }
             await compare(redis)
         }
         for followed in queue.followed where isConnected { await advance(followed, redis) }
     }
 
     /// Rows of the hot set that nobody changes would expire one day: the set is written anew in time.
-    private func renew(_ followed: FollowedGeneration) {
+    private func rewarmInTime(_ followed: FollowedGeneration) {
         guard let warmed = warmedAt[followed.generation], warmed + followed.hotSet.settings.lifetime / 2 < .now
         else { return }
         queue.update(followed.generation, epoch: followed.epoch) { $0.forgetSent() }
@@ -39,7 +39,7 @@ extension HotCache {
     /// Sends what waits, at the end.
     func sendRest() async {
         // Away or behind, it is for the next owner to heal.
-        guard let redis = await connectedRedis() else { return }
+        guard let redis = await writableRedis() else { return }
         for followed in queue.followed where followed.need == .send { await advance(followed, redis) }
     }
 
@@ -54,6 +54,9 @@ extension HotCache {
             case .send: return try await send(followed, redis)
             case .refresh(let position): try await refresh(followed, after: position, redis)
             case .warm: _ = try await warm(followed, redis)
+            case .replace:
+                try await dropFirst(followed, redis)
+                _ = try await warm(followed, redis)
             }
             paces[followed.generation] = .after(.now - start)
             queue.note(nil, of: followed.hotSet.projection)
@@ -77,10 +80,14 @@ extension HotCache {
         } catch {
             queue.note("\(error)", of: projection)
             if error is CacheFailure { queue.update(generation, epoch: epoch) { $0.forgetSent() } }
-            paces[generation] = (paces[generation] ?? Pace(notBefore: .now)).afterFailure()
+            let pace = (paces[generation] ?? Pace(notBefore: .now)).afterFailure()
+            paces[generation] = pace
             switch error {
-            case CacheFailure.unowned, CacheFailure.fenced:
+            case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd:
                 // The keys are gone or another epoch's: the lease is confirmed, and everything written anew, at once.
+                paces[generation]?.notBefore = .now
+            case CacheFailure.refused(let refusal) where refusal.line.contains("WRONGTYPE"):
+                // Taking the generation again removes the key of another type.
                 paces[generation]?.notBefore = .now
             case CacheFailure.refused(let refusal):
                 await refused(refusal, followed)
@@ -91,10 +98,39 @@ extension HotCache {
             default:
                 break
             }
+            if let notBefore = paces[generation]?.notBefore, notBefore > .now {
+                await notePause(
+                    followed,
+                    pace.failures,
+                    until: HotSet.now + (notBefore - .now).milliseconds * 1000,
+                    error
+                )
+            }
             logger.debug(
                 "a generation's cache has to be healed",
                 metadata: ["projection": "\(projection)", "generation": "\(generation)", "error": "\(error)"]
             )
+        }
+    }
+
+    /// Says that nothing is tried for a while, and why: here, and in the cache for those who look from elsewhere.
+    private func notePause(_ followed: FollowedGeneration, _ failures: Int, until: Int64, _ error: any Error) async {
+        let (projection, generation) = (followed.hotSet.projection, followed.generation)
+        let until = Timestamp(microseconds: until)
+        let text = "paused after \(failures) failures until \(until): \(error)"
+        queue.note(text, of: projection)
+        await findStale(followed)
+        guard let redis else { return }
+        let lifetime = max(1, (until - Timestamp(microseconds: HotSet.now)).milliseconds) + 1000
+        let note = RedisCommand(
+            "SET",
+            [keys(projection).key(generation, "note"), .text(text), "PX", .integer(lifetime)]
+        )
+        do {
+            // What is refused, a look at the server tells by itself.
+            _ = try await redis.pipeline([note])
+        } catch {
+            noteLoss(error)
         }
     }
 
@@ -119,8 +155,9 @@ extension HotCache {
 
     /// Brings a generation up to date before its owner gives it back, then follows it no more.
     ///
-    /// For an owner that ends in good order: what it committed last would else be missing until the next one comes. Gives
-    /// up at once when the server is away.
+    /// For an owner that ends in good order: what it committed last would else be missing until the next one comes, and
+    /// the pointer would expire in seconds; at rest it lasts for ``CacheSettings/restLifetime``. Gives up at once when the
+    /// server is away: then the pointer expires.
     ///
     /// - Parameter limit: how long it may take; two seconds unless told otherwise.
     package func finish(_ generation: Int64, within limit: Duration = .seconds(2)) async {
@@ -129,7 +166,7 @@ extension HotCache {
         while let followed = queue.followed(generation), ContinuousClock.now < deadline {
             if followed.need == .nothing && wasCompared { break }
             let isConnected = await exclusively { cache in
-                guard let redis = await cache.connectedRedis() else { return false }
+                guard let redis = await cache.writableRedis() else { return false }
                 wasCompared = followed.need == .nothing
                 cache.paces[generation] = nil
                 if wasCompared { await cache.compare(redis) } else { await cache.advance(followed, redis) }
@@ -139,7 +176,26 @@ extension HotCache {
             // What failed is not tried again without pause.
             if queue.followed(generation)?.need == followed.need { try? await Task.sleep(for: .milliseconds(5)) }
         }
+        if let followed = queue.followed(generation), wasCompared, followed.need == .nothing, !Task.isCancelled {
+            await exclusively { await $0.rest(followed) }
+        }
         queue.leave(generation)
+    }
+
+    /// Lets the pointer last although nobody renews it. Its owner says so while it is the owner: the next one makes the
+    /// time short again before it commits anything that the cache does not have.
+    private func rest(_ followed: FollowedGeneration) async {
+        guard let redis = await writableRedis(), let sent = followed.sent else { return }
+        do {
+            let cache = cache(of: followed, redis)
+            _ = try await cache.answers([cache.renewing(for: restLifetime, through: sent)])
+        } catch {
+            logger.debug(
+                "the cache's pointer expires soon",
+                metadata: ["projection": "\(followed.hotSet.projection)", "error": "\(error)"]
+            )
+            if let error = error as? RedisError, error.endsConnection { noteLoss(error) }
+        }
     }
 
     func cache(of followed: FollowedGeneration, _ redis: RedisConnection) -> GenerationCache {
@@ -148,7 +204,9 @@ extension HotCache {
             keys: keys(followed.hotSet.projection),
             hotSet: followed.hotSet,
             generation: followed.generation,
-            epoch: followed.epoch
+            epoch: followed.epoch,
+            warnings: warnings,
+            largestRow: largestRow
         )
     }
 
@@ -160,7 +218,9 @@ extension HotCache {
         guard let last = windows.last else { return }
         do {
             let cache = cache(of: followed, redis)
-            let incomplete = try await cache.write(windows.map(\.rows), through: last.through)
+            let incomplete = try await cache.write(windows.map(\.rows), through: last.through) { [queue] in
+                queue.update(generation, epoch: epoch) { $0.progressed() }
+            }
             if !incomplete.isEmpty { try await refill(incomplete, cache) }
             queue.update(generation, epoch: epoch) { $0.reached(last.through) }
         } catch {
@@ -170,141 +230,26 @@ extension HotCache {
     }
 
     /// Fills sorted sets that lost a key: others may be next.
-    private func refill(_ names: Set<String>, _ cache: GenerationCache) async throws {
+    func refill(_ names: Set<[UInt8]>, _ cache: GenerationCache) async throws {
         guard let ranking = cache.hotSet.ranking else { return }
         let reader = HotSetReader(cache.hotSet, generation: cache.generation)
         let prefix = cache.hotSet.groupPrefix
-        let sets = try await openDatabase().transaction(.readOnlySnapshot) { connection in
-            try names.map { name in
-                if let prefix, name.hasPrefix(prefix) {
-                    let group = String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
-                    return (name, try reader.readGroup(group, ranking, on: connection))
-                }
-                return (name, try reader.readTop(ranking, on: connection))
+        try await snapshot { connection in
+            for name in names {
+                let rows =
+                    if let prefix, name.starts(with: prefix) {
+                        try reader.readGroup(name.dropFirst(prefix.count), ranking, on: connection)
+                    } else {
+                        try reader.readTop(ranking, on: connection)
+                    }
+                try await cache.replaceRanking(name, by: rows)
             }
         }
-        for (name, rows) in sets { try await cache.replaceRanking(name, by: rows) }
     }
-
-    // MARK: Healing
-
-    /// Reads what changed behind a position and sends it.
-    func refresh(_ followed: FollowedGeneration, after position: Int64, _ redis: RedisConnection) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
-        let cache = cache(of: followed, redis)
-        let reader = HotSetReader(followed.hotSet, generation: generation)
-        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: false) }
-        let names = NameSet()
-        do {
-            let reached = try await openDatabase().transaction(.readOnlySnapshot) { connection in
-                let lease = try connection.lease(of: generation)
-                guard lease.epoch == epoch else { throw LeaseLost() }
-                _ = try await reader.readChanges(after: position, on: connection) { rows in
-                    await names.insert(try await cache.write([rows], through: nil))
-                }
-                return lease.position
-            }
-            let incomplete = await names.names.union(try await cache.write([], through: reached))
-            if !incomplete.isEmpty { try await refill(incomplete, cache) }
-            queue.update(generation, epoch: epoch) { $0.reached(reached) }
-        } catch {
-            queue.update(generation, epoch: epoch) { $0.lost([]) }
-            throw error
-        }
-        logger.debug(
-            "the cache was refreshed",
-            metadata: ["projection": "\(followed.hotSet.projection)", "generation": "\(generation)"]
-        )
-    }
-
-    /// Writes a generation's hot set anew, from one snapshot.
-    ///
-    /// - Parameters:
-    ///   - lifetime: how long it lasts if nobody points at it; nil for ever.
-    ///   - isConfirmed: the owner's key is the caller's, although its lease has ended: nobody has taken it yet.
-    func warm(
-        _ followed: FollowedGeneration,
-        _ redis: RedisConnection,
-        for lifetime: Duration? = nil,
-        isConfirmed: Bool = false
-    ) async throws -> WarmResult {
-        let start = ContinuousClock.now
-        let (generation, epoch) = (followed.generation, followed.epoch)
-        let cache = cache(of: followed, redis)
-        let reader = HotSetReader(followed.hotSet, generation: generation)
-        let database = try await openDatabase()
-        try await beginWarming(followed, cache, database, isConfirmed: isConfirmed)
-        let (rows, reached) = try await database.transaction(.readOnlySnapshot) { connection in
-            let lease = try connection.lease(of: generation)
-            guard isConfirmed || lease.epoch == epoch else { throw LeaseLost() }
-            let rows = try await reader.readHotRows(on: connection) { try await cache.warm($0) }
-            let top = try followed.hotSet.ranking.map { try reader.readTop($0, on: connection) } ?? .none
-            let groups = try followed.hotSet.ranking.map { try reader.readGroups($0, on: connection) } ?? .none
-            try await cache.replaceRankings(top: top, groups: groups)
-            return (rows, lease.position)
-        }
-        return try await finishWarming(followed, cache, rows, through: reached, for: lifetime, since: start)
-    }
-
-    /// Takes the owner's key: first it is read, then the lease, then it is written by compare-and-set. Whoever took both in
-    /// between wins, and a process that lost its lease while it was stopped cannot take the key.
-    func beginWarming(
-        _ followed: FollowedGeneration,
-        _ cache: GenerationCache,
-        _ database: PostgresConnection,
-        isConfirmed: Bool = false
-    ) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
-        let found = isConfirmed ? epoch : try await cache.owner()
-        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
-        if !isConfirmed, try await database.lease(of: generation).epoch != epoch { throw LeaseLost() }
-        try await cache.adopt(from: found)
-    }
-
-    /// Says that everything up to a position is in the cache.
-    func finishWarming(
-        _ followed: FollowedGeneration,
-        _ cache: GenerationCache,
-        _ rows: Int,
-        through reached: Int64,
-        for lifetime: Duration?,
-        since start: ContinuousClock.Instant
-    ) async throws -> WarmResult {
-        let generation = followed.generation
-        try await cache.finish(through: reached)
-        try await cache.keep(for: lifetime)
-        warmedAt[generation] = .now
-        queue.update(generation, epoch: followed.epoch) { $0.reached(reached) }
-        let duration = ContinuousClock.now - start
-        logger.info(
-            "the cache was warmed",
-            metadata: [
-                "projection": "\(followed.hotSet.projection)", "generation": "\(generation)", "rows": "\(rows)",
-                "duration": "\(duration)",
-            ]
-        )
-        return WarmResult(rows: rows, through: GlobalPosition(reached), duration: duration)
-    }
-}
-
-/// What a warming did.
-package struct WarmResult: Sendable {
-    /// Rows of the hot set.
-    package let rows: Int
-    /// The position of the snapshot they were read from.
-    package let through: GlobalPosition
-    package let duration: Duration
 }
 
 /// Somebody else owns the generation in PostgreSQL.
 struct LeaseLost: Error {}
-
-/// Names that pieces of work add to, one after the other.
-private actor NameSet {
-    private(set) var names: Set<String> = []
-
-    func insert(_ more: Set<String>) { names.formUnion(more) }
-}
 
 extension PostgresConnection {
     /// Where a generation stands, and the epoch of its owner.

@@ -16,19 +16,25 @@ package actor HotCache {
     nonisolated let hotSets: [ProjectionName: HotSet]
     nonisolated let queue: CacheQueue
     let logger: Logger
+    let warnings: CacheWarnings
+    let restLifetime: Duration
     private let connectDatabase: @Sendable () async throws -> PostgresConnection
 
-    private var redis: RedisConnection?
+    private(set) var redis: RedisConnection?
+    /// The largest row that the server takes.
+    private(set) var largestRow = HotRows.largestObject
     private var reconnection = RedisReconnection(longest: .seconds(2))
     private var database: PostgresConnection?
     private nonisolated let wakeUps: AsyncStream<Void>
     nonisolated let waker: AsyncStream<Void>.Continuation
 
-    private var isBusy = false
+    private(set) var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    /// When the pointers are compared next.
+    /// When the pointers are compared and renewed next.
     var nextCheck = ContinuousClock.now
+    /// When they were renewed last.
+    var renewedAt = ContinuousClock.now
     /// By generation: what its last healing has cost, and when it may be tried again.
     var paces: [Int64: Pace] = [:]
     /// By generation: when it was warmed.
@@ -62,6 +68,9 @@ package actor HotCache {
         self.hotSets = found
         queue = CacheQueue(limits: limits)
         self.logger = logger
+        warnings = CacheWarnings(logger: logger)
+        // The server refuses times near the end of its range.
+        restLifetime = min(max(settings.restLifetime, .seconds(1)), .seconds(10 * 365 * 86_400))
         self.connectDatabase = connectDatabase
         (wakeUps, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -84,13 +93,25 @@ package actor HotCache {
     /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
     package nonisolated func isFollowing(_ generation: Int64) -> Bool { queue.followed(generation) != nil }
 
-    /// To be called once. Sends what is committed, compares the pointers every second and heals what is not right, until
-    /// the task is cancelled; what waits then is still sent if that takes no new connection.
+    /// The server has lost what it had committed: it has crashed, or a standby was promoted. What is cached may be of
+    /// events that are gone, and their positions are drawn again, so that it would never be replaced. For every generation
+    /// that is or was followed the pointer goes first, and nothing else is written before that; then its keys go, and
+    /// those that are followed are warmed and pointed at anew.
+    package nonisolated func serverChanged() {
+        queue.distrustAll()
+        waker.yield()
+    }
+
+    /// To be called once. Sends what is committed, compares and renews the pointers every second and heals what is not
+    /// right, until the task is cancelled; what waits then is still sent if that takes no new connection.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [waker] in
                 // Sleeping is cut short by cancellation, which ends the loop.
-                while (try? await Task.sleep(for: .milliseconds(100))) != nil { waker.yield() }
+                while (try? await Task.sleep(for: .milliseconds(100))) != nil {
+                    waker.yield()
+                    await self.renewWhileBusy()
+                }
             }
             for await _ in wakeUps { await exclusively { await $0.step() } }
             group.cancelAll()
@@ -146,6 +167,7 @@ package actor HotCache {
         )
         do {
             try await connection.ensureLoaded(CacheScripts.all)
+            largestRow = min(HotRows.largestObject, try await connection.largestValue())
         } catch {
             await connection.close()
             throw error
@@ -172,7 +194,10 @@ package actor HotCache {
         }
         reconnection.failed(at: .now, random: Double.random(in: 0..<1))
         queue.stopAccepting()
-        for followed in queue.followed { queue.note("\(error)", of: followed.hotSet.projection) }
+        for followed in queue.followed {
+            queue.note("the server is away: \(error)", of: followed.hotSet.projection)
+            noteStale(followed, until: HotSet.now + restLifetime.milliseconds * 1000)
+        }
     }
 
     /// Opens both connections ahead, so that the first use need not wait for them. What fails shows then.
@@ -197,6 +222,15 @@ package actor HotCache {
     }
 }
 
+extension RedisConnection {
+    /// The largest value that the server takes, 512 MiB unless it was told otherwise; a server that does not say is taken
+    /// for one that was not.
+    fileprivate func largestValue() throws(RedisError) -> Int {
+        let said = try pipeline([RedisCommand("CONFIG", "GET", "proto-max-bulk-len")])[0].elements
+        return said.flatMap { $0.count == 2 ? $0[1].integerValue : nil }.map { Int($0) } ?? 512 << 20
+    }
+}
+
 extension HotCache: CacheFollower {
     package nonisolated func encode(_ changes: [[ChangedRecord]], of generation: Int64) -> HotRows {
         guard let (encoder, hotSet, isAccepting) = queue.encoder(of: generation) else { return .skipped }
@@ -211,8 +245,4 @@ extension HotCache: CacheFollower {
     package nonisolated func committed(_ rows: HotRows, of generation: Int64, through position: GlobalPosition) {
         if queue.committed(rows, of: generation, through: position.rawValue) { waker.yield() }
     }
-}
-
-extension HotCache {
-    package func serverChanged() async {}
 }

@@ -32,6 +32,9 @@ package struct HotRows: Sendable {
     /// No rows.
     package static let none = HotRows()
 
+    /// A larger object is left out of the cache, whatever the server would take: nobody waits while it is written.
+    static let largestObject = 16 << 20
+
     /// What they take while they wait.
     var byteCount: Int { bytes.count + rows.count * MemoryLayout<Row>.stride }
 

@@ -35,15 +35,20 @@ package struct HotRowEncoder: Sendable {
     }
 
     /// The rows of one table.
-    package func encode(_ records: [ChangedRecord]) -> HotRows {
+    package func encode(_ records: [ChangedRecord]) -> HotRows { encode(records, hasObjects: true) }
+
+    /// The rows without their objects, for rankings: these have keys and scores only.
+    func encodeRanked(_ records: [ChangedRecord]) -> HotRows { encode(records, hasObjects: false) }
+
+    private func encode(_ records: [ChangedRecord], hasObjects: Bool) -> HotRows {
         var rows = HotRows()
         rows.rows.reserveCapacity(records.count)
-        rows.bytes.reserveCapacity(records.count * 320)
-        for record in records { append(record, to: &rows) }
+        rows.bytes.reserveCapacity(records.count * (hasObjects ? 320 : 40))
+        for record in records { append(record, hasObject: hasObjects, to: &rows) }
         return rows
     }
 
-    private func append(_ record: ChangedRecord, to rows: inout HotRows) {
+    private func append(_ record: ChangedRecord, hasObject: Bool, to rows: inout HotRows) {
         let start = rows.bytes.count
         appendKeyText(record.key, to: &rows.bytes)
         let keyEnd = rows.bytes.count
@@ -63,9 +68,9 @@ package struct HotRowEncoder: Sendable {
             )
             return
         }
-        appendObject(record, to: &rows.bytes)
+        if hasObject { appendObject(record, to: &rows.bytes) }
         let jsonEnd = rows.bytes.count
-        let group = groupColumn.flatMap { isNull($0, in: record) ? nil : $0 }
+        let group = groupColumn.flatMap { hasGroup($0, record) ? $0 : nil }
         if let group { rows.bytes.append(contentsOf: record.bytes(group)) }
         rows.rows.append(
             HotRows.Row(
@@ -112,6 +117,11 @@ package struct HotRowEncoder: Sendable {
         case .textList, .textSet: bytes.appendJSON(texts: record.bytes(index))
         case .numberSet: bytes.appendJSON(hexadecimal: record.bytes(index))
         }
+    }
+
+    /// Whether a row's value in the group column can be the name of a set.
+    func hasGroup(_ index: Int, _ record: ChangedRecord) -> Bool {
+        !isNull(index, in: record) && record.bytes(index).count <= HotSet.longestGroup
     }
 
     func isNull(_ index: Int, in record: ChangedRecord) -> Bool {

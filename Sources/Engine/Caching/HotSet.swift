@@ -1,3 +1,4 @@
+internal import Glibc
 package import Refold
 
 /// A projection's hot set with its columns found: what ``HotSetSettings`` mean for this projection.
@@ -17,15 +18,29 @@ package struct HotSet: Sendable {
         let score: Int
         let group: Int?
         let best: Int
+        let groups: Int
     }
 
     var definition: TableDefinition { model.tables[table] }
 
-    /// What the key of a group's set begins with, before the group's value; nil for no such sets.
-    var groupPrefix: String? { ranking?.group.map { definition.columns[$0].name + ":" } }
+    /// What the key of a group's set begins with, before the group's value, which is bytes; nil for no such sets.
+    let groupPrefix: [UInt8]?
 
-    /// How long a row stays, in seconds.
-    var lifetimeSeconds: Int64 { settings.lifetime.components.seconds }
+    /// How long a row stays, in seconds: ten years at most, since the server refuses times near the end of its range.
+    var lifetimeSeconds: Int64 { min(settings.lifetime.components.seconds, 10 * 365 * 86_400) }
+
+    /// A group whose value is longer has no set: it would be the name of a key.
+    static let longestGroup = 1024
+
+    /// The time in the unit of a timestamp column, microseconds since 2000-01-01 UTC.
+    package static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+
+    /// Times beyond this count as now.
+    static let tomorrow: Int64 = 86_400_000_000
 
     /// - Returns: nil when nothing of the projection is cached.
     /// - Throws: ``EngineError/Code/setting`` when a column is missing or of a type that does not fit.
@@ -62,15 +77,22 @@ package struct HotSet: Sendable {
             within = nil
         }
         ranking = try settings.ranking.map { ranking in
-            guard ranking.best >= 1 else { throw Self.unusable(name, "hot.ranking", "it has no places") }
+            guard (1...HotRanking.mostPlaces).contains(ranking.best) else {
+                throw Self.unusable(name, "hot.ranking.best", "it is not from 1 to \(HotRanking.mostPlaces)")
+            }
+            guard (1...HotRanking.mostGroups).contains(ranking.groups) else {
+                throw Self.unusable(name, "hot.ranking.groups", "it is not from 1 to \(HotRanking.mostGroups)")
+            }
             // The rows have this place among the keys.
             guard ranking.group != "row" else { throw Self.unusable(name, "hot.ranking", "a group cannot be \"row\"") }
             return Ranking(
                 score: try column(ranking.score, "hot.ranking", Self.ordered),
                 group: try ranking.group.map { try column($0, "hot.ranking", [.text]) },
-                best: ranking.best
+                best: ranking.best,
+                groups: ranking.groups
             )
         }
+        groupPrefix = ranking?.group.map { Array((columns[$0].name + ":").utf8) }
     }
 
     /// Types whose values have an order that a number can tell.

@@ -13,8 +13,9 @@ struct HotSetReader: Sendable {
         encoder = HotRowEncoder(hotSet)
     }
 
-    /// Rows that are read before they are handed on.
+    /// Rows that are read before they are handed on, unless they are large.
     static let piece = 2000
+    private static let bytesPerPiece = 8 << 20
 
     private var table: GenerationTable { GenerationTable(hotSet.definition, generation: generation) }
     private var from: String { "SELECT \(table.readList) FROM \(table.quotedName) t" }
@@ -38,20 +39,34 @@ struct HotSetReader: Sendable {
         guard let order = hotSet.order else { return from + descending("t._position") + limit }
         var condition = counts(order)
         if let within = hotSet.within {
-            let newest = "(SELECT max(\(column(order))) FROM \(table.quotedName) t)"
+            // The cache's clock, so that reading and writing agree.
+            let now = "to_timestamp(\(HotSet.now / 1_000_000 + 946_684_800))"
+            let newest = """
+                (SELECT CASE WHEN max(\(column(order))) > \(now) + interval '1 day' THEN \(now) \
+                ELSE max(\(column(order))) END FROM \(table.quotedName) t)
+                """
             condition += " AND \(column(order)) >= \(newest) - make_interval(secs => \(within / 1_000_000))"
         }
         return from + condition + descending(column(order)) + limit
     }
 
-    /// The best of each group. The numbering sorts narrow rows only; the few that count are then fetched by their place.
+    /// Rows that have a place in a group's set, if the group has one.
+    private func countsInGroup(_ ranking: HotSet.Ranking, _ group: Int) -> String {
+        counts(ranking.score) + " AND octet_length(\(column(group))) <= \(HotSet.longestGroup)"
+    }
+
+    /// The best of each of the largest groups, group after group. The numbering sorts narrow rows only; the few that count
+    /// are then fetched by their place.
     private func groupsSQL(_ ranking: HotSet.Ranking, _ group: Int) -> String {
-        """
-        SELECT \(table.readList) FROM (SELECT t.ctid AS place, row_number() OVER (PARTITION BY \(column(group))\
-        \(descending(column(ranking.score)))) AS number FROM \(table.quotedName) t\(counts(ranking.score)) \
-        AND \(column(group)) IS NOT NULL) r JOIN \(table.quotedName) t ON t.ctid = r.place \
-        WHERE r.number <= \(ranking.best)
-        """
+        let (column, condition) = (column(group), countsInGroup(ranking, group))
+        return """
+            WITH largest AS MATERIALIZED (SELECT \(column) AS name FROM \(table.quotedName) t\(condition) \
+            GROUP BY \(column) ORDER BY count(*) DESC, \(column) COLLATE "C" LIMIT \(ranking.groups)) \
+            SELECT \(table.readList) FROM (SELECT t.ctid AS place, row_number() OVER (PARTITION BY \(column)\
+            \(descending(self.column(ranking.score)))) AS number FROM \(table.quotedName) t \
+            JOIN largest ON largest.name = \(column)\(condition)) r JOIN \(table.quotedName) t ON t.ctid = r.place \
+            WHERE r.number <= \(ranking.best) ORDER BY \(column) COLLATE "C"
+            """
     }
 
     // MARK: Reading
@@ -61,7 +76,7 @@ struct HotSetReader: Sendable {
         on connection: isolated PostgresConnection,
         _ take: @escaping @Sendable (HotRows) async throws -> Void
     ) async throws -> Int {
-        try await read(hotSQL, on: connection, take)
+        try await read(hotSQL, on: connection, encode: encoder.encode, take)
     }
 
     /// Hands on the rows that changed behind a position, hot or not.
@@ -70,63 +85,87 @@ struct HotSetReader: Sendable {
         on connection: isolated PostgresConnection,
         _ take: @escaping @Sendable (HotRows) async throws -> Void
     ) async throws -> Int {
-        try await read(from + " WHERE t._position > \(position)", on: connection, take)
+        try await read(from + " WHERE t._position > \(position)", on: connection, encode: encoder.encode, take)
     }
 
     /// The best rows by score.
     func readTop(_ ranking: HotSet.Ranking, on connection: isolated PostgresConnection) throws -> HotRows {
         let sql = from + counts(ranking.score) + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
-        return try rows(of: connection.query(sql))
+        return try rows(of: connection.query(sql), encoder.encodeRanked)
     }
 
-    /// The best rows of every group.
-    func readGroups(_ ranking: HotSet.Ranking, on connection: isolated PostgresConnection) throws -> HotRows {
-        guard let group = ranking.group else { return .none }
-        return try rows(of: connection.query(groupsSQL(ranking, group)))
+    /// Hands on the best rows of the largest groups piece by piece, group after group.
+    ///
+    /// - Returns: whether there are more groups than have a set.
+    func readGroups(
+        _ ranking: HotSet.Ranking,
+        on connection: isolated PostgresConnection,
+        _ take: @escaping @Sendable (HotRows) async throws -> Void
+    ) async throws -> Bool {
+        guard let group = ranking.group else { return false }
+        _ = try await read(groupsSQL(ranking, group), on: connection, encode: encoder.encodeRanked, take)
+        let more = try connection.query(
+            """
+            SELECT count(*) > \(ranking.groups) FROM (SELECT FROM \(table.quotedName) t\
+            \(countsInGroup(ranking, group)) GROUP BY \(column(group)) LIMIT \(ranking.groups + 1)) g
+            """
+        )
+        return try more.bool(0, 0)
     }
 
     /// The best rows of one group.
+    ///
+    /// - Parameter value: the group's bytes in UTF-8.
     func readGroup(
-        _ value: String,
+        _ value: some Sequence<UInt8>,
         _ ranking: HotSet.Ranking,
         on connection: isolated PostgresConnection
     ) throws -> HotRows {
         guard let group = ranking.group else { return .none }
         let condition = counts(ranking.score) + " AND \(column(group)) = $1"
         let sql = from + condition + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
-        return try rows(of: connection.query(sql, [.text(value)]))
+        let text = String(decoding: Array(value), as: UTF8.self)
+        return try rows(of: connection.query(sql, [.text(text)]), encoder.encodeRanked)
     }
 
     private func read(
         _ sql: String,
         on connection: isolated PostgresConnection,
+        encode: ([ChangedRecord]) -> HotRows,
         _ take: @escaping @Sendable (HotRows) async throws -> Void
     ) async throws -> Int {
         try connection.execute("DECLARE hot_rows NO SCROLL CURSOR FOR \(sql)")
-        var count = 0
-        var next = try readPiece(on: connection)
+        var (count, wanted) = (0, 100)
+        var next = try readPiece(wanted, on: connection, encode)
         while !next.rows.isEmpty {
             count += next.rows.count
-            let piece = next
+            let (piece, isLast) = (next, next.rows.count < wanted)
+            // Large rows come few at a time: a piece and the next are in memory at once.
+            let size = max(1, piece.byteCount / piece.rows.count)
+            wanted = min(Self.piece, wanted * 4, max(1, Self.bytesPerPiece / size))
             async let taken: Void = take(piece)
-            next = piece.rows.count < Self.piece ? .none : try readPiece(on: connection)
+            next = isLast ? .none : try readPiece(wanted, on: connection, encode)
             try await taken
         }
         try connection.execute("CLOSE hot_rows")
         return count
     }
 
-    private func readPiece(on connection: isolated PostgresConnection) throws -> HotRows {
-        try rows(of: connection.query("FETCH \(Self.piece) FROM hot_rows"))
+    private func readPiece(
+        _ count: Int,
+        on connection: isolated PostgresConnection,
+        _ encode: ([ChangedRecord]) -> HotRows
+    ) throws -> HotRows {
+        try rows(of: connection.query("FETCH \(count) FROM hot_rows"), encode)
     }
 
     /// The rows go through the memory that folding uses, so that both ways give the same bytes.
-    private func rows(of result: PostgresResult) throws -> HotRows {
+    private func rows(of result: PostgresResult, _ encode: ([ChangedRecord]) -> HotRows) throws -> HotRows {
         let rows = Rows(hotSet.model, isComplete: false)
         let memory = rows.memories[hotSet.table]
         var decoder = RowDecoder(definition: memory.definition)
         try decoder.keep(result, in: memory)
         memory.markComplete()
-        return encoder.encode(memory.allRows())
+        return encode(memory.allRows())
     }
 }

@@ -6,12 +6,19 @@ struct HotSetSelection {
     let hot: [ChangedRecord]
     /// The best rows by score.
     let top: [ChangedRecord]
-    /// The best rows of every group.
+    /// The best rows of the largest groups, group after group.
     let groups: [ChangedRecord]
+    /// There are more groups than have a set.
+    let isCrowded: Bool
 
     private typealias Ranked = (value: Double, record: ChangedRecord)
 
-    init(_ hotSet: HotSet, from records: [ChangedRecord], encoder: HotRowEncoder) {
+    /// What counting the rows of each group may remember.
+    private static let mostGroups = 100_000
+
+    /// - Returns: nil for a table with so many groups that finding the largest takes memory which a rebuild has not: the
+    ///   database finds them later.
+    init?(_ hotSet: HotSet, from records: [ChangedRecord], encoder: HotRowEncoder) {
         /// The rows with the greatest values; of equal ones the last by the bytes of the key, as in the cache's sorted sets.
         func best(_ count: Int, of rows: [Ranked]) -> [ChangedRecord] {
             guard rows.count > count else { return rows.map(\.record) }
@@ -28,22 +35,33 @@ struct HotSetSelection {
 
         var candidates = ranked(by: encoder.order)
         if let within = hotSet.within, let newest = candidates.lazy.map(\.value).max() {
-            candidates.removeAll { $0.value < newest - within }
+            let now = HotSet.now
+            let bound = (newest > Double(now + HotSet.tomorrow) ? Double(now) : newest) - within
+            candidates.removeAll { $0.value < bound }
         }
         hot = best(hotSet.settings.limit, of: candidates)
 
         guard let ranking = hotSet.ranking else {
-            (top, groups) = ([], [])
+            (top, groups, isCrowded) = ([], [], false)
             return
         }
         let scored = ranked(by: encoder.score)
         top = best(ranking.best, of: scored)
         guard let group = ranking.group else {
-            groups = []
+            (groups, isCrowded) = ([], false)
             return
         }
-        let grouped = scored.filter { !encoder.isNull(group, in: $0.record) }
-        let members = Dictionary(grouping: grouped) { Text(copying: $0.record.bytes(group)) }
-        groups = members.values.flatMap { best(ranking.best, of: $0) }
+        var members: [Text: [Ranked]] = [:]
+        for row in scored where encoder.hasGroup(group, row.record) {
+            members[Text(copying: row.record.bytes(group)), default: []].append(row)
+            guard members.count <= Self.mostGroups else { return nil }
+        }
+        var largest = Array(members)
+        isCrowded = largest.count > ranking.groups
+        if isCrowded {
+            largest.sort { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+            largest.removeSubrange(ranking.groups...)
+        }
+        groups = largest.flatMap { best(ranking.best, of: $0.value) }
     }
 }

@@ -9,7 +9,8 @@ public struct HotSetSettings: Sendable, Hashable {
         /// Every row; of more than ``HotSetSettings/limit`` those changed last, by position.
         case all
         /// The rows whose time in `column` is at most `within` older than the newest in the generation, so that "recent"
-        /// is measured in the log's time and an old log has recent rows too. Of more than the limit the newest.
+        /// is measured in the log's time and an old log has recent rows too; a time beyond tomorrow counts as now there,
+        /// so that one wrong clock does not make all other rows old. Of more than the limit the newest.
         case recent(column: String, within: Duration)
         /// The rows with the greatest values in `column`, as many as the limit says.
         case top(column: String)
@@ -49,16 +50,26 @@ public struct HotRanking: Sendable, Hashable {
     /// The column whose value is the score; rows that have null there are in no set.
     public var score: String
     /// A text column, such as `genre`: the set `genre:drama` holds the best rows whose genre is `drama`. Rows with null
-    /// there are in `top` only; nil for no such sets.
+    /// there are in `top` only, and so are those with more than 1,024 bytes; nil for no such sets.
     public var group: String?
-    /// How many keys each set holds.
+    /// How many keys each set holds; 1 to ``mostPlaces``.
     public var best: Int
+    /// How many groups have a set: those with the most rows when the cache is warmed. 1 to ``mostGroups``.
+    public var groups: Int
 
-    /// - Parameter best: 100 unless told otherwise; at least 1.
-    public init(score: String, group: String? = nil, best: Int = 100) {
+    /// So many places can be filled in one step that nobody notices.
+    public static let mostPlaces = 10_000
+    /// So many sets can be kept without the server's memory being full of them.
+    public static let mostGroups = 100_000
+
+    /// - Parameters:
+    ///   - best: 100 unless told otherwise.
+    ///   - groups: 1,000 unless told otherwise.
+    public init(score: String, group: String? = nil, best: Int = 100, groups: Int = 1000) {
         self.score = score
         self.group = group
         self.best = best
+        self.groups = groups
     }
 }
 
@@ -70,13 +81,22 @@ public struct CacheSettings: Sendable, Hashable {
     public var prefix: String
     /// How long to wait for the connection and for each reply.
     public var timeout: Duration
+    /// How long readers are sent to a generation that nobody keeps up with the log.
+    public var restLifetime: Duration
 
     /// - Parameters:
     ///   - prefix: `refold` unless told otherwise.
     ///   - timeout: one second unless told otherwise.
-    public init(url: String, prefix: String = "refold", timeout: Duration = .seconds(1)) {
+    ///   - restLifetime: 26 hours unless told otherwise, which a nightly rebuild renews.
+    public init(
+        url: String,
+        prefix: String = "refold",
+        timeout: Duration = .seconds(1),
+        restLifetime: Duration = .seconds(26 * 3600)
+    ) {
         self.url = url
         self.prefix = prefix
         self.timeout = timeout
+        self.restLifetime = restLifetime
     }
 }

@@ -50,7 +50,7 @@ extension Engine {
             let isCached = cache.hotSets[name] != nil
             let known = isCached ? unreachable : nil
             let found = if let known { known } else { await cache.status(of: name, on: connection) }
-            if isCached && found.error != nil { unreachable = found }
+            if isCached && found.isUnreachable { unreachable = found }
             status.projections[index].cache = found.state.rawValue
             status.projections[index].cacheError = found.error
         }

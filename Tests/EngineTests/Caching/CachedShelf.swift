@@ -109,11 +109,12 @@ actor CachedShelf {
         }
         let claim = try await connection.query(
             """
-            UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value()
+            UPDATE refold.checkpoints SET fencing_value = $2
              WHERE generation = coalesce($1, (SELECT max(generation) FROM refold.generations))
             RETURNING generation, fencing_value, position
             """,
-            [generation.map { .int64($0) } ?? .null]
+            // Any number but zero, in no order.
+            [generation.map { .int64($0) } ?? .null, .int64(.random(in: Int64.min...Int64.max - 1_000) | 1)]
         )
         return (try claim.int64(0, 0), try claim.int64(0, 1), try claim.int64(0, 2))
     }
@@ -205,6 +206,19 @@ actor CachedShelf {
             UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value()
              WHERE generation = (SELECT live FROM refold.projections WHERE name = 'shelf');
             UPDATE refold.projections SET live = \(generation), revision = revision + 1 WHERE name = 'shelf';
+            COMMIT;
+            """
+        )
+    }
+
+    /// Sets the generation back to an older position with other rows, as a promoted standby has it.
+    func loseEvents(to position: Int64) async throws {
+        self.position = position
+        try await connection.executeScript(
+            """
+            BEGIN;
+            UPDATE \(table) SET score = -score, _position = least(_position, \(position));
+            UPDATE refold.checkpoints SET position = \(position) WHERE generation = \(generation);
             COMMIT;
             """
         )

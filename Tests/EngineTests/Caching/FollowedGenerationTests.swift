@@ -107,6 +107,39 @@ struct FollowedGenerationTests {
         #expect(ranked.need == .warm)
     }
 
+    @Test("Readers may be sent to it while what commits arrives, and for ten seconds while nothing does")
+    func mayBeRead() throws {
+        let start = ContinuousClock.now
+        var followed = try followed()
+        #expect(!followed.mayBeRead(at: start), "nobody knows what is there")
+        followed.beginHealing(anew: true)
+        followed.reached(10)
+        #expect(followed.mayBeRead(at: start + .seconds(3600)))
+        followed.committed(try rows(.put("a")), through: 11, fits: true, at: start)
+        #expect(followed.mayBeRead(at: start + .seconds(9)))
+        #expect(!followed.mayBeRead(at: start + .seconds(11)))
+        followed.progressed(at: start + .seconds(8))
+        #expect(followed.mayBeRead(at: start + .seconds(17)))
+        followed.committed(.skipped, through: 12, fits: true, at: start + .seconds(9))
+        #expect(!followed.mayBeRead(at: start + .seconds(19)))
+        followed.reached(12)
+        #expect(followed.mayBeRead(at: start + .seconds(3600)))
+        followed.forgetSent()
+        #expect(!followed.mayBeRead(at: start))
+    }
+
+    @Test("After the server has lost something all of it is replaced, whatever was told before")
+    func distrusted() throws {
+        var followed = try warm()
+        followed.committed(.skipped, through: 1000, fits: true)
+        followed.distrust()
+        #expect(followed.need == .replace)
+        followed.trust()
+        followed.beginHealing(anew: true)
+        followed.reached(7)
+        #expect(followed.need == .nothing)
+    }
+
     @Test("A window that is known already changes nothing")
     func known() throws {
         var followed = try warm()
