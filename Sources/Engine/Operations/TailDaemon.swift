@@ -147,7 +147,7 @@ final class TailDaemon: Sendable {
     private func follow(_ started: () -> Void) async throws {
         let source = try await StoreSource.open(engine)
         defer { source.closeSoon() }
-        await noteServer(source.store)
+        noteServer(source.store)
         let goal = request.untilCaughtUp ? try await source.currentMark() : nil
         let sweep = try await TailSweep.open(engine)
         defer { sweep.closeSoon() }
@@ -201,14 +201,14 @@ final class TailDaemon: Sendable {
     }
 
     /// After a crash or a promotion of the server, what is in the cache may have come from events that are gone.
-    private func noteServer(_ store: InspectedStore) async {
+    private func noteServer(_ store: InspectedStore) {
         let before = state.withLock { state in
             defer { state.serverRun = store.serverRun }
             return state.serverRun
         }
         guard let before, before != store.serverRun else { return }
         engine.logger.notice("the server has recovered from a crash or was promoted; everything is read again")
-        await cache?.serverChanged()
+        cache?.serverChanged()
     }
 
     /// Runs what goes on until it is cancelled. What it fails with is its own: it begins again.

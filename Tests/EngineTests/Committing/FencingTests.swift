@@ -1,4 +1,5 @@
 import Engine
+import EventStore
 import Postgres
 import Refold
 import TestSupport
@@ -62,7 +63,10 @@ struct FencingTests {
         try await withWriter { installation, writer, window in
             try await installation.connection.executeScript(
                 """
-                CREATE TABLE adopted (global_position bigint\(column));
+                CREATE TABLE adopted (
+                    global_position bigserial PRIMARY KEY, event_type text, event_data json,
+                    "timestamp" timestamptz\(column)
+                );
                 INSERT INTO adopted (global_position) VALUES (2)
                 """
             )
@@ -71,7 +75,11 @@ struct FencingTests {
                 generation: writer.generation,
                 tables: writer.tables,
                 claim: writer.claim,
-                events: quoteIdentifier("public", "adopted")
+                lease: writer.lease,
+                store: try await StoreInspection.inspect(
+                    writer.connection,
+                    EventStoreSettings(eventsTable: "adopted")
+                )
             )
             try await adopting.commit(window)
             let letters = try await installation.connection.query(
