@@ -41,7 +41,7 @@ extension PostgresConnection {
             [
                 .uuid(lease.id), .text(lease.process.host), .text(lease.process.boot),
                 .text(lease.process.pidNamespace), .int64(lease.process.started), .int32(lease.process.pid),
-                .textArray(lease.tails), .int64(lease.time.milliseconds),
+                .textArray(lease.tails), .int64(max(1, lease.time.milliseconds)),
             ]
         )
     }
@@ -154,9 +154,4 @@ extension Ownership {
 
     /// Whether the owner is alive as far as can be told at once.
     var seemsAlive: Bool { !process.isKnownToBeDead && (!isExpired || isOfOtherRun) }
-}
-
-extension Duration {
-    /// Whole milliseconds, at least 1.
-    fileprivate var milliseconds: Int64 { max(1, Int64(self / .milliseconds(1))) }
 }
