@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Positions at the end of the numbers")
 struct EndOfNumbersTests {
-    @Test("A log with a hole of 9·10¹⁸ positions is read, followed and swept to the last one", .timeLimit(.minutes(1)))
+    @Test("A log with a hole of 9·10¹⁸ positions is read, followed and swept to the last one", .timeLimit(.minutes(5)))
     func last() async throws {
         try await TestStore.with { store in
             let insert = "\(store.insert) FROM generate_series(1, 2)"

@@ -5,12 +5,14 @@ import Testing
 
 extension BlackBox {
     @Suite("Ownership") struct OwnershipTests {
-        @Test("is exclusive: a second daemon exits 75 at once and names the first") func isExclusive() async throws {
+        @Test("is exclusive: who would catch up once beside a daemon exits 75 at once and names it") func isExclusive()
+            async throws
+        {
             try await Site.with { site in
                 try await site.load(500)
                 try await site.running("tail") { first in
                     try await site.waitUntilCaughtUp()
-                    let second = try await site.refold("tail", within: .seconds(10))
+                    let second = try await site.refold("tail", "--until-caught-up", within: .seconds(10))
                     #expect(second.code == 75 && second.errors.contains("\(first.id)"), "\(second)")
                     let owner = try await site.status(of: "trending_score")["owner"] as? [String: Any]
                     #expect(owner?["pid"] as? Int == Int(first.id))

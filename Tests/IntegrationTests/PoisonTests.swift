@@ -37,13 +37,12 @@ extension BlackBox {
                     try await site.waitUntilCaughtUp("user_profiles")
                     #expect(await daemon.isRunning)
                 }
-                // The policy is part of what a generation is: with another one it cannot be gone on with.
+                // The remedy that the message names takes effect with the next start.
+                #expect(outcome.errors.contains("projections.content_popularity.policy"), "\(outcome)")
                 let skipping = site.with(["projections.content_popularity.policy": "skip"])
-                let refused = try await skipping.refold("tail", "--until-caught-up")
-                #expect(refused.code == 65 && refused.errors.contains("rebuild"), "\(refused)")
-                try await skipping.succeed("rebuild", "content_popularity")
-                try await site.waitUntilCaughtUp("content_popularity")
                 try await skipping.succeed("tail", "--until-caught-up")
+                try await site.waitUntilCaughtUp("content_popularity")
+                #expect(try await site.number("SELECT count(*) FROM refold.dead_letters") == 1)
                 try await site.expectPlainFold(refused: [position])
             }
         }

@@ -46,7 +46,10 @@ extension PostgresConnection {
         if let dependents = try dependents(on: generation) { return .init(generation, dependedOnBy: dependents) }
         do {
             // The list is older than the lock, and an uncommitted move of the pointer is waited for here.
-            let isRetired = try await transaction { connection in try connection.lockRetired(generation) }
+            let isRetired = try await transaction { connection in
+                try connection.executeScript("SET LOCAL lock_timeout = '200ms'")
+                return try connection.lockRetired(generation)
+            }
             guard isRetired else { return nil }
             let tables = try tables(of: generation)
             for table in tables {
@@ -56,8 +59,8 @@ extension PostgresConnection {
             }
             // Tables and bookkeeping go together, and only if the generation is still nobody's.
             try await transaction { connection in
-                guard try connection.lockRetired(generation) else { return }
                 try connection.executeScript("SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '2s'")
+                guard try connection.lockRetired(generation) else { return }
                 // Each statement goes through all of the server's buffers once.
                 let names = tables.map(\.name).joined(separator: ", ")
                 if !names.isEmpty { try connection.executeScript("DROP TABLE \(names)") }
@@ -184,11 +187,13 @@ package struct LeftGeneration: Sendable {
 extension Engine {
     /// Drops what nobody can see any more, and warns of what stays until somebody does something about it; the rest waits
     /// for the next time. It is no failure of what has left it behind.
-    func dropRetired() async {
+    ///
+    /// - Parameter isLast: nobody tries again soon, who would give the same warnings.
+    func dropRetired(isLast: Bool = true) async {
         do {
             for left in try await withConnection(for: "drop", { try await $0.dropRetired() }) {
                 logger.log(
-                    level: left.needsHelp ? .warning : .debug,
+                    level: left.needsHelp && isLast ? .warning : .debug,
                     "a generation that was left behind could not be dropped",
                     metadata: ["generation": "\(left.number)", "cause": "\(left.reason)"]
                 )

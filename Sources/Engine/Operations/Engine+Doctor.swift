@@ -33,6 +33,9 @@ extension Engine {
             let status = try await status(on: connection)
             checks.append(.passed("migration", "refold's tables and the pointers of all projections are there"))
             checks.append(identityCheck(generations))
+            if let problem = status.store.problem as? EventStoreError, problem.isOfAnotherLog {
+                checks.append(.failed("live generations", problem, remedy: "run refold rebuild --fresh"))
+            }
             checks += await stateChecks(status)
             checks.append(retiredCheck(generations))
             checks.append(await DiskSpace.check(generations, on: connection))

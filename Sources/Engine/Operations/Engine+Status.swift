@@ -24,14 +24,10 @@ extension Engine {
             guard error.code != .database else { throw error }
             status.store.problem = error
         }
-        let applied = status.projections.map(\.position).max() ?? .zero
+        if status.store.problem == nil { try await compareLogs(&status, connection) }
         if status.store.problem == nil {
-            if applied > status.store.position {
-                // The mark is stored by who tails; what was rebuilt tells as much.
-                status.store.problem = EventStoreError.logShrank(lastValue: status.store.position, passed: applied)
-            }
             // What is applied was below the mark, even if this look at it did not find out.
-            status.store.mark = max(status.store.mark, applied)
+            status.store.mark = max(status.store.mark, status.projections.map(\.position).max() ?? .zero)
         }
         for index in status.projections.indices {
             status.projections[index].mark = status.store.mark
@@ -39,6 +35,23 @@ extension Engine {
         }
         try await addCacheStates(to: &status, connection)
         return status
+    }
+
+    /// Compares what the live generations were folded from with the log as it is.
+    private func compareLogs(_ status: inout Status, _ connection: PostgresConnection) async throws {
+        let store = try await StoreInspection.inspect(connection, settings.store)
+        guard let log = try await LogLedger.verify(connection, store, adopting: false) else { return }
+        let folded = FoldedLog(store: store, id: log.id, firstEvent: nil)
+        for index in status.projections.indices {
+            guard let live = status.projections[index].live, let generation = try await connection.generation(live)
+            else { continue }
+            do {
+                try await folded.requireSame(generation, on: connection)
+            } catch let error as EventStoreError where error.isOfAnotherLog {
+                status.projections[index].cause = "\(error.message): \(error.remedy ?? "rebuild it")"
+                status.store.problem = error
+            }
+        }
     }
 
     private func addCacheStates(to status: inout Status, _ connection: PostgresConnection) async throws {

@@ -198,7 +198,7 @@ final class RebuildJob: Sendable {
         }
         // A daemon waits for the generation; what is left to do needs no claim.
         await runner.release()
-        async let dropped: Void = engine.dropRetired()
+        async let dropped: Void = engine.dropRetired(isLast: false)
         await pointCache(writer)
         await dropped
         return await outcome(.pointed, nil)

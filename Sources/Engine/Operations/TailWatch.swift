@@ -83,7 +83,7 @@ final class TailWatch: Sendable {
     private func member(_ row: PostgresRow) throws -> WorkShare.Member? {
         let ownership = try Ownership(row)
         let isMine = ownership.leaseID == daemon.keeper.lease.id
-        guard isMine || ownership.seemsAlive else { return nil }
+        guard isMine || daemon.keeper.sightings.judge(ownership) != .isGone else { return nil }
         return WorkShare.Member(leaseID: ownership.leaseID, tails: Set(try row.textArray("tails")))
     }
 

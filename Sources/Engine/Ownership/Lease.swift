@@ -44,6 +44,8 @@ package struct Ownership: Sendable {
     package let leaseTime: Duration
     /// The lease was not renewed in time.
     package let isExpired: Bool
+    /// The lease was not renewed for ten times its time, so that no difference between two servers' clocks explains it.
+    package let isLongExpired: Bool
     /// The lease was renewed last in another run of the server: what its clock says of that is worth nothing, since the
     /// renewals that followed may be lost, and a promoted server has another clock.
     package let isOfOtherRun: Bool

@@ -23,8 +23,14 @@ final class LeaseKeeper: Sendable {
     func begin() async throws {
         let connection = try await connected()
         try await engine.requireMigration(on: connection)
-        try await connection.forgetEndedLeases()
-        try await connection.hold(lease)
+        do {
+            try await connection.forgetEndedLeases()
+            try await connection.hold(lease)
+        } catch let error as PostgresError where error.sqlState == "25006" {
+            // A standby is refused as what it is.
+            _ = try await StoreInspection.inspect(connection, engine.settings.store)
+            throw error
+        }
     }
 
     /// Renews the lease every third of its time until the task is cancelled, over new sessions as they are lost.

@@ -1,3 +1,4 @@
+internal import EventStore
 package import Postgres
 package import Refold
 
@@ -31,6 +32,8 @@ extension PostgresConnection {
 
     /// Begins a lease, or renews it.
     package func hold(_ lease: Lease) throws {
+        // Without a name for the server's run nobody could judge the lease by the server's clock.
+        _ = try ServerRun.current(on: self)
         try execute(
             """
             INSERT INTO refold.owners AS o (id, host, boot, pid_namespace, started, pid, tails, lease_milliseconds, server_run)
@@ -127,6 +130,7 @@ extension Ownership {
     static let columns = """
         o.id::text AS lease_id, o.host, o.boot, o.pid_namespace, o.started, o.pid, o.lease_milliseconds, c.owner_since,
         o.renewed_at + o.lease_milliseconds * interval '1 ms' < clock_timestamp() AS is_expired,
+        o.renewed_at + 10 * o.lease_milliseconds * interval '1 ms' < clock_timestamp() AS is_long_expired,
         o.server_run IS DISTINCT FROM (SELECT id FROM refold.server_run) AS is_of_other_run
         """
 
@@ -143,6 +147,7 @@ extension Ownership {
             since: try row.optionalTimestamp("owner_since"),
             leaseTime: .milliseconds(try row.int64("lease_milliseconds")),
             isExpired: try row.bool("is_expired"),
+            isLongExpired: try row.bool("is_long_expired"),
             isOfOtherRun: try row.bool("is_of_other_run")
         )
     }
@@ -152,6 +157,6 @@ extension Ownership {
         Owner(host: process.host, pid: process.pid, since: since.map(Timestamp.init(microseconds:)))
     }
 
-    /// Whether the owner is alive as far as can be told at once.
-    var seemsAlive: Bool { !process.isKnownToBeDead && (!isExpired || isOfOtherRun) }
+    /// Whether the owner is alive as far as can be told at once; whoever is to act on it uses ``Sightings``.
+    var seemsAlive: Bool { !process.isKnownToBeDead && !(isOfOtherRun ? isLongExpired : isExpired) }
 }

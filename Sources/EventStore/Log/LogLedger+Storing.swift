@@ -48,6 +48,7 @@ extension LogLedger {
             }
             var positions: [GlobalPosition] = []
             for row in 0..<results[4].count { positions.append(GlobalPosition(try results[4].int64(row, 0))) }
+            if positions.count < fewAnchors { try connection.pipeline([laddering(mark, of: store, log: log)]) }
             let dropped = AnchorThinning(positions).dropped
             guard !dropped.isEmpty else { return }
             try connection.execute(
@@ -74,6 +75,29 @@ extension LogLedger {
             WHERE l.id = $1 AND \(isPresentSQL) ON CONFLICT DO NOTHING
             """,
             [.int64(log.rawValue), .int64(position.rawValue)]
+        )
+    }
+
+    /// So few that the erasure of some events could leave none by which the log is known.
+    private static let fewAnchors = 4
+
+    /// The statement that makes anchors of older events, at doubling distances behind a position, for a log of which few
+    /// are known.
+    private static func laddering(_ position: GlobalPosition, of store: InspectedStore, log: LogID) -> PostgresStatement {
+        var positions: [Int64] = []
+        var distance: Int64 = 1
+        while distance < position.rawValue {
+            positions.append(position.rawValue - distance)
+            distance = distance > .max / 2 ? .max : distance * 2
+        }
+        return PostgresStatement(
+            """
+            INSERT INTO refold.anchors (log_id, position, event)
+            SELECT DISTINCT l.id, a.position, a.event
+            FROM refold.logs l, unnest($2::bigint[]) AS p, LATERAL (\(store.lastAnchorSQL(atOrBelow: "p"))) a
+            WHERE l.id = $1 AND \(isPresentSQL) ON CONFLICT DO NOTHING
+            """,
+            [.int64(log.rawValue), .int64Array(positions)]
         )
     }
 

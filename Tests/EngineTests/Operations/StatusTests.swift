@@ -73,8 +73,9 @@ struct StatusTests {
             try await site.connection.execute(
                 """
                 WITH former AS (
-                    INSERT INTO refold.owners (id, host, boot, pid_namespace, started, pid, lease_milliseconds, renewed_at)
-                    VALUES (gen_random_uuid(), 'elsewhere', '', '', 0, 42, 10000, now() - interval '11 s') RETURNING id
+                    INSERT INTO refold.owners (id, host, boot, pid_namespace, started, pid, lease_milliseconds, renewed_at, server_run)
+                    VALUES (gen_random_uuid(), 'elsewhere', '', '', 0, 42, 10000, now() - interval '11 s',
+                            (SELECT id FROM refold.server_run)) RETURNING id
                 )
                 UPDATE refold.checkpoints SET owner = former.id, owner_since = now(), rate = 7 FROM former
                  WHERE generation = $1
