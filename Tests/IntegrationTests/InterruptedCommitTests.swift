@@ -109,7 +109,7 @@ extension BlackBox {
                         while position < 3_000 {
                             position = try await site.number(
                                 """
-                                SELECT CASE WHEN g.phase = 'settled' THEN c.position ELSE 0 END
+                                SELECT CASE WHEN g.readable_at IS NOT NULL THEN c.position ELSE 0 END
                                 FROM refold.projections p JOIN refold.generations g ON g.generation = p.live
                                 JOIN refold.checkpoints c ON c.generation = p.live WHERE p.name = 'content_popularity'
                                 """

@@ -148,7 +148,8 @@ struct Site: Sendable {
             try await number(
                 """
                 SELECT count(*) FROM refold.projections p LEFT JOIN refold.checkpoints c ON c.generation = p.live
-                WHERE (c.position >= $1) IS NOT TRUE AND p.name = coalesce($2::text, p.name)
+                LEFT JOIN refold.generations g ON g.generation = p.live
+                WHERE (c.position >= $1 AND g.readable_at IS NOT NULL) IS NOT TRUE AND p.name = coalesce($2::text, p.name)
                 """,
                 [.int64(newest), projection.map { .text($0) } ?? .null]
             ) == 0

@@ -57,7 +57,7 @@ package struct GenerationWriter: Sendable {
                     try write(window, on: connection)
                     if attaches { try connection.attachWithinTransaction(tables) }
                 }
-                if attaches { try await connection.outlastPlans(over: tables) }
+                if attaches { try await becomeReadable() }
             }
         }
     }
@@ -166,7 +166,13 @@ package struct GenerationWriter: Sendable {
             try connection.setPhase(.settled, of: generation.number)
             if attaches { try connection.attachWithinTransaction(tables) }
         }
-        if attaches { try await connection.outlastPlans(over: tables) }
+        if attaches { try await becomeReadable() }
+    }
+
+    /// Says that readers find the rows, once no statement can be under way that overlooks them.
+    private func becomeReadable() async throws {
+        try await connection.outlastPlans(over: tables)
+        try await connection.setReadable(generation.number)
     }
 
     /// Makes the tables that versions are appended to; nothing happens when they are there.

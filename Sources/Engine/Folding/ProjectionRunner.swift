@@ -83,6 +83,7 @@ actor ProjectionRunner {
             if isLive {
                 // Where an older version settled it and was killed before it attached it.
                 try await writer.connection.attach(writer.tables)
+                try await writer.connection.setReadable(generation.number)
                 becomeReadable()
             }
             return

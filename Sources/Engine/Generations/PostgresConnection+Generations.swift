@@ -58,7 +58,8 @@ extension PostgresConnection {
         try execute(
             """
             UPDATE refold.generations
-               SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL, left_xid = NULL
+               SET state = 'pointed', pointed_at = clock_timestamp(), left_at = NULL, left_xid = NULL,
+                   readable_at = CASE WHEN phase = 'settled' THEN coalesce(readable_at, clock_timestamp()) END
              WHERE generation = $1
             """,
             [.optional(generation)]
@@ -157,6 +158,15 @@ extension PostgresConnection {
              WHERE generation = $1
             """,
             [.int64(generation), .optional(cause), .optional(position?.rawValue)]
+        )
+    }
+
+    /// Records that readers find the rows of a live generation: only now its checkpoint says what they see. A statement
+    /// that was planned while its tables were being attached may overlook them, however fresh its snapshot.
+    func setReadable(_ generation: Int64) throws {
+        try execute(
+            "UPDATE refold.generations SET readable_at = clock_timestamp() WHERE generation = $1 AND readable_at IS NULL",
+            [.int64(generation)]
         )
     }
 

@@ -174,7 +174,7 @@ extension Engine {
     /// The live generation and unfinished ones, newest first.
     private static let generationSQL = """
         SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.stopped_at, g.cause, g.last_error,
-               g.last_error_at, g.waiting_for, c.position, c.rate, \(Ownership.columns),
+               g.last_error_at, g.waiting_for, g.readable_at, c.position, c.rate, \(Ownership.columns),
                (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
           FROM refold.generations g JOIN refold.checkpoints c USING (generation)
           LEFT JOIN refold.owners o ON o.id = c.owner
@@ -187,7 +187,7 @@ extension ProjectionStatus {
     fileprivate mutating func read(live row: PostgresRow, identity: GenerationIdentity) throws {
         live = try row.int64("generation")
         // What is built in memory nobody can read yet, however far it is.
-        let isReadable = try row.text("phase") == Generation.Phase.settled.rawValue
+        let isReadable = try row.optionalTimestamp("readable_at") != nil
         position = isReadable ? GlobalPosition(try row.int64("position")) : .zero
         if !isReadable && building == nil { building = try BuildingStatus(row) }
         owner = try Owner(row)

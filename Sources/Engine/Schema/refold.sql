@@ -90,8 +90,11 @@ BEGIN
     END IF;
     IF 'generations.log_id' <> ALL (has_columns) THEN
         ALTER TABLE refold.generations
-            ADD COLUMN log_id bigint, ADD COLUMN first_event bigint, ADD COLUMN waiting_for text;
+            ADD COLUMN log_id bigint, ADD COLUMN first_event bigint, ADD COLUMN waiting_for text,
+            ADD COLUMN readable_at timestamptz;
+        UPDATE refold.generations SET readable_at = pointed_at WHERE state = 'pointed' AND phase = 'settled';
         COMMENT ON COLUMN refold.generations.log_id IS 'the log it is folded from (refold.logs)';
+        COMMENT ON COLUMN refold.generations.readable_at IS 'from then on no statement overlooks its rows';
         COMMENT ON COLUMN refold.generations.waiting_for IS 'why its owner does not get on, and tries again';
         COMMENT ON COLUMN refold.generations.first_event IS 'the first position that held an event when it was begun';
     END IF;
