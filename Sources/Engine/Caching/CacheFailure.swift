@@ -4,7 +4,7 @@ internal import Redis
 enum CacheFailure: Error {
     /// The owner's key is gone: the server was flushed, restarted or evicted it.
     case unowned
-    /// Another epoch owns the generation's keys.
+    /// Another fencing value owns the generation's keys.
     case fenced
     /// Keys were of another type; they are gone now, and everything is to be written anew.
     case odd

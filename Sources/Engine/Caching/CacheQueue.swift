@@ -26,9 +26,9 @@ final class CacheQueue: Sendable {
         self.limits = limits
     }
 
-    func follow(_ hotSet: HotSet, generation: Int64, epoch: Int64) {
+    func follow(_ hotSet: HotSet, generation: Int64, fencingValue: Int64) {
         state.withLock { state in
-            var followed = FollowedGeneration(hotSet: hotSet, generation: generation, epoch: epoch)
+            var followed = FollowedGeneration(hotSet: hotSet, generation: generation, fencingValue: fencingValue)
             if state.distrusted.contains(generation) { followed.distrust() }
             state.followed[generation] = followed
             state.known[generation] = hotSet.projection
@@ -70,10 +70,10 @@ final class CacheQueue: Sendable {
         }
     }
 
-    /// Forgets a generation, unless it was taken anew under another epoch meanwhile.
-    func leave(_ generation: Int64, epoch: Int64? = nil) {
+    /// Forgets a generation, unless it was taken anew under another fencing value meanwhile.
+    func leave(_ generation: Int64, fencingValue: Int64? = nil) {
         state.withLock { state in
-            if let epoch, state.followed[generation]?.epoch != epoch { return }
+            if let fencingValue, state.followed[generation]?.fencingValue != fencingValue { return }
             state.followed[generation] = nil
         }
     }
@@ -104,11 +104,11 @@ final class CacheQueue: Sendable {
         }
     }
 
-    /// Changes what is known of a generation, if it is still followed under this epoch.
+    /// Changes what is known of a generation, if it is still followed under this fencing value.
     @discardableResult
-    func update<R>(_ generation: Int64, epoch: Int64, _ body: (inout FollowedGeneration) -> R) -> R? {
+    func update<R>(_ generation: Int64, fencingValue: Int64, _ body: (inout FollowedGeneration) -> R) -> R? {
         state.withLock { state in
-            guard state.followed[generation]?.epoch == epoch else { return nil }
+            guard state.followed[generation]?.fencingValue == fencingValue else { return nil }
             return body(&state.followed[generation]!)
         }
     }

@@ -9,7 +9,7 @@ extension CacheScripts {
     ///
     /// A group that is new gets a set only while none was ever left out: one that begins late would lack older rows.
     ///
-    /// Arguments: base, epoch, lifetime in seconds, limit, within (empty for none), now in the column's unit, places in a
+    /// Arguments: base, fencing value, lifetime in seconds, limit, within (empty for none), now in the column's unit, places in a
     /// ranking (0 for none), how many groups, the position that is reached with these rows (empty for not yet); then for
     /// each row: position, key, JSON (empty when removed or too large), order, score, name of its group's set (each empty
     /// for none).
@@ -140,7 +140,7 @@ extension CacheScripts {
     /// Replaces a sorted set as a whole. A group's set that has no members is forgotten. Answers the keys of another type
     /// that it removed.
     ///
-    /// Arguments: base, epoch, the set's name; then score and key of each member.
+    /// Arguments: base, fencing value, the set's name; then score and key of each member.
     static let replace = RedisScript(
         fence + """
             local name, set, grouped = ARGV[3], base .. ARGV[3], base .. 'grouped'

@@ -2,10 +2,10 @@ internal import Redis
 
 /// What changes a generation's keys, each in one step that no reader sees half done.
 ///
-/// Every script that writes data first compares the owner's key with the writer's epoch, as text: it is a random number
+/// Every script that writes data first compares the owner's key with the writer's fencing value, as text: it is a random number
 /// and has no order. Keys of rows and groups are made from the generation's base, the first argument: they depend on the
 /// data, and there is one server, no cluster. Answers are lists whose first element says what happened: `ok`; `unowned`
-/// when the owner's key is gone; `fenced` with the epoch of another owner; `odd` with the keys that were of another type
+/// when the owner's key is gone; `fenced` with the fencing value of another owner; `odd` with the keys that were of another type
 /// and have been removed, when nothing else was done.
 ///
 /// No call runs for long, however much there is: what grows with the data is done a piece at a time.
@@ -39,10 +39,10 @@ enum CacheScripts {
     static let fence =
         types + """
             if not sound() then return oddity() end
-            local epoch = ARGV[2]
+            local fencingValue = ARGV[2]
             local owner = redis.call('GET', base .. 'owner')
             if not owner then return {'unowned'} end
-            if owner ~= epoch then return {'fenced', owner} end
+            if owner ~= fencingValue then return {'fenced', owner} end
 
             """
 
@@ -52,11 +52,11 @@ enum CacheScripts {
 
         """
 
-    /// Takes the generation for the epoch that the caller has just confirmed in PostgreSQL, if the owner is still who it
+    /// Takes the generation for the fencing value that the caller has just confirmed in PostgreSQL, if the owner is still who it
     /// was before that: otherwise a newer owner may have come in between. From here on nothing counts as cached, and a
     /// pointer to the generation is good for a short time only, unless it is renewed.
     ///
-    /// Keys: live. Arguments: base, epoch, the owner that was found (empty for none), generation, the lease's
+    /// Keys: live. Arguments: base, fencing value, the owner that was found (empty for none), generation, the lease's
     /// milliseconds.
     static let adopt = RedisScript(
         types + """
@@ -77,7 +77,7 @@ enum CacheScripts {
     /// Makes what was cached stale: warming sees which of it is still hot. Answers how much is left of what an earlier
     /// warming was interrupted in.
     ///
-    /// Arguments: base, epoch, how many.
+    /// Arguments: base, fencing value, how many.
     static let age = RedisScript(
         fence + """
             local hot, stale = base .. 'hot', base .. 'stale'
@@ -94,7 +94,7 @@ enum CacheScripts {
 
     /// Removes stale rows; answers how many are left.
     ///
-    /// Arguments: base, epoch, how many.
+    /// Arguments: base, fencing value, how many.
     static let sweep = RedisScript(
         fence + """
             local out = redis.call('ZPOPMIN', base .. 'stale', ARGV[3])
@@ -105,7 +105,7 @@ enum CacheScripts {
 
     /// Says that everything up to a position is there, and whether groups were left out.
     ///
-    /// Arguments: base, epoch, position, whether groups were left out (empty for not).
+    /// Arguments: base, fencing value, position, whether groups were left out (empty for not).
     static let finish = RedisScript(
         fence + """
             if ARGV[4] == '' then
@@ -176,7 +176,7 @@ enum CacheScripts {
     /// be the caller's, or not be there at all: then every look-up misses, which is never wrong. Answers what was live
     /// before.
     ///
-    /// Keys: live, revision. Arguments: base, epoch, generation, the revision that was found (empty for none), the new
+    /// Keys: live, revision. Arguments: base, fencing value, generation, the revision that was found (empty for none), the new
     /// one, the generation's checkpoint in PostgreSQL, for how many milliseconds.
     static let flip = RedisScript(
         types + older + """
@@ -202,7 +202,7 @@ enum CacheScripts {
     /// Sets how long a pointer to a generation lasts. Only the generation's owner can, and only while the pointer is
     /// there: a pointer that has expired comes back by warming alone.
     ///
-    /// Keys: live. Arguments: base, epoch, generation, milliseconds, what the cache has to have exactly (empty for what it
+    /// Keys: live. Arguments: base, fencing value, generation, milliseconds, what the cache has to have exactly (empty for what it
     /// has).
     static let renew = RedisScript(
         fence + """

@@ -28,7 +28,7 @@ package struct FollowedGeneration: Sendable {
     let hotSet: HotSet
     let encoder: HotRowEncoder
     let generation: Int64
-    let epoch: Int64
+    let fencingValue: Int64
 
     private(set) var windows: Deque<Window> = []
     package private(set) var waitingRows = 0
@@ -47,11 +47,11 @@ package struct FollowedGeneration: Sendable {
     /// The pointer to the generation is known to expire soon unless it is renewed.
     package internal(set) var isPointerShort = false
 
-    package init(hotSet: HotSet, generation: Int64, epoch: Int64) {
+    package init(hotSet: HotSet, generation: Int64, fencingValue: Int64) {
         self.hotSet = hotSet
         encoder = HotRowEncoder(hotSet)
         self.generation = generation
-        self.epoch = epoch
+        self.fencingValue = fencingValue
     }
 
     package var need: Need {

@@ -1,7 +1,7 @@
 internal import Redis
 internal import Refold
 
-/// The keys of one generation, written over one connection for one epoch of its lease.
+/// The keys of one generation, written over one connection for one fencing value of its lease.
 ///
 /// One writer at a time: ``HotCache`` sees to it.
 struct GenerationCache: Sendable {
@@ -9,7 +9,7 @@ struct GenerationCache: Sendable {
     let keys: CacheKeys
     let hotSet: HotSet
     let generation: Int64
-    let epoch: Int64
+    let fencingValue: Int64
     let warnings: CacheWarnings
     /// The largest value that the server takes, in bytes.
     let largestRow: Int
@@ -28,13 +28,13 @@ struct GenerationCache: Sendable {
 
     // MARK: Owning
 
-    /// Makes the epoch the owner's; the caller has confirmed it in PostgreSQL after `found` was read. What was cached is
+    /// Makes the fencing value the owner's; the caller has confirmed it in PostgreSQL after `found` was read. What was cached is
     /// stale from here on.
     func adopt(from found: Int64?) async throws {
         let call = CacheScripts.adopt.call(
             keys: [keys.live],
             arguments: [
-                .text(base), .integer(epoch), .text(found.map { "\($0)" } ?? ""), .integer(generation),
+                .text(base), .integer(fencingValue), .text(found.map { "\($0)" } ?? ""), .integer(generation),
                 .integer(HotCache.pointerLease.milliseconds),
             ]
         )
@@ -97,7 +97,7 @@ struct GenerationCache: Sendable {
     private func writing(through position: Int64?) -> RedisCommand {
         var call = CacheScripts.write.call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
         call.append(base)
-        call.append(epoch)
+        call.append(fencingValue)
         call.append(hotSet.lifetimeSeconds)
         call.append(Int64(hotSet.settings.limit))
         if let within = hotSet.within { call.append(within) } else { call.append("") }
@@ -198,11 +198,11 @@ struct GenerationCache: Sendable {
         return settings.isEmpty ? [] : settings + [hot, stale]
     }
 
-    /// Whether the owner's key, watched from here on, has the epoch.
+    /// Whether the owner's key, watched from here on, has the fencing value.
     private func checkOwner(_ found: [RedisReply]) throws {
         if let refusal = found.lazy.compactMap(\.error).first { throw CacheFailure.refused(refusal) }
         guard let owner = found.last?.integerValue else { throw CacheFailure.unowned }
-        if owner != epoch { throw CacheFailure.fenced }
+        if owner != fencingValue { throw CacheFailure.fenced }
     }
 
     private func checkTransaction(_ replies: ArraySlice<RedisReply>) throws {
@@ -231,7 +231,7 @@ struct GenerationCache: Sendable {
     func replacing(_ name: [UInt8], capacity: Int = 0) -> RedisCommand {
         var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + capacity)
         call.append(base)
-        call.append(epoch)
+        call.append(fencingValue)
         call.append(name)
         return call
     }
@@ -325,7 +325,7 @@ struct GenerationCache: Sendable {
         CacheScripts.renew.call(
             keys: [keys.live],
             arguments: [
-                .text(base), .integer(epoch), .integer(generation), .integer(lifetime.milliseconds),
+                .text(base), .integer(fencingValue), .integer(generation), .integer(lifetime.milliseconds),
                 .text(through.map { "\($0)" } ?? ""),
             ]
         )
@@ -334,7 +334,7 @@ struct GenerationCache: Sendable {
     // MARK: Calls
 
     private func call(_ script: RedisScript, _ arguments: [RedisArgument]) -> RedisCommand {
-        script.call(keys: [], arguments: [.text(base), .integer(epoch)] + arguments)
+        script.call(keys: [], arguments: [.text(base), .integer(fencingValue)] + arguments)
     }
 
     func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {

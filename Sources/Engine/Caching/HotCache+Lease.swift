@@ -24,7 +24,7 @@ extension HotCache {
             // The comparison finds that, too.
             return
         }
-        queue.update(followed.generation, epoch: followed.epoch) { $0.isPointerShort = true }
+        queue.update(followed.generation, fencingValue: followed.fencingValue) { $0.isPointerShort = true }
         if followed.need == .nothing { queue.note(nil, of: projection) }
     }
 

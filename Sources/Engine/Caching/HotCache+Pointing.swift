@@ -28,7 +28,7 @@ extension HotCache {
     }
 
     private func compare(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let projection = followed.hotSet.projection
         let cache = cache(of: followed, redis)
         let mayBeRead = followed.mayBeRead(at: .now)
@@ -37,10 +37,10 @@ extension HotCache {
         let cached = try await cachedPointer(projection, generation, redis, renewing)
         await note(cached.renewal, of: followed)
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
-        guard pointer.epoch == epoch else { throw LeaseLost() }
-        if let sent = followed.sent, cached.owner != epoch || cached.through != sent {
+        guard pointer.fencingValue == fencingValue else { throw LeaseLost() }
+        if let sent = followed.sent, cached.owner != fencingValue || cached.through != sent {
             // Flushed, restarted, restored or taken by another.
-            queue.update(generation, epoch: epoch) { $0.forgetSent() }
+            queue.update(generation, fencingValue: fencingValue) { $0.forgetSent() }
             return
         }
         guard pointer.live == generation, let sent = followed.sent else { return }
@@ -59,7 +59,7 @@ extension HotCache {
         guard mayBeRead else { return }
         if try await flip(cache, from: cached, to: pointer.revision, atLeast: required, for: Self.pointerLease, redis) {
             pendingFlips[projection] = nil
-            queue.update(generation, epoch: epoch) { $0.isPointerShort = true }
+            queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
         }
     }
 
@@ -80,7 +80,7 @@ extension HotCache {
         let call = CacheScripts.flip.call(
             keys: [cache.keys.live, cache.keys.revision],
             arguments: [
-                .text(cache.keys.base(cache.generation)), .integer(cache.epoch), .integer(cache.generation),
+                .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue), .integer(cache.generation),
                 .text(cached.revision.map { "\($0)" } ?? ""), .integer(revision), .integer(position),
                 .integer(lifetime.milliseconds),
             ]
@@ -137,22 +137,22 @@ extension HotCache {
     // MARK: For a rebuild
 
     /// Sends the hot rows of a generation that is being written out, while the database still stores them: nobody looks for
-    /// them before the pointer moves, and they do not count before ``warm(_:generation:epoch:)`` has said so.
+    /// them before the pointer moves, and they do not count before ``warm(_:generation:fencingValue:)`` has said so.
     ///
     /// - Parameters:
-    ///   - epoch: the epoch of the caller's claim.
+    ///   - fencingValue: the fencing value of the caller's claim.
     ///   - tables: all rows of each table of the model, in the model's order.
     ///   - position: where the generation stands with these rows.
     /// - Throws: `RedisError`, `PostgresError`; warming reads the rows from the database then.
     package func preload(
         _ projection: ProjectionName,
         generation: Int64,
-        epoch: Int64,
+        fencingValue: Int64,
         from tables: [LentRows],
         at position: GlobalPosition
     ) async throws {
         guard let hotSet = hotSets[projection] else { return }
-        queue.follow(hotSet, generation: generation, epoch: epoch)
+        queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
         try await directly(generation) { hotCache, followed, redis in
             let (start, losses) = (ContinuousClock.now, hotCache.queue.losses)
             let cache = hotCache.cache(of: followed, redis)
@@ -177,7 +177,7 @@ extension HotCache {
             try await groups.finish()
             try await cache.keep(for: Self.unpointedLifetime)
             hotCache.preloaded[generation] = Preloaded(
-                epoch: epoch,
+                fencingValue: fencingValue,
                 position: position.rawValue,
                 rows: WarmedRows(count: chosen.hot.count, isCrowded: chosen.isCrowded),
                 start: start,
@@ -188,24 +188,24 @@ extension HotCache {
 
     /// Warms a generation that is to be pointed at, and follows it from here on: windows that commit between this and
     /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not. What was sent by
-    /// ``preload(_:generation:epoch:from:at:)`` and is committed now is not sent again.
+    /// ``preload(_:generation:fencingValue:from:at:)`` and is committed now is not sent again.
     ///
-    /// - Parameter epoch: the epoch of the caller's claim.
+    /// - Parameter fencingValue: the fencing value of the caller's claim.
     /// - Returns: nil for a projection that is not cached.
     /// - Throws: `RedisError`, `PostgresError`; the generation is then not in the cache, which is no reason not to point.
     @discardableResult
     package func warm(
         _ projection: ProjectionName,
         generation: Int64,
-        epoch: Int64
+        fencingValue: Int64
     ) async throws -> WarmResult? {
         guard let hotSet = hotSets[projection] else { return nil }
-        if let preloaded = preloaded.removeValue(forKey: generation), preloaded.epoch == epoch,
+        if let preloaded = preloaded.removeValue(forKey: generation), preloaded.fencingValue == fencingValue,
             preloaded.losses == queue.losses, let result = try await confirm(preloaded, generation)
         {
             return result
         }
-        queue.follow(hotSet, generation: generation, epoch: epoch)
+        queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
         return try await directly(generation) { cache, followed, redis in
             try await cache.warm(followed, redis, for: Self.unpointedLifetime)
         }
@@ -217,7 +217,7 @@ extension HotCache {
     private func confirm(_ preloaded: Preloaded, _ generation: Int64) async throws -> WarmResult? {
         try await directly(generation) { cache, followed, redis in
             let lease = try await cache.openDatabase().lease(of: generation)
-            guard lease.epoch == preloaded.epoch, lease.position == preloaded.position else { return nil }
+            guard lease.fencingValue == preloaded.fencingValue, lease.position == preloaded.position else { return nil }
             do {
                 return try await cache.finishWarming(
                     followed,
@@ -242,7 +242,7 @@ extension HotCache {
     @discardableResult
     package func point(_ projection: ProjectionName, to generation: Int64) async throws -> Bool {
         guard let hotSet = hotSets[projection] else { return true }
-        if queue.followed(generation) == nil { queue.follow(hotSet, generation: generation, epoch: 0) }
+        if queue.followed(generation) == nil { queue.follow(hotSet, generation: generation, fencingValue: 0) }
         defer { queue.leave(generation) }
         return try await directly(generation) { cache, followed, redis in
             try await cache.point(followed, redis)
@@ -255,7 +255,7 @@ extension HotCache {
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
         guard pointer.live == generation else { return false }
         let cache = cache(of: followed, redis)
-        if cached.owner == followed.epoch {
+        if cached.owner == followed.fencingValue {
             // Still ours, although the lease is not: the next owner takes the key before it writes.
             if cached.through == followed.sent { try await send(followed, redis) }
             if queue.followed(generation)?.sent ?? -1 < pointer.position {
@@ -313,7 +313,7 @@ extension HotCache {
 
 /// Hot rows that are in the cache before the database has committed them.
 struct Preloaded: Sendable {
-    let epoch: Int64
+    let fencingValue: Int64
     /// Where the generation stands with them.
     let position: Int64
     let rows: WarmedRows
@@ -338,16 +338,16 @@ struct CachedPointer: Sendable {
 struct LivePointer: Sendable {
     let live: Int64?
     let revision: Int64
-    /// The generation's checkpoint, and its owner's epoch.
+    /// The generation's checkpoint, and its owner's fencing value.
     let position: Int64
-    let epoch: Int64
+    let fencingValue: Int64
 }
 
 extension PostgresConnection {
     func livePointer(of projection: ProjectionName, checkpointOf generation: Int64) throws -> LivePointer {
         let row = try query(
             """
-            SELECT p.live, p.revision, c.position, c.fencing_value AS epoch FROM refold.projections p, refold.checkpoints c
+            SELECT p.live, p.revision, c.position, c.fencing_value FROM refold.projections p, refold.checkpoints c
              WHERE p.name = $1 AND c.generation = $2
             """,
             [.text(projection.rawValue), .int64(generation)]
@@ -357,7 +357,7 @@ extension PostgresConnection {
             live: try row.optionalInt64("live"),
             revision: try row.int64("revision"),
             position: try row.int64("position"),
-            epoch: try row.int64("epoch")
+            fencingValue: try row.int64("fencing_value")
         )
     }
 }

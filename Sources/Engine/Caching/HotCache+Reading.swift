@@ -135,7 +135,7 @@ extension HotCache {
     /// waits until that is done.
     ///
     /// - Returns: false when nobody did it in time: nobody owns the generation, and the caller may claim it and call
-    ///   ``warm(_:generation:epoch:)`` and ``point(_:to:)``.
+    ///   ``warm(_:generation:fencingValue:)`` and ``point(_:to:)``.
     /// - Throws: `RedisError`, `PostgresError`.
     package func requestWarming(
         _ projection: ProjectionName,

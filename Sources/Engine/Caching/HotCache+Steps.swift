@@ -33,7 +33,7 @@ extension HotCache {
     private func rewarmInTime(_ followed: FollowedGeneration) {
         guard let warmed = warmedAt[followed.generation], warmed + followed.hotSet.settings.lifetime / 2 < .now
         else { return }
-        queue.update(followed.generation, epoch: followed.epoch) { $0.forgetSent() }
+        queue.update(followed.generation, fencingValue: followed.fencingValue) { $0.forgetSent() }
     }
 
     /// Sends what waits, at the end.
@@ -67,24 +67,26 @@ extension HotCache {
 
     /// Runs a body and decides what its failure means for the generation.
     func guarding(_ followed: FollowedGeneration, _ body: () async throws -> Void) async {
-        let (generation, epoch, projection) = (followed.generation, followed.epoch, followed.hotSet.projection)
+        let (generation, fencingValue, projection) = (
+            followed.generation, followed.fencingValue, followed.hotSet.projection
+        )
         do {
             try await body()
         } catch is LeaseLost {
             // Whoever owns it now follows it.
-            queue.leave(generation, epoch: epoch)
+            queue.leave(generation, fencingValue: fencingValue)
             logger.info(
                 "the cache leaves a generation that has another owner",
                 metadata: ["generation": "\(generation)"]
             )
         } catch {
             queue.note("\(error)", of: projection)
-            if error is CacheFailure { queue.update(generation, epoch: epoch) { $0.forgetSent() } }
+            if error is CacheFailure { queue.update(generation, fencingValue: fencingValue) { $0.forgetSent() } }
             let pace = (paces[generation] ?? Pace(notBefore: .now)).afterFailure()
             paces[generation] = pace
             switch error {
             case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd:
-                // The keys are gone or another epoch's: the lease is confirmed, and everything written anew, at once.
+                // The keys are gone or another fencing value's: the lease is confirmed, and everything written anew, at once.
                 paces[generation]?.notBefore = .now
             case CacheFailure.refused(let refusal) where refusal.line.contains("WRONGTYPE"):
                 // Taking the generation again removes the key of another type.
@@ -204,7 +206,7 @@ extension HotCache {
             keys: keys(followed.hotSet.projection),
             hotSet: followed.hotSet,
             generation: followed.generation,
-            epoch: followed.epoch,
+            fencingValue: followed.fencingValue,
             warnings: warnings,
             largestRow: largestRow
         )
@@ -213,18 +215,18 @@ extension HotCache {
     // MARK: Sending
 
     func send(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
-        let windows = queue.update(generation, epoch: epoch) { $0.takeWindows() } ?? []
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
+        let windows = queue.update(generation, fencingValue: fencingValue) { $0.takeWindows() } ?? []
         guard let last = windows.last else { return }
         do {
             let cache = cache(of: followed, redis)
             let incomplete = try await cache.write(windows.map(\.rows), through: last.through) { [queue] in
-                queue.update(generation, epoch: epoch) { $0.progressed() }
+                queue.update(generation, fencingValue: fencingValue) { $0.progressed() }
             }
             if !incomplete.isEmpty { try await refill(incomplete, cache) }
-            queue.update(generation, epoch: epoch) { $0.reached(last.through) }
+            queue.update(generation, fencingValue: fencingValue) { $0.reached(last.through) }
         } catch {
-            queue.update(generation, epoch: epoch) { $0.lost(windows) }
+            queue.update(generation, fencingValue: fencingValue) { $0.lost(windows) }
             throw error
         }
     }
@@ -252,8 +254,8 @@ extension HotCache {
 struct LeaseLost: Error {}
 
 extension PostgresConnection {
-    /// Where a generation stands, and the epoch of its owner.
-    func lease(of generation: Int64) throws -> (position: Int64, epoch: Int64) {
+    /// Where a generation stands, and the fencing value of its owner.
+    func lease(of generation: Int64) throws -> (position: Int64, fencingValue: Int64) {
         let result = try query(
             "SELECT position, fencing_value FROM refold.checkpoints WHERE generation = $1",
             [.int64(generation)]

@@ -18,15 +18,15 @@ extension HotCache {
 
     /// Reads what changed behind a position and sends it.
     func refresh(_ followed: FollowedGeneration, after position: Int64, _ redis: RedisConnection) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let cache = cache(of: followed, redis)
         let reader = HotSetReader(followed.hotSet, generation: generation)
-        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: false) }
+        queue.update(generation, fencingValue: fencingValue) { $0.beginHealing(anew: false) }
         let names = NameSet()
         do {
             let reached = try await snapshot { connection in
                 let lease = try connection.lease(of: generation)
-                guard lease.epoch == epoch else { throw LeaseLost() }
+                guard lease.fencingValue == fencingValue else { throw LeaseLost() }
                 _ = try await reader.readChanges(after: position, on: connection) { rows in
                     await names.insert(try await cache.write([rows], through: nil))
                 }
@@ -34,9 +34,9 @@ extension HotCache {
             }
             let incomplete = await names.names.union(try await cache.write([], through: reached))
             if !incomplete.isEmpty { try await refill(incomplete, cache) }
-            queue.update(generation, epoch: epoch) { $0.reached(reached) }
+            queue.update(generation, fencingValue: fencingValue) { $0.reached(reached) }
         } catch {
-            queue.update(generation, epoch: epoch) { $0.lost([]) }
+            queue.update(generation, fencingValue: fencingValue) { $0.lost([]) }
             throw error
         }
         logger.debug(
@@ -57,13 +57,13 @@ extension HotCache {
         isConfirmed: Bool = false
     ) async throws -> WarmResult {
         let start = ContinuousClock.now
-        let (generation, epoch) = (followed.generation, followed.epoch)
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let cache = cache(of: followed, redis)
         let reader = HotSetReader(followed.hotSet, generation: generation)
         try await beginWarming(followed, cache, openDatabase(), isConfirmed: isConfirmed)
         let (warmed, reached) = try await snapshot { connection in
             let lease = try connection.lease(of: generation)
-            guard isConfirmed || lease.epoch == epoch else { throw LeaseLost() }
+            guard isConfirmed || lease.fencingValue == fencingValue else { throw LeaseLost() }
             var warmed = WarmedRows()
             warmed.count = try await reader.readHotRows(on: connection) { try await cache.warm($0) }
             let top = try followed.hotSet.ranking.map { try reader.readTop($0, on: connection) } ?? .none
@@ -81,7 +81,9 @@ extension HotCache {
     /// Takes the generation out of the cache before anything is written to it, its pointer first.
     func dropFirst(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
         let losses = queue.losses
-        guard try await openDatabase().lease(of: followed.generation).epoch == followed.epoch else { throw LeaseLost() }
+        guard try await openDatabase().lease(of: followed.generation).fencingValue == followed.fencingValue else {
+            throw LeaseLost()
+        }
         try await redis.send(RedisCommand("UNLINK", [keys(followed.hotSet.projection).live]))
         try await cache(of: followed, redis).drop()
         queue.trust(followed.generation, losses: losses)
@@ -102,15 +104,15 @@ extension HotCache {
         _ database: PostgresConnection,
         isConfirmed: Bool = false
     ) async throws {
-        let (generation, epoch) = (followed.generation, followed.epoch)
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let projection = followed.hotSet.projection
         if isConfirmed {
-            queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
-            return try await cache.adopt(from: epoch)
+            queue.update(generation, fencingValue: fencingValue) { $0.beginHealing(anew: true) }
+            return try await cache.adopt(from: fencingValue)
         }
         let cached = try await cachedPointer(projection, generation, cache.redis)
         let lease = try await database.lease(of: generation)
-        guard lease.epoch == epoch else { throw LeaseLost() }
+        guard lease.fencingValue == fencingValue else { throw LeaseLost() }
         var found = cached.owner
         if let through = cached.through, through > lease.position {
             logger.warning(
@@ -126,9 +128,9 @@ extension HotCache {
             try await cache.drop()
             found = nil
         }
-        queue.update(generation, epoch: epoch) { $0.beginHealing(anew: true) }
+        queue.update(generation, fencingValue: fencingValue) { $0.beginHealing(anew: true) }
         try await cache.adopt(from: found)
-        queue.update(generation, epoch: epoch) { $0.isPointerShort = true }
+        queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
     }
 
     /// Says that everything up to a position is in the cache.
@@ -144,7 +146,7 @@ extension HotCache {
         try await cache.finish(through: reached, isCrowded: warmed.isCrowded)
         try await cache.keep(for: lifetime)
         warmedAt[generation] = .now
-        queue.update(generation, epoch: followed.epoch) { $0.reached(reached) }
+        queue.update(generation, fencingValue: followed.fencingValue) { $0.reached(reached) }
         let duration = ContinuousClock.now - start
         logger.info(
             "the cache was warmed",

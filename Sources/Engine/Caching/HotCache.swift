@@ -79,9 +79,9 @@ package actor HotCache {
 
     /// Keeps a generation right in the cache from now on: it is warmed, then follows its commits. To be called with each
     /// claim, by its owner only; does nothing for a projection that is not cached.
-    package nonisolated func follow(_ generation: Int64, of projection: ProjectionName, epoch: Int64) {
+    package nonisolated func follow(_ generation: Int64, of projection: ProjectionName, fencingValue: Int64) {
         guard let hotSet = hotSets[projection] else { return }
-        queue.follow(hotSet, generation: generation, epoch: epoch)
+        queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
         waker.yield()
     }
 

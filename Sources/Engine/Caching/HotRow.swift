@@ -54,7 +54,7 @@ package struct HotRows: Sendable {
 /// Follows commits with the cache. Never waits: what it cannot take at once it catches up with later.
 package protocol CacheFollower: Sendable {
     /// The caller owns a live generation whose tables can be read: keep it right from now on.
-    func follow(_ generation: Int64, of projection: ProjectionName, epoch: Int64)
+    func follow(_ generation: Int64, of projection: ProjectionName, fencingValue: Int64)
 
     /// Puts a window's changed rows into the form of the cache, before they change again.
     ///

@@ -424,7 +424,7 @@ actor ProjectionRunner {
 
     /// The view shows the tables of the live generation: the cache follows it.
     private func becomeReadable() {
-        cache?.follow(generation.number, of: projection.name, epoch: writer.claim.fencingValue)
+        cache?.follow(generation.number, of: projection.name, fencingValue: writer.claim.fencingValue)
     }
 
     /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on

@@ -62,7 +62,7 @@ extension Engine {
                 do {
                     try await withLease { keeper in
                         let claim = try await keeper.claim(generation, on: connection)
-                        _ = try await cache.warm(projection.name, generation: live, epoch: claim.fencingValue)
+                        _ = try await cache.warm(projection.name, generation: live, fencingValue: claim.fencingValue)
                         _ = try await cache.point(projection.name, to: live)
                     }
                 } catch let error as EngineError {

@@ -206,12 +206,12 @@ final class RebuildJob: Sendable {
 
     /// Sends the hot rows while the server stores all of them.
     private func preload(_ rows: [LentRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
-        let (generation, epoch) = (writer.generation, writer.claim.fencingValue)
+        let (generation, fencingValue) = (writer.generation, writer.claim.fencingValue)
         do {
             try await cache?.preload(
                 generation.projection,
                 generation: generation.number,
-                epoch: epoch,
+                fencingValue: fencingValue,
                 from: rows,
                 at: position
             )
@@ -232,7 +232,7 @@ final class RebuildJob: Sendable {
             try await cache?.warm(
                 generation.projection,
                 generation: generation.number,
-                epoch: writer.claim.fencingValue
+                fencingValue: writer.claim.fencingValue
             )
         } catch {
             engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])

@@ -14,7 +14,7 @@ actor CachedShelf {
     nonisolated let settings: HotSetSettings
     nonisolated let cache: HotCache
     nonisolated let generation: Int64
-    nonisolated let epoch: Int64
+    nonisolated let fencingValue: Int64
     private let connection: PostgresConnection
     private let redisTimeouts = RedisTimeouts(command: .seconds(10))
     private let projection = Shelf()
@@ -83,7 +83,7 @@ actor CachedShelf {
             connectDatabase: { try await database.connect(PostgresOptions(applicationName: "cache")) }
         )
         let claim = try await Self.claim(generation, on: connection)
-        (self.generation, epoch, position) = claim
+        (self.generation, fencingValue, position) = claim
     }
 
     private static func claim(
@@ -121,7 +121,7 @@ actor CachedShelf {
 
     // MARK: Folding
 
-    nonisolated func follow() { cache.follow(generation, of: "shelf", epoch: epoch) }
+    nonisolated func follow() { cache.follow(generation, of: "shelf", fencingValue: fencingValue) }
 
     nonisolated func whileRunning(_ body: @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -169,14 +169,14 @@ actor CachedShelf {
         try await cache.preload(
             "shelf",
             generation: generation,
-            epoch: epoch,
+            fencingValue: fencingValue,
             from: rows.memories.map { LentRows($0) },
             at: GlobalPosition(position)
         )
     }
 
     private func write(_ texts: [(key: String, json: String?)]) async throws {
-        let (to, generation, epoch) = (position, generation, epoch)
+        let (to, generation, fencingValue) = (position, generation, fencingValue)
         let objects = texts.compactMap(\.json).map { $0.dropLast() + ",\"hidden\":7,\"generation\":\(generation)}" }
         let gone = texts.filter { $0.json == nil }.map(\.key)
         let table = "refold_data.shelf_g\(generation)"
@@ -192,7 +192,7 @@ actor CachedShelf {
             try connection.execute("DELETE FROM \(table) WHERE id = ANY ($1)", [.textArray(gone)])
             let moved = try connection.execute(
                 "UPDATE refold.checkpoints SET position = $1 WHERE generation = $2 AND fencing_value = $3",
-                [.int64(to), .int64(generation), .int64(epoch)]
+                [.int64(to), .int64(generation), .int64(fencingValue)]
             )
             guard moved == 1 else { throw Failure(description: "the lease was lost") }
         }

@@ -7,7 +7,7 @@ struct FollowedGenerationTests {
     private func followed(limit: Int = 100, ranking: HotRanking? = nil) throws -> FollowedGeneration {
         let settings = HotSetSettings(.all, limit: limit, ranking: ranking)
         let hotSet = try #require(try HotSet(settings, of: Shelf()))
-        return FollowedGeneration(hotSet: hotSet, generation: 1, epoch: 1)
+        return FollowedGeneration(hotSet: hotSet, generation: 1, fencingValue: 1)
     }
 
     /// One that was warmed at position 10.

@@ -156,7 +156,7 @@ struct HotCacheFailureTests {
         try await CachedShelf.following(ranked) { old in
             for round in 1...10 { try await old.commit(things(round)) }
             try await old.waitUntilRight("ten windows")
-            // Another database whose generation has the same number, lower positions and a lower epoch and revision.
+            // Another database whose generation has the same number, lower positions and a lower fencing value and revision.
             _ = try await old.takenOver()
             try await TestDatabase.with { database in
                 var engine = EngineSettings()
@@ -186,7 +186,7 @@ struct HotCacheFailureTests {
             let new = try await old.takenOver()
             // The next owner's first act, and at once what the first one would send, had it been stopped just before:
             // long before it looks whether it still has its lease.
-            try await new.redis("SET", new.key("owner"), "\(new.epoch)")
+            try await new.redis("SET", new.key("owner"), "\(new.fencingValue)")
             try await old.tell(.put("a", genre: "drama", score: 99), at: 50)
             try await wait(for: "the first owner to leave") { !old.cache.isFollowing(old.generation) }
             #expect(try await new.cachedJSON("a") == row)
@@ -195,13 +195,13 @@ struct HotCacheFailureTests {
             try await new.whileRunning {
                 try await new.commit(.put("a", genre: "drama", score: 2))
                 try await new.waitUntilRight("the second owner's row")
-                #expect(try await new.redis("GET", new.key("owner")).integerValue == new.epoch)
+                #expect(try await new.redis("GET", new.key("owner")).integerValue == new.fencingValue)
                 // Without an owner's key nobody but the owner may take it.
                 old.follow()
                 try await new.redis("FLUSHALL")
                 try await new.waitUntilRight("a flush")
                 try await wait(for: "the first owner to leave again") { !old.cache.isFollowing(old.generation) }
-                #expect(try await new.redis("GET", new.key("owner")).integerValue == new.epoch)
+                #expect(try await new.redis("GET", new.key("owner")).integerValue == new.fencingValue)
             }
             await new.cache.close()
         }

@@ -92,7 +92,7 @@ struct HotCacheLeaseTests {
     func pointed() async throws {
         try await CachedShelf.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
-            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await shelf.cache.point("shelf", to: shelf.generation))
             #expect((86_400_000...93_600_000).contains(try await lifetime(shelf)))
         }
@@ -102,7 +102,7 @@ struct HotCacheLeaseTests {
     func stale() async throws {
         try await CachedShelf.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
-            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await shelf.cache.point("shelf", to: shelf.generation))
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "1")
             let next = try await shelf.takenOver()

@@ -66,7 +66,7 @@ struct HotCacheLimitsTests {
             let preloaded = try await groups(shelf)
             #expect(preloaded.count == min(limit, 16))
             try await shelf.redis("FLUSHALL")
-            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+            _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await groups(shelf) == preloaded)
         }
     }

@@ -50,7 +50,11 @@ struct HotCachePointingTests {
                 }
                 return looks
             }
-            let result = try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            let result = try await rebuilt.cache.warm(
+                "shelf",
+                generation: rebuilt.generation,
+                fencingValue: rebuilt.fencingValue
+            )
             #expect(result?.rows == 20)
             #expect(
                 try await live.redis("TTL", rebuilt.key("hot")).integerValue ?? -1 > 0,
@@ -78,7 +82,7 @@ struct HotCachePointingTests {
     @Test("What commits untold between warming and pointing is read before the pointer moves")
     func untold() async throws {
         try await withRebuilt { live, rebuilt in
-            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.commit(things(4) + [.taken("thing 5")], isTold: false)
             try await rebuilt.point()
             #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
@@ -90,7 +94,11 @@ struct HotCachePointingTests {
     func died(wasWarmed: Bool) async throws {
         try await withRebuilt { live, rebuilt in
             if wasWarmed {
-                try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+                try await rebuilt.cache.warm(
+                    "shelf",
+                    generation: rebuilt.generation,
+                    fencingValue: rebuilt.fencingValue
+                )
             }
             try await rebuilt.point()
             let next = try await rebuilt.takenOver()
@@ -108,7 +116,7 @@ struct HotCachePointingTests {
     @Test("A cache that was flushed before the switch starts cold and is warmed by the next owner")
     func flushed() async throws {
         try await withRebuilt { live, rebuilt in
-            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.point()
             try await live.redis("FLUSHALL")
             #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
@@ -125,7 +133,11 @@ struct HotCachePointingTests {
         try await withRebuilt { live, rebuilt in
             live.server.kill()
             await #expect(throws: RedisError.self) {
-                try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+                try await rebuilt.cache.warm(
+                    "shelf",
+                    generation: rebuilt.generation,
+                    fencingValue: rebuilt.fencingValue
+                )
             }
             try await rebuilt.point()
             await #expect(throws: RedisError.self) {
@@ -158,7 +170,7 @@ struct HotCachePointingTests {
     @Test("A generation that the pointer has left again is not pointed at")
     func overtaken() async throws {
         try await withRebuilt { live, rebuilt in
-            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.point()
             let third = try await CachedShelf(live.database, live.server, live.settings)
             try await third.point()
@@ -172,7 +184,7 @@ struct HotCachePointingTests {
     @Test("A rollback brings the generation before back, and its keys stay")
     func rollback() async throws {
         try await withRebuilt { live, rebuilt in
-            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.point()
             #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
             let back = try await live.takenOver()
@@ -192,7 +204,7 @@ struct HotCachePointingTests {
     @Test("What is left of an older life of a generation goes before it is live again without an owner")
     func leftover() async throws {
         try await withRebuilt { live, rebuilt in
-            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, epoch: rebuilt.epoch)
+            try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.point()
             #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
             try await wait(for: "the first owner to leave") { !live.cache.isFollowing(live.generation) }
@@ -238,7 +250,11 @@ struct HotCachePointingTests {
             try await shelf.commit(
                 (0..<12_000).map { .put("thing \($0)", genre: "genre \($0 % 40)", score: Double($0 % 7000), hour: 7) }
             )
-            let result = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+            let result = try await shelf.cache.warm(
+                "shelf",
+                generation: shelf.generation,
+                fencingValue: shelf.fencingValue
+            )
             #expect(result?.rows == 10_000)
             #expect(try await shelf.cache.point("shelf", to: shelf.generation))
             #expect(try await shelf.discrepancy() == nil)

@@ -37,7 +37,7 @@ struct HotCachePreloadTests {
     }
 
     private func expectRightOncePointed(_ shelf: CachedShelf) async throws {
-        _ = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+        _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
         #expect(try await shelf.cache.point("shelf", to: shelf.generation))
         #expect(try await shelf.discrepancy() == nil)
     }
@@ -52,7 +52,11 @@ struct HotCachePreloadTests {
             let row = try await shelf.cachedJSON(best) ?? ""
             try await shelf.redis("SET", shelf.key("row:\(best)"), "not overwritten")
 
-            let result = try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+            let result = try await shelf.cache.warm(
+                "shelf",
+                generation: shelf.generation,
+                fencingValue: shelf.fencingValue
+            )
             #expect(result?.rows == hot.map { Int($0) })
             #expect(try await shelf.cachedJSON(best) == "not overwritten")
             try await shelf.redis("SET", shelf.key("row:\(best)"), row)
@@ -85,7 +89,7 @@ struct HotCachePreloadTests {
         try await withPreloaded(Self.choices[2]) { shelf in
             let next = try await shelf.takenOver()
             await #expect(throws: (any Error).self) {
-                try await shelf.cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch)
+                try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             }
             #expect(try await shelf.redis("EXISTS", shelf.key("through")).integerValue == 0)
             await next.cache.close()

@@ -209,8 +209,10 @@ struct HotCacheTests {
                 logger: .init(label: "off"),
                 connectDatabase: { try await shelf.database.connect() }
             )
-            cache.follow(shelf.generation, of: "shelf", epoch: shelf.epoch)
-            #expect(try await cache.warm("shelf", generation: shelf.generation, epoch: shelf.epoch) == nil)
+            cache.follow(shelf.generation, of: "shelf", fencingValue: shelf.fencingValue)
+            #expect(
+                try await cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue) == nil
+            )
             #expect(try await cache.point("shelf", to: shelf.generation))
             let connection = try await shelf.database.connect()
             #expect(await cache.status(of: "shelf", on: connection).state == .off)
