@@ -57,6 +57,38 @@ public struct PrivatePostgres: Sendable {
         try await run("exec pg_ctl stop --wait --silent -D \(data) -m \(mode.rawValue)")
     }
 
+    /// Makes a streaming standby of this server, starts it, lends it, and removes it.
+    public func withStandby<Result: Sendable>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (PrivatePostgres) async throws -> Result
+    ) async throws -> Result {
+        let standby = PrivatePostgres(folder: "/tmp/refold-test-\(UInt32.random(in: 0 ... .max))", settings: settings)
+        guard mkdir(standby.folder, 0o700) == 0 else { throw Failure(command: "mkdir", status: errno) }
+        let outcome: Swift.Result<Result, any Error>
+        do {
+            if geteuid() == 0 { try await standby.run("chown postgres \(standby.folder)", asRoot: true) }
+            try await standby.run(
+                "exec pg_basebackup -h \(folder) -p 5432 -U postgres -D \(standby.data) -R -X stream -c fast"
+            )
+            try await standby.start()
+            outcome = .success(try await body(standby))
+        } catch {
+            outcome = .failure(error)
+        }
+        await standby.remove()
+        return try outcome.get()
+    }
+
+    /// Makes a standby the primary, and returns when it takes writes.
+    public func promote() async throws {
+        try await run("exec pg_ctl promote --wait --silent -D \(data)")
+    }
+
+    /// A libpq connection string for whichever of this server and another is the primary.
+    public func url(or other: PrivatePostgres) -> String {
+        "host='\(folder),\(other.folder)' port=5432,5432 user=postgres dbname=postgres target_session_attrs=primary"
+    }
+
     private var data: String { "\(folder)/data" }
 
     private func create() async throws {

@@ -13,7 +13,8 @@ struct FoldedLog: Sendable {
     /// Refuses a generation that was folded from another log, or from events that are no more.
     ///
     /// - Throws: `EventStoreError` with the code `otherLog` or `logShrank`.
-    func requireSame(_ generation: Generation, on connection: PostgresConnection, _ logger: Logger? = nil) async throws {
+    func requireSame(_ generation: Generation, on connection: PostgresConnection, _ logger: Logger? = nil) async throws
+    {
         let checkpoint = try await connection.anchoredCheckpoint(of: generation.number)
         let notes = try await LogLedger.check(
             connection,

@@ -19,8 +19,10 @@ final class ProjectionTail: Sendable {
         /// Whether this daemon is to tail the projection; another one does if not.
         var isMine = true
         var isolation = FaultIsolation()
-        /// What interrupted it last, while nothing was folded since.
+        /// What interrupted it last, while not all that was folded then is committed.
         var interruption: (any Error)?
+        /// The furthest that was folded.
+        var folded = GlobalPosition.zero
         var failure: (any Error)?
     }
 
@@ -111,10 +113,13 @@ final class ProjectionTail: Sendable {
                     try await follow(runner)
                     await daemon.cache?.finish(runner.generation.number)
                     if let failure = await release(runner) { throw failure }
-                    state.withLock { $0.interruption = nil }
+                    state.withLock { state in
+                        if runner.committedPosition >= state.folded { state.interruption = nil }
+                    }
                     backoff.reset()
                     if hasEnded(runner) { return }
                 } catch {
+                    state.withLock { $0.folded = max($0.folded, runner.foldedPosition) }
                     await release(runner)
                     throw error
                 }

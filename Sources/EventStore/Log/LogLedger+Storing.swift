@@ -83,7 +83,8 @@ extension LogLedger {
 
     /// The statement that makes anchors of older events, at doubling distances behind a position, for a log of which few
     /// are known.
-    private static func laddering(_ position: GlobalPosition, of store: InspectedStore, log: LogID) -> PostgresStatement {
+    private static func laddering(_ position: GlobalPosition, of store: InspectedStore, log: LogID) -> PostgresStatement
+    {
         var positions: [Int64] = []
         var distance: Int64 = 1
         while distance < position.rawValue {

@@ -209,7 +209,11 @@ struct FencingTests {
             try await installation.expire(writer.lease)
             try await writer.connection.transaction { connection in
                 _ = try connection.checkpoint(of: writer.generation.number, lock: true)
-                let attempt = try await installation.connection.claim(writer.generation.number, for: Lease(), Sightings())
+                let attempt = try await installation.connection.claim(
+                    writer.generation.number,
+                    for: Lease(),
+                    Sightings()
+                )
                 guard case .locked = attempt else {
                     Issue.record("\(attempt)")
                     return

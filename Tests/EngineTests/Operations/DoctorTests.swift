@@ -77,7 +77,9 @@ struct DoctorTests {
             var other = site
             other.halfLife = .seconds(60)
             let identity = try await check("identity", in: other)
-            #expect(identity.result == .failed && identity.remedy == "run refold rebuild content_popularity trending_score")
+            #expect(
+                identity.result == .failed && identity.remedy == "run refold rebuild content_popularity trending_score"
+            )
 
             _ = try await site.appendPoison()
             other.settings.policies["trending_score"] = .skip

@@ -86,7 +86,8 @@ struct NamesTests {
                 continue
             }
         }
-        guard case .same = identity.match(identity.text), case .other = identity.match("c42bf7855ead68cdac46c00ba965fd35")
+        guard case .same = identity.match(identity.text),
+            case .other = identity.match("c42bf7855ead68cdac46c00ba965fd35")
         else {
             Issue.record("an identity is itself, and no other hash")
             return
