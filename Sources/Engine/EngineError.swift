@@ -28,6 +28,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let shortenedLog = Code(name: "shortenedLog")
         /// The live generation is advanced faster than another one can catch up with it; that one is kept as `ready`.
         public static let outpaced = Code(name: "outpaced")
+        /// Events would have been left out: a mistake of refold's own.
+        public static let gap = Code(name: "gap")
         /// The bookkeeping is of another version of refold.
         public static let otherSchema = Code(name: "otherSchema")
         /// The live generation is still built in memory, and nothing of it can be read; try again later.
@@ -67,4 +69,16 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
 
     /// The message, then the remedy.
     public var description: String { "\(message) — \(remedy)" }
+}
+
+extension EngineError {
+    static func gap(_ projection: ProjectionName, after position: GlobalPosition, _ next: GlobalPosition) -> EngineError {
+        EngineError(
+            .gap,
+            projection: projection,
+            position: position,
+            "\(projection) stands at \(position) and was given what comes after \(next)",
+            remedy: "restart refold, and report this as a mistake in it"
+        )
+    }
 }

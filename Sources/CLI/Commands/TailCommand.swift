@@ -33,11 +33,15 @@ struct TailCommand: AsyncParsableCommand {
         if remainders.isEmpty { return engine.say("stopped; everything is committed", []) }
         for remainder in remainders {
             Console.error(
-                "refold: stopped before all of \(remainder.projection) was committed: \(remainder.error) — nothing is lost, "
-                    + "the next start folds it again"
+                remainder.isStopped
+                    ? "refold: \(remainder.projection) is stopped, and not all of it is folded: \(remainder.error)"
+                    : "refold: stopped before all of \(remainder.projection) was committed: \(remainder.error) — nothing is "
+                        + "lost, the next start folds it again"
             )
         }
-        throw Reported(code: Failure.unavailable)
+        // Of what waits and what is stopped, the former: it goes on by itself.
+        let codes = remainders.map { Failure($0.error).code }
+        throw Reported(code: codes.contains(Failure.unavailable) ? Failure.unavailable : codes[0])
     }
 }
 

@@ -48,12 +48,16 @@ extension ProjectionStatus {
 
     fileprivate var buildingLine: String? {
         guard let building else { return nil }
+        // A reset one is live before it has rows.
+        let isLive = building.generation == live
         var line =
-            "  \(name): generation \(building.generation) is \(building.state), at \(Figures.grouped(building.position.rawValue))"
+            "  \(name): generation \(building.generation) is \(isLive ? "empty until it has caught up" : building.state), at \(Figures.grouped(building.position.rawValue))"
         if let target = building.target { line += " of \(Figures.grouped(target.rawValue))" }
         if let rate = building.rate { line += ", \(Figures.rate(rate))" }
         if let remaining = building.remaining { line += ", \(Figures.time(remaining)) left" }
-        if building.owner == nil { line += "; nobody is building it: refold rebuild goes on with it" }
+        if building.owner == nil {
+            line += "; nobody is building it: refold \(isLive ? "tail fills it" : "rebuild goes on with it")"
+        }
         return line
     }
 

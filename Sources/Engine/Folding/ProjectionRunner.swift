@@ -117,6 +117,7 @@ actor ProjectionRunner {
     /// - Throws: ``EngineError/Code/stopped`` when the projection refuses an event under the policy `stop`; everything
     ///   before that event is committed then.
     func take(_ block: FeedBlock, moreIsWaiting: Bool) async throws {
+        guard block.after <= position else { throw EngineError.gap(projection.name, after: position, block.after) }
         for batch in block.batches {
             let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
             switch limits.isolation.step {

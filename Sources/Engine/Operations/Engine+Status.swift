@@ -32,6 +32,11 @@ extension Engine {
         for index in status.projections.indices {
             status.projections[index].mark = status.store.mark
             status.projections[index].lagTime = try await lagTime(status.projections[index], status.store, connection)
+            if status.projections[index].state == .live, status.projections[index].cause == nil,
+                status.projections[index].lag > 0
+            {
+                status.projections[index].cause = "nobody keeps it up with the log: start refold tail"
+            }
         }
         try await addCacheStates(to: &status, connection)
         return status

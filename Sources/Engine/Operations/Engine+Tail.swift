@@ -61,4 +61,7 @@ public struct TailRemainder: Sendable {
     public let projection: ProjectionName
     /// What kept it.
     public let error: any Error
+
+    /// Only an operator can help; else the next start goes on by itself.
+    public var isStopped: Bool { !error.isTransient }
 }

@@ -267,6 +267,7 @@ final class ProjectionTail: Sendable {
             await daemon.pause(backoff.next() ?? .seconds(1))
             return true
         }
+        state.withLock { $0.interruption = error }
         logger.error("\(projection.name) is stopped", metadata: ["cause": "\(error)"])
         await record(error, isPassing: false)
         if goal != nil {

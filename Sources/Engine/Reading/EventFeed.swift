@@ -67,6 +67,11 @@ package actor EventFeed {
         var wasEmpty = false
         while !isStopping {
             let someoneJoins = !joining.isEmpty
+            if goal == nil && members.isEmpty && !someoneJoins {
+                // Nobody to read for: neither is the mark looked at.
+                try await Task.sleep(for: .milliseconds(20))
+                continue
+            }
             let start = admitJoining()
             let mark = try await source.mark(after: start ?? GlobalPosition(Int64.max))
             guard let start else { continue }
@@ -94,9 +99,14 @@ package actor EventFeed {
     }
 
     private func admitJoining() -> GlobalPosition? {
-        let start = (joining.map(\.position) + [position].compactMap { $0 }).min()
+        guard !joining.isEmpty else { return position }
+        let others = members.isEmpty ? [] : [position].compactMap { $0 }
+        let start = (joining.map(\.position) + others).min()
         members += joining.map(\.inbox)
         joining.removeAll()
+        // Back to where the last of them stands: a cycle that ends before it has caught up, since the mark is held, must
+        // not leave out for it what the others have.
+        position = start
         return start
     }
 
@@ -106,7 +116,7 @@ package actor EventFeed {
         through end: GlobalPosition,
         mark: GlobalPosition
     ) async throws -> Int {
-        position = max(position ?? start, start)
+        position = start
         var count = 0
         do {
             try await source.read(after: start, through: end) { block in

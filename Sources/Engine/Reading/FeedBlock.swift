@@ -4,6 +4,8 @@ package import Refold
 /// Consecutive events for every projection that reads along.
 package struct FeedBlock: Sendable {
     package let batches: [EventBatch]
+    /// The position after which it begins: who has not everything up to here must not take it.
+    package let after: GlobalPosition
     /// All events up to here have been delivered with this block and those before it; holes included.
     package let through: GlobalPosition
     /// Nothing more is known to follow: commit rather than wait.
@@ -12,12 +14,14 @@ package struct FeedBlock: Sendable {
     /// No events: says to those who join at the head that they are there.
     package init(headAt position: GlobalPosition) {
         batches = []
+        after = position
         through = position
         isAtHead = true
     }
 
     package init(_ block: EventBlock, mark: GlobalPosition) {
         batches = block.batches
+        after = block.after
         through = block.through
         isAtHead = block.through >= mark
     }

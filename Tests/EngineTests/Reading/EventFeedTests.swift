@@ -65,6 +65,27 @@ struct EventFeedTests {
         #expect(log.reads == [6...40])
     }
 
+    @Test("While the mark is held below those who are ahead, those behind miss nothing that is between")
+    func heldMark() async throws {
+        // Checkpoints beyond the mark that a new reader knows, since a writer holds the sequence.
+        let log = FakeLog(through: 60)
+        let feed = feed(log)
+        await feed.begin(at: 100)
+        let (ahead, behind) = (try await join(feed, at: 100), try await join(feed, at: 40))
+        async let one = takeAll(ahead)
+        async let other = takeAll(behind)
+        let running = Task { try await feed.run(until: nil) }
+        try await wait(for: "what is below the mark") { await feed.position == 60 }
+        log.grow(to: 130)
+        try await wait(for: "the rest") { await feed.position == 130 }
+        await feed.stop()
+        try await running.value
+        for (blocks, start) in [(await one, 100), (await other, 40)] as [([FeedBlock], Int64)] {
+            #expect(positions(blocks, after: start) == Array((start + 1)...130))
+            #expect(zip(blocks, blocks.dropFirst()).allSatisfy { $0.through >= $1.after })
+        }
+    }
+
     @Test("It does not read past its goal, and ends at once when everybody is there")
     func goal() async throws {
         let log = FakeLog(through: 1000)
