@@ -126,6 +126,12 @@ package struct Failure: Sendable, Equatable {
         switch error.sqlState {
         case "42P01", "3F000", "42883":
             self.init(Self.configuration, "a table, schema or function is missing: \(error)", "run refold migrate")
+        case "42703":
+            self.init(
+                Self.configuration,
+                "a column is missing: \(error)",
+                "this command needs an events table with all columns that refold migrate makes; or run refold migrate"
+            )
         case "42501":
             self.init(Self.configuration, "\(error)", "grant the role of database.url what it needs")
         default:

@@ -72,7 +72,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
 }
 
 extension EngineError {
-    static func gap(_ projection: ProjectionName, after position: GlobalPosition, _ next: GlobalPosition) -> EngineError {
+    static func gap(_ projection: ProjectionName, after position: GlobalPosition, _ next: GlobalPosition) -> EngineError
+    {
         EngineError(
             .gap,
             projection: projection,

@@ -151,6 +151,31 @@ extension BlackBox {
             }
         }
 
+        @Test("with holes as long as there can be is crossed at once, also by a generation that begins anew")
+        func holes()
+            async throws
+        {
+            try await Site.with { site in
+                try await site.load(50)
+                try await site.succeed("tail", "--until-caught-up")
+                for end in [100_000_000_000, Int64.max - 1_000] {
+                    _ = try await site.connection.query(
+                        "SELECT setval('events_global_position_seq', $1)",
+                        [.int64(end)]
+                    )
+                    try await site.load(50, seed: UInt64(end % 1_000))
+                    try await site.succeed("tail", "--until-caught-up")
+                    try await site.succeed("reset", "user_profiles", "--yes")
+                    let tail = try await site.refold("tail", "--until-caught-up", within: .seconds(20))
+                    #expect(tail.code == 0, "\(tail)")
+                    try await site.expectPlainFold()
+                    try await site.succeed("rebuild")
+                    try await site.succeed("status")
+                    try await site.expectPlainFold()
+                }
+            }
+        }
+
         @Test("on a standby is refused") func standby() async throws {
             try await PrivatePostgres.with { server in
                 let site = try await Site(url: server.url)

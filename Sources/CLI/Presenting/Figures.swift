@@ -26,17 +26,24 @@ package enum Figures {
     /// `431,002/s`; one decimal below ten.
     package static func rate(_ perSecond: Double) -> String {
         guard perSecond.isFinite else { return "–" }
-        return (perSecond < 10 ? decimals(perSecond, 1) : grouped(Int64(perSecond.rounded()))) + "/s"
+        return (perSecond < 10 ? decimals(perSecond, 1) : grouped(whole(perSecond))) + "/s"
     }
 
     package static func decimals(_ number: Double, _ count: Int) -> String {
         var scale = 1.0
         for _ in 0..<count { scale *= 10 }
-        let scaled = Int64((number * scale).rounded())
+        let scaled = whole(number * scale)
         let (whole, rest) = scaled.quotientAndRemainder(dividingBy: Int64(scale))
         let digits = "\(rest.magnitude)"
         return "\(scaled < 0 && whole == 0 ? "-" : "")\(whole)." + String(repeating: "0", count: count - digits.count)
             + digits
+    }
+
+    /// The nearest whole number there is, of any number.
+    private static func whole(_ number: Double) -> Int64 {
+        if number.isNaN { return 0 }
+        // The greatest that both types have.
+        return Int64(min(max(number.rounded(), -9_223_372_036_854_774_784), 9_223_372_036_854_774_784))
     }
 
     private static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -1,3 +1,5 @@
+internal import Engine
+
 /// How a rebuild gets on, from looks at it: rate and time to go.
 package struct RebuildMeter: Sendable {
     /// Where one projection stands.
@@ -44,7 +46,7 @@ package struct RebuildMeter: Sendable {
     /// Time to go; nil when nothing moves.
     package var remaining: Duration? {
         guard let rate, rate > 0, let last = history.last else { return nil }
-        return .seconds(max(0, total - last.passed) / rate)
+        return .atMostAges(seconds: max(0, total - last.passed) / rate)
     }
 
     private var share: Double {

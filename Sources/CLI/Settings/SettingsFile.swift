@@ -50,12 +50,23 @@ struct SettingsFile {
         }
     }
 
+    /// More than any settings need; what is longer is another file, or has no end.
+    private static let longest = 1 << 20
+
     private static func read(_ path: String) throws -> [UInt8] {
         guard let file = fopen(path, "rb") else { throw unreadable(path, errno) }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
-        while case let count = fread(&piece, 1, piece.count, file), count > 0 { bytes += piece.prefix(count) }
+        while case let count = fread(&piece, 1, piece.count, file), count > 0 {
+            bytes += piece.prefix(count)
+            guard bytes.count <= longest else {
+                throw SettingError(
+                    "the configuration file \(path) has more than 1 MiB",
+                    remedy: "correct --config or REFOLD_CONFIG"
+                )
+            }
+        }
         guard ferror(file) == 0 else { throw unreadable(path, errno) }
         return bytes
     }

@@ -214,8 +214,7 @@ final class ProjectionTail: Sendable {
         while !daemon.isStopping && !Task.isCancelled && isToGoOn && !hasEnded(runner) {
             guard let inbox = await nextInbox(runner) else {
                 // Commits window by window on the way; stops between two.
-                let end = min(await feed.position ?? .zero, GlobalPosition(runner.foldedPosition.rawValue + 100_000))
-                try await alone.fold(runner, to: end)
+                try await alone.foldPart(runner, to: await feed.position ?? .zero)
                 continue
             }
             state.withLock { $0.inbox = inbox }

@@ -50,6 +50,11 @@ public struct RebuildPlan: Sendable {
             guard let rate = step.lastRate, rate > 0 else { return nil }
             longest = max(longest, Double(head.rawValue - step.start.rawValue) / rate)
         }
-        return .seconds(longest)
+        return .atMostAges(seconds: longest)
     }
+}
+
+extension Duration {
+    /// An estimate; 30,000 years for all that is longer, which need not fit a duration.
+    package static func atMostAges(seconds: Double) -> Duration { .seconds(min(seconds, 1e12)) }
 }

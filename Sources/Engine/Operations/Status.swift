@@ -119,6 +119,6 @@ public struct BuildingStatus: Sendable {
     /// Time to the target at the present rate.
     public var remaining: Duration? {
         guard let rate, rate > 0, let target else { return nil }
-        return .seconds(Double(max(0, target.rawValue - position.rawValue)) / rate)
+        return .atMostAges(seconds: Double(max(0, target.rawValue - position.rawValue)) / rate)
     }
 }

@@ -30,6 +30,15 @@ final class CatchingUp: Sendable {
         }
     }
 
+    /// The same for some of the way: so many positions behind the next event, however far that is.
+    func foldPart(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
+        let next = try await connected().firstPosition(after: runner.foldedPosition, through: end) ?? end
+        let (part, isBeyond) = next.rawValue.addingReportingOverflow(Self.partLength)
+        try await fold(runner, to: isBeyond ? end : min(end, GlobalPosition(part)))
+    }
+
+    private static let partLength: Int64 = 100_000
+
     func connected() async throws -> StoreSource {
         if let source { return source }
         let source = try await StoreSource.open(engine)
