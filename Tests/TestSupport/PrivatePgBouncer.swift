@@ -55,7 +55,12 @@ public struct PrivatePgBouncer: Sendable {
         return try await ChildProcess.with(command) { process in
             try await wait(for: "PgBouncer's socket: \(process.errors)") {
                 guard await process.isRunning else { throw Failure(description: process.errors) }
-                return access("\(folder)/.s.PGSQL.6432", F_OK) == 0
+                // The socket's name is there before anybody listens.
+                do {
+                    let connection = try await PostgresConnection.connect(to: url())
+                    await connection.close()
+                    return true
+                } catch { return false }
             }
             return try await body(self)
         }

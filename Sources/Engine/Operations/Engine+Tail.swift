@@ -36,22 +36,21 @@ extension Engine {
             : request.projections.map { projection in
                 WorkShare.name(of: projection.name, identity: identity(of: projection).text)
             }
-        return try await withLease(tails: tails) { keeper in
-            let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: try makeCache(for: "tail"))
-            // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
-            // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
-            let work = Task { try await daemon.run() }
-            try await withTaskCancellationHandler {
-                try await work.value
-            } onCancel: {
-                daemon.stop()
-                Task {
-                    try? await Task.sleep(for: TailDaemon.stopLimit)
-                    work.cancel()
-                }
+        let keeper = LeaseKeeper(engine: self, tails: tails)
+        let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: try makeCache(for: "tail"))
+        // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
+        // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
+        let work = Task { try await keeping(keeper) { try await daemon.run() } }
+        try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            daemon.stop()
+            Task {
+                try? await Task.sleep(for: TailDaemon.stopLimit)
+                work.cancel()
             }
-            return daemon.remainders
         }
+        return daemon.remainders
     }
 }
 

@@ -108,17 +108,19 @@ final class LeaseKeeper: Sendable {
 
 extension Engine {
     /// Lends a lease that is kept alive meanwhile, and frees what was taken under it.
-    func withLease<R: Sendable>(
-        tails: [String] = [],
-        _ body: (LeaseKeeper) async throws -> R
-    ) async throws -> R {
-        let keeper = LeaseKeeper(engine: self, tails: tails)
+    func withLease<R: Sendable>(_ body: (LeaseKeeper) async throws -> R) async throws -> R {
+        let keeper = LeaseKeeper(engine: self, tails: [])
+        return try await keeping(keeper) { try await body(keeper) }
+    }
+
+    /// Keeps a lease alive while a body runs, and frees what was taken under it.
+    func keeping<R: Sendable>(_ keeper: LeaseKeeper, _ body: () async throws -> R) async throws -> R {
         try await keeper.begin()
         // Not a child task: the lease outlives the cancellation of the work that it is for, which still commits then.
         let keeping = Task { await keeper.keep() }
         let result: Result<R, any Error>
         do {
-            result = .success(try await body(keeper))
+            result = .success(try await body())
         } catch {
             result = .failure(error)
         }
