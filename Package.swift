@@ -242,6 +242,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Postgres", "Redis", "SampleLog", "TestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: settings
         ),
         .testTarget(

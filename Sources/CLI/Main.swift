@@ -8,15 +8,17 @@ internal import Refold
 @main
 enum Main {
     static func main() async {
-        keepFreedMemory()
+        shareFreedMemory()
         exit(await run())
     }
 
     /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself, malloc
     /// gives what is free at the moment back to the system, and each page of it is zeroed and mapped anew a moment later:
-    /// a twentieth of a rebuild.
-    private static func keepFreedMemory() {
+    /// a twentieth of a rebuild. One arena for all threads: with one for each, what one thread has freed is of no use to the
+    /// others, 50 MiB of it where rows are long and grow.
+    private static func shareFreedMemory() {
         mallopt(M_TRIM_THRESHOLD, 64 << 20)
+        mallopt(M_ARENA_MAX, 1)
     }
 
     private static func run() async -> Int32 {

@@ -13,7 +13,7 @@ package struct ParameterBuffer {
     private static let binaryFormat: Int32 = 1
     private static let null = -1
     /// Above this much memory is given back, since most statements need little.
-    private static let keptBytes = 16 << 20
+    private static let keptBytes = 8 << 20
     private let byteLimit: Int
 
     /// How many bytes the values take.
@@ -41,6 +41,8 @@ package struct ParameterBuffer {
                 message: "\(values.count) parameters; a statement takes at most 65535"
             )
         }
+        // Grown step by step it would come to twice of what is needed.
+        bytes.reserveCapacity(min(byteLimit, values.reduce(0) { $0 + Self.size(of: $1) + 1 }))
         for (index, value) in values.enumerated() {
             types.append(value.typeOID)
             if case .null = value {

@@ -4,7 +4,7 @@ package import Refold
 /// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
 ///
 /// A value, encoded from memory at the moment the window was closed, so that folding goes on while it is being committed;
-/// only ``Rows/whole(_:)`` leaves the rows where they are.
+/// only lent rows stay where they are, and folding waits.
 package struct CommitWindow: Sendable {
     /// The checkpoint it starts from.
     package let from: GlobalPosition
@@ -45,6 +45,8 @@ package struct CommitWindow: Sendable {
     package enum Rows: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
         case versions([[[UInt8]]])
+        /// The same of so many rows that they are not encoded beside where they are: by table.
+        case lentVersions([LentRows])
         /// Everything there is, into fresh tables that then get their keys: the rows by table.
         case whole([LentRows])
         /// Rows to replace in and remove from keyed tables: statements.
@@ -54,23 +56,33 @@ package struct CommitWindow: Sendable {
     var isEmpty: Bool { from == to && events == 0 }
 }
 
-/// All rows of a table where they are, to be encoded while they are written.
+/// Rows of a table where they are, to be encoded while they are written.
 package struct LentRows: @unchecked Sendable {
     // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the rows over in
-    // `ProjectionRunner.settle` and folds nothing until those who got them have returned, and they only read.
+    // `ProjectionRunner.settle` and `closeWindow` and folds nothing until those who got them have returned, and they only
+    // read.
     private let memory: TableMemory
+    private let changes: [ChangedRecord]?
 
+    /// All rows.
     package init(_ memory: TableMemory) {
         self.memory = memory
+        changes = nil
+    }
+
+    /// Those that have changed, gone ones with them.
+    package init(changes: [ChangedRecord], of memory: TableMemory) {
+        self.memory = memory
+        self.changes = changes
     }
 
     /// The rows, for as long as they are lent.
-    var records: [ChangedRecord] { memory.allRows() }
+    var records: [ChangedRecord] { changes ?? memory.allRows() }
 
     /// Passes the rows on in pieces of a COPY; see ``RowEncoder/copyRows(_:withDeletions:)``.
     func forEachCopyPiece<Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
         let encoder = RowEncoder(definition: memory.definition)
-        try encoder.forEachCopyPiece(of: records, withDeletions: false, body)
+        try encoder.forEachCopyPiece(of: records, withDeletions: changes != nil, body)
     }
 }
 

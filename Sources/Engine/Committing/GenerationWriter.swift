@@ -51,7 +51,7 @@ package struct GenerationWriter: Sendable {
         case .replacements:
             let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
             try await refusingFenced { try await connection.pipelineTransaction(statements) }
-        case .versions, .whole:
+        case .versions, .lentVersions, .whole:
             try await refusingFenced {
                 try await connection.transaction { connection in
                     try write(window, on: connection)
@@ -73,10 +73,12 @@ package struct GenerationWriter: Sendable {
             for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
                 try connection.copyIn(table.copyVersionsInSQL, chunks.asBinaryCopy)
             }
+        case .lentVersions(let lent):
+            for (table, rows) in zip(tables, lent) { try copy(rows, table.copyVersionsInSQL, on: connection) }
         case .whole(let lent):
             for (table, rows) in zip(tables, lent) {
                 try connection.executeScript(table.createSQL)
-                try copy(rows, into: table, on: connection)
+                try copy(rows, table.copyInSQL, on: connection)
                 try connection.executeScript(table.addKeySQL)
                 if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
@@ -86,10 +88,9 @@ package struct GenerationWriter: Sendable {
     }
 
     /// Encodes the next rows while the server stores the ones before.
-    private func copy(_ rows: LentRows, into table: GenerationTable, on connection: isolated PostgresConnection) throws
-    {
+    private func copy(_ rows: LentRows, _ copyInSQL: String, on connection: isolated PostgresConnection) throws {
         var frame = BinaryCopy()
-        try connection.beginCopyIn(table.copyInSQL)
+        try connection.beginCopyIn(copyInSQL)
         try connection.writeCopy(frame.take())
         try rows.forEachCopyPiece { try connection.writeCopy($0) }
         try connection.writeCopy(frame.finish())

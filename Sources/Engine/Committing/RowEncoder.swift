@@ -105,8 +105,8 @@ package struct RowEncoder {
     /// COPY sends pieces of about this length.
     private static let pieceBytes = 256 * 1024
     private static let rowsPerStatement = 10_000
-    /// Of a statement: some copies of it are in memory on the way to the server, and a message ends below 1 GiB.
-    package static let bytesPerStatement = 64 << 20
+    /// Of a statement: some copies of it are in memory on the way to the server, which takes none above 1 GiB.
+    package static let bytesPerStatement = 4 << 20
 
     /// By the bytes of their keys. Most differ in the first eight, which are compared without touching a row.
     private func sorted(_ rows: [ChangedRecord]) -> [ChangedRecord] {

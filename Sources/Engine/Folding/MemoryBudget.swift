@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// A projection may use what the others leave, and always an equal share.
 package final class MemoryBudget: Sendable {
-    private let limit: Int
+    package let limit: Int
     private let used: Mutex<[Int64: Int]>
 
     package init(limit: Int) {

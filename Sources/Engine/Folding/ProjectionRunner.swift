@@ -298,13 +298,13 @@ actor ProjectionRunner {
 
     // MARK: Windows
 
-    /// What is changed of settled tables in one window, so that the statements for it stay small beside the budget.
-    private static let mostChangedBytes = 32 << 20
+    /// What is encoded of one window beside the rows themselves: small beside the budget.
+    private var mostChangedBytes: Int { min(32 << 20, budget.limit / 4) }
 
     private var isWindowDue: Bool {
         if isPointing { return false }
         // Statements are encoded beside the rows that they hold; COPY takes them in pieces.
-        if phase == .settled && rows.changedBytes > Self.mostChangedBytes { return true }
+        if phase == .settled && rows.changedBytes > mostChangedBytes { return true }
         return windowEvents >= limits.events
             || (ContinuousClock.now - windowOpened >= limits.time && windowEvents > 0)
     }
@@ -317,7 +317,8 @@ actor ProjectionRunner {
             try await writer.createVersions()
             hasVersionTables = true
         }
-        let (encoded, hotRows) = encodeChanges()
+        let isLent = phase == .memory && rows.changedBytes > mostChangedBytes
+        let (encoded, hotRows) = isLent ? (.lentVersions(lendChanges()), .none) : encodeChanges()
         let window = takeWindow(encoded, hotRows)
         let (writer, cache) = (writer, cache)
         // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
@@ -332,6 +333,7 @@ actor ProjectionRunner {
             committed.store(window.to.rawValue, ordering: .relaxed)
             cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
         }
+        if isLent { try await awaitCommit() }
     }
 
     /// Wakes whoever waits for the next block.
@@ -342,6 +344,11 @@ actor ProjectionRunner {
         guard let task = committing else { return }
         committing = nil
         try await task.value
+    }
+
+    /// Nothing is folded until they are written.
+    private func lendChanges() -> [LentRows] {
+        rows.memories.map { LentRows(changes: $0.takeChanges(), of: $0) }
     }
 
     private func encodeChanges() -> (CommitWindow.Rows, HotRows) {

@@ -8,7 +8,7 @@ public struct ReadingOptions: Sendable, Hashable {
     public var columns: EventColumns
     /// How many batches are delivered together when plenty are there. Default 32.
     public var batchesPerBlock: Int
-    /// A block is delivered early when its payloads reach this many bytes. Default 8 MiB. Two blocks are in memory at a
+    /// A block is delivered early when its payloads reach this many bytes. Default 2 MiB. Two blocks are in memory at a
     /// time, and one event more, however large.
     public var bytesPerBlock: Int
     /// How many events one COPY reads at most. Default 100,000.
@@ -21,7 +21,7 @@ public struct ReadingOptions: Sendable, Hashable {
         batchSize: BatchSize = .default,
         columns: EventColumns = [],
         batchesPerBlock: Int = 32,
-        bytesPerBlock: Int = 8 << 20,
+        bytesPerBlock: Int = 2 << 20,
         eventsPerCopy: Int = 100_000,
         copyLifetime: Duration = .seconds(3)
     ) {

@@ -91,7 +91,7 @@ struct StatusTests {
             let owner = try #require(try await site.status(of: "user_profiles")?.owner)
             #expect(owner.host != "elsewhere" && owner.since != nil)
             tail.cancel()
-            try await tail.value
+            #expect(try await tail.value.isEmpty)
             #expect(try await site.status(of: "user_profiles")?.owner == nil)
         }
     }
@@ -107,7 +107,8 @@ struct StatusTests {
                 try await site.status(of: "trending_score")?.state == .stopped
             }
             tail.cancel()
-            try await tail.value
+            let left = try await tail.value
+            #expect(left.contains { $0.projection == "trending_score" }, "\(left)")
             let status = try #require(try await site.status(of: "trending_score"))
             #expect(status.cause?.contains("\(poison)") == true, "\(status)")
             #expect(status.position.rawValue == poison.rawValue - 1)
