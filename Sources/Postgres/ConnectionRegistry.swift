@@ -5,8 +5,16 @@ internal import Synchronization
 /// Given to `PostgresOptions.registry`. A process that has to end and cannot wait for its statements (a row lock, a frozen
 /// server) calls `abortAll`; what was not committed is rolled back by the server.
 public final class ConnectionRegistry: Sendable {
+    private struct Session {
+        let applicationName: String
+        let backendPID: Int32?
+        let silence: Silence
+    }
+
     private struct State {
         var switches: [ObjectIdentifier: AbortSwitch] = [:]
+        /// Of those connections that are made.
+        var sessions: [ObjectIdentifier: Session] = [:]
         var wasAborted = false
     }
 
@@ -33,6 +41,19 @@ public final class ConnectionRegistry: Sendable {
         for abortSwitch in switches { abortSwitch.abort() }
     }
 
+    /// The connections whose server has been silent in the middle of a statement for that long.
+    public func silentConnections(for patience: Duration) -> [SilentConnection] {
+        let sessions = state.withLock { Array($0.sessions.values) }
+        return sessions.compactMap { session in
+            guard let since = session.silence.since, ContinuousClock.now - since >= patience else { return nil }
+            return SilentConnection(
+                applicationName: session.applicationName,
+                backendPID: session.backendPID,
+                since: since
+            )
+        }
+    }
+
     func add(_ abortSwitch: AbortSwitch) throws(PostgresError) {
         let isAccepted = state.withLock { state in
             if !state.wasAborted { state.switches[ObjectIdentifier(abortSwitch)] = abortSwitch }
@@ -41,8 +62,17 @@ public final class ConnectionRegistry: Sendable {
         guard isAccepted else { throw Self.refusal }
     }
 
+    /// The connection is made.
+    func opened(_ abortSwitch: AbortSwitch, _ applicationName: String, backendPID: Int32?, _ silence: Silence) {
+        let session = Session(applicationName: applicationName, backendPID: backendPID, silence: silence)
+        state.withLock { $0.sessions[ObjectIdentifier(abortSwitch)] = session }
+    }
+
     func remove(_ abortSwitch: AbortSwitch) {
-        state.withLock { $0.switches[ObjectIdentifier(abortSwitch)] = nil }
+        state.withLock { state in
+            state.switches[ObjectIdentifier(abortSwitch)] = nil
+            state.sessions[ObjectIdentifier(abortSwitch)] = nil
+        }
     }
 
     /// Not transient: who repeats what failed must not do so while the process ends.

@@ -15,6 +15,10 @@ final class LibpqConnection {
     /// Whether a pooler stands between; false until `detectPooler`.
     private(set) var isPooled = false
     private let registry: ConnectionRegistry?
+    private let applicationName: String
+    private let silence = Silence()
+    private var isInStatement = false
+    private var isSilent = false
     /// Why `pointer` is nil.
     private var endReason = "the connection is closed"
     /// Whether the present wait has asked the server to cancel because the task was cancelled.
@@ -62,6 +66,7 @@ final class LibpqConnection {
         pointer = connection
         self.abortSwitch = abortSwitch
         registry = options.registry
+        applicationName = options.applicationName
         address = Self.address(of: connection)
         canceller = Canceller(connection: connection)
         readsAhead = PQsslInUse(connection) == 1 || PQgssEncInUse(connection) == 1
@@ -82,6 +87,7 @@ final class LibpqConnection {
             throw failure(operation)
         }
         isPooled = try finishStatement(operation).int32(0, 0) != backendPID
+        registry?.opened(abortSwitch, applicationName, backendPID: isPooled ? nil : backendPID, silence)
     }
 
     /// Tells the server good-bye and frees everything. Later uses throw `.connectionLost`.
@@ -118,6 +124,7 @@ final class LibpqConnection {
             )
         }
         hasReactedToCancellation = false
+        isInStatement = true
         canceller.begin()
         return pointer
     }
@@ -128,6 +135,8 @@ final class LibpqConnection {
     /// - Returns: whether its cancellation was requested from here.
     @discardableResult
     func end() -> Bool {
+        isInStatement = false
+        hears()
         switch canceller.end() {
         case .notRequested: return false
         case .requested: return true
@@ -176,7 +185,20 @@ final class LibpqConnection {
         let limit = min(milliseconds, Self.cancellationCheckMilliseconds)
         let ready = poll(&descriptor, 1, readsAhead ? min(limit, 1 << min(fruitlessWaits, 8)) : limit)
         fruitlessWaits = ready > 0 ? 0 : fruitlessWaits + 1
+        if ready > 0 { hears() } else if isInStatement { hearsNothing() }
         if ready <= 0 && cancellable { noticeCancellation() }
+    }
+
+    private func hears() {
+        guard isSilent else { return }
+        isSilent = false
+        silence.end()
+    }
+
+    private func hearsNothing() {
+        guard !isSilent else { return }
+        isSilent = true
+        silence.begin()
     }
 
     /// Asks the server, once per statement, to cancel it when the task is cancelled.

@@ -171,6 +171,7 @@ extension Engine {
                 }
             }
             if state.building?.owner != nil, [.live, .empty].contains(state.state) { state.state = .rebuilding }
+            if state.cause == nil { state.cause = state.building?.waitingFor }
             states.append(state)
         }
         return Status(store: emptyStoreStatus, projections: states)
@@ -179,7 +180,8 @@ extension Engine {
     /// The live generation and unfinished ones, newest first.
     private static let generationSQL = """
         SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.stopped_at, g.cause, g.last_error,
-               g.last_error_at, g.waiting_for, g.readable_at, c.position, c.rate, \(Ownership.columns),
+               g.last_error_at, g.readable_at, c.position, c.rate, \(Ownership.columns),
+               coalesce(g.waiting_for, o.waiting_for ->> g.projection, o.waiting_for ->> '') AS waiting_for,
                (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
           FROM refold.generations g JOIN refold.checkpoints c USING (generation)
           LEFT JOIN refold.owners o ON o.id = c.owner
@@ -214,6 +216,7 @@ extension ProjectionStatus {
 extension BuildingStatus {
     fileprivate init(_ row: PostgresRow) throws {
         owner = try Owner(row)
+        waitingFor = try row.optionalText("waiting_for")
         generation = try row.int64("generation")
         position = GlobalPosition(try row.int64("position"))
         target = try row.optionalInt64("target").map { GlobalPosition($0) }

@@ -68,7 +68,9 @@ final class ProjectionTail: Sendable {
     ///
     /// - Returns: false when the runner stands too far behind.
     func joinFirst(_ feed: EventFeed) async -> Bool {
-        guard let startPosition, let inbox = await feed.join(at: startPosition) else { return false }
+        guard let startPosition, let inbox = await feed.join(at: startPosition, for: projection.name) else {
+            return false
+        }
         state.withLock { $0.firstInbox = inbox }
         return true
     }
@@ -229,7 +231,7 @@ final class ProjectionTail: Sendable {
     /// What was joined before, or the shared read; nil when the runner has to catch up first.
     private func nextInbox(_ runner: ProjectionRunner) async -> Inbox? {
         if let first = state.withLock({ $0.firstInbox.take() }) { return first }
-        return await feed.join(at: runner.foldedPosition)
+        return await feed.join(at: runner.foldedPosition, for: projection.name)
     }
 
     /// The generation in hand is still the live one, and this daemon's.

@@ -204,7 +204,7 @@ struct RebuildRun {
     private func fold(_ feed: EventFeed, _ goal: GlobalPosition, _ cache: HotCache?) async throws -> [RebuildOutcome] {
         try await withThrowingTaskGroup(of: RebuildOutcome?.self) { group in
             for job in jobs {
-                let inbox = await feed.join(at: job.startPosition)
+                let inbox = await feed.join(at: job.startPosition, for: job.projection.name)
                 group.addTask { await job.run(inbox) }
             }
             if !jobs.isEmpty {

@@ -115,6 +115,8 @@ public struct BuildingStatus: Sendable {
     public var rate: Double?
     /// Who builds it; nil when the rebuild was interrupted.
     public var owner: Owner?
+    /// Why it does not get on for the time being.
+    public var waitingFor: String?
 
     /// Time to the target at the present rate.
     public var remaining: Duration? {

@@ -117,7 +117,12 @@ extension Engine {
     func keeping<R: Sendable>(_ keeper: LeaseKeeper, _ body: () async throws -> R) async throws -> R {
         try await keeper.begin()
         // Not a child task: the lease outlives the cancellation of the work that it is for, which still commits then.
-        let keeping = Task { await keeper.keep() }
+        let keeping = Task {
+            await withTaskGroup { group in
+                group.addTask { await keeper.keep() }
+                group.addTask { await SilenceWatch(engine: self, lease: keeper.lease).run() }
+            }
+        }
         let result: Result<R, any Error>
         do {
             result = .success(try await body())

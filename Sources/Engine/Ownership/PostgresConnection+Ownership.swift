@@ -30,11 +30,11 @@ package enum ClaimAttempt: Sendable {
 extension PostgresConnection {
     // MARK: Leases
 
-    /// Begins a lease, or renews it.
+    /// Begins a lease, or renews it. A standby that commits wait for and that is gone does not end it.
     package func hold(_ lease: Lease) throws {
         // Without a name for the server's run nobody could judge the lease by the server's clock.
         _ = try ServerRun.current(on: self)
-        try execute(
+        let holding = PostgresStatement(
             """
             INSERT INTO refold.owners AS o (id, host, boot, pid_namespace, started, pid, tails, lease_milliseconds, server_run)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT id FROM refold.server_run))
@@ -47,10 +47,32 @@ extension PostgresConnection {
                 .textArray(lease.tails), .int64(max(1, lease.time.milliseconds)),
             ]
         )
+        try pipelineLocally(holding)
+    }
+
+    /// Says what the sessions of a lease's process wait for: by projection, under "" for those that serve all.
+    func setWaits(_ waits: [String: String], of lease: Lease) throws {
+        try pipelineLocally(
+            PostgresStatement(
+                """
+                UPDATE refold.owners
+                   SET waiting_for = (SELECT jsonb_object_agg(k, v) FROM unnest($2::text[], $3::text[]) AS waits (k, v))
+                 WHERE id = $1
+                """,
+                [.uuid(lease.id), .textArray(waits.map(\.key)), .textArray(waits.map(\.value))]
+            )
+        )
+    }
+
+    /// One statement whose commit waits for no standby.
+    private func pipelineLocally(_ statement: PostgresStatement) throws {
+        let local = PostgresStatement("SET LOCAL synchronous_commit = local")
+        try pipelineTransaction([PostgresStatement("BEGIN"), local, statement, PostgresStatement("COMMIT")])
     }
 
     /// Ends a lease and frees everything that it owns. In a transaction.
     package func end(_ lease: Lease) throws {
+        try executeScript("SET LOCAL synchronous_commit = local")
         try execute(
             "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE owner = $1",
             [.uuid(lease.id)]

@@ -18,8 +18,8 @@ package actor EventFeed {
     private let logger: Logger
     private let detachesSlow: Bool
     private let passed: @Sendable (PassedHoles) async throws -> Void
-    private var members: [Inbox] = []
-    private var joining: [(inbox: Inbox, position: GlobalPosition)] = []
+    private var members: [(inbox: Inbox, projection: ProjectionName?)] = []
+    private var joining: [(inbox: Inbox, position: GlobalPosition, projection: ProjectionName?)] = []
     /// Everything up to here has been delivered; nil before anybody has joined.
     package private(set) var position: GlobalPosition?
     private var isStopping = false
@@ -42,10 +42,10 @@ package actor EventFeed {
     }
 
     /// Adds a projection that has everything up to `position`; nil when it has to catch up first.
-    package func join(at position: GlobalPosition) -> Inbox? {
+    package func join(at position: GlobalPosition, for projection: ProjectionName? = nil) -> Inbox? {
         if let current = self.position, current.rawValue - position.rawValue > Self.joiningDistance { return nil }
         let inbox = Inbox()
-        if isStopping || hasFinished { inbox.finish() } else { joining.append((inbox, position)) }
+        if isStopping || hasFinished { inbox.finish() } else { joining.append((inbox, position, projection)) }
         return inbox
     }
 
@@ -102,7 +102,7 @@ package actor EventFeed {
         guard !joining.isEmpty else { return position }
         let others = members.isEmpty ? [] : [position].compactMap { $0 }
         let start = (joining.map(\.position) + others).min()
-        members += joining.map(\.inbox)
+        members += joining.map { ($0.inbox, $0.projection) }
         joining.removeAll()
         // Back to where the last of them stands: a cycle that ends before it has caught up, since the mark is held, must
         // not leave out for it what the others have.
@@ -130,13 +130,16 @@ package actor EventFeed {
 
     private func broadcast(_ block: FeedBlock) async throws {
         if isStopping { throw FeedStopped() }
-        for inbox in members {
+        for (inbox, projection) in members {
             let mayDetach = detachesSlow && members.count > 1
             if mayDetach, await !hasRoom(inbox) {
-                logger.warning("a projection keeps the others waiting and reads on its own from here")
+                logger.warning(
+                    "a projection keeps the others waiting and reads on its own from here",
+                    metadata: ["projection": "\(projection?.rawValue ?? "")"]
+                )
                 inbox.finish()
             }
-            if !(await inbox.send(block)) { members.removeAll { $0 === inbox } }
+            if !(await inbox.send(block)) { members.removeAll { $0.inbox === inbox } }
         }
         position = max(position ?? block.through, block.through)
     }
@@ -152,7 +155,7 @@ package actor EventFeed {
     }
 
     private func finish() {
-        for inbox in members + joining.map(\.inbox) { inbox.finish() }
+        for inbox in members.map(\.inbox) + joining.map(\.inbox) { inbox.finish() }
         members.removeAll()
         joining.removeAll()
         hasFinished = true

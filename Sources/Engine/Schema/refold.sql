@@ -98,6 +98,10 @@ BEGIN
         COMMENT ON COLUMN refold.generations.waiting_for IS 'why its owner does not get on, and tries again';
         COMMENT ON COLUMN refold.generations.first_event IS 'the first position that held an event when it was begun';
     END IF;
+    IF 'owners.waiting_for' <> ALL (has_columns) THEN
+        ALTER TABLE refold.owners ADD COLUMN waiting_for jsonb;
+        COMMENT ON COLUMN refold.owners.waiting_for IS 'what its sessions wait for: by projection, under "" for all';
+    END IF;
     IF 'checkpoints.fencing_value' <> ALL (has_columns) THEN
         ALTER TABLE refold.checkpoints
             DROP COLUMN IF EXISTS epoch, DROP COLUMN IF EXISTS owner_host, DROP COLUMN IF EXISTS owner_pid,
