@@ -26,7 +26,10 @@ package struct Failure: Sendable, Equatable {
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
         case let error as CutOff:
-            self.init(Self.unavailable, "stopped with work still under way after five seconds", error.unfinished)
+            let message =
+                error.tookTooLong
+                ? "stopped with work still under way after five seconds" : "stopped before it was done"
+            self.init(Self.unavailable, message, error.unfinished)
         case is CancellationError: self.init(Self.unavailable, "it was interrupted", "run it again")
         case let error as ExitCode: self.init(error.rawValue, nil)
         default:

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Engine
 internal import Glibc
 internal import Logging
 internal import ServiceLifecycle
@@ -47,6 +48,29 @@ enum UntilSignal {
         return service.wasStopped.withLock { $0 }
     }
 
+    /// Runs what an engine does to its end, and gives back its result. A signal ends it before; when it is done all the
+    /// same, its result counts.
+    ///
+    /// - Parameter unfinished: what becomes of work that a signal ended.
+    /// - Throws: what the work throws; ``CutOff`` when a signal ended it.
+    static func result<R: Sendable>(
+        of engine: Engine,
+        unfinished: String,
+        _ work: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        let found = Mutex<Result<R, any Error>?>(nil)
+        let wasStopped = try await run(engine.logger, unfinished: unfinished, onLimit: engine.abandonConnections) {
+            let result: Result<R, any Error>
+            do { result = .success(try await work()) } catch { result = .failure(error) }
+            found.withLock { $0 = result }
+        }
+        switch found.withLock({ $0 }) {
+        case .success(let result): return result
+        case .failure(let error): throw wasStopped ? CutOff(unfinished: unfinished, tookTooLong: false) : error
+        case nil: throw CutOff(unfinished: unfinished, tookTooLong: false)
+        }
+    }
+
     private final class Work: Service {
         private let work: @Sendable () async throws -> Void
         let wasStopped = Mutex(false)
@@ -65,13 +89,16 @@ enum UntilSignal {
     }
 }
 
-/// Work that was still under way when the time after a signal was over.
+/// Work that a signal ended before it was done.
 package struct CutOff: Error {
     /// What becomes of it.
     package let unfinished: String
+    /// It was still under way when the time after the signal was over.
+    package let tookTooLong: Bool
 
-    package init(unfinished: String) {
+    package init(unfinished: String, tookTooLong: Bool = true) {
         self.unfinished = unfinished
+        self.tookTooLong = tookTooLong
     }
 }
 

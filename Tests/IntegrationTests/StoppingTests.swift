@@ -43,6 +43,49 @@ extension BlackBox {
             }
         }
 
+        @Test("is not the only one: a rebuild frees what it had, and the next goes on at once") func rebuild()
+            async throws
+        {
+            try await Site.with(settings: ["engine.window-events": "500"]) { site in
+                try await site.load(60_000)
+                try await site.running("rebuild", "--until", "59000") { rebuild in
+                    try await site.waitUntilBuilding(beyond: 1_000)
+                    await rebuild.send(SIGTERM)
+                    let outcome = try await rebuild.outcome(within: .seconds(30))
+                    #expect(outcome.code == 69, "\(outcome)")
+                    #expect(outcome.errors.contains("the next rebuild goes on from the last commit"), "\(outcome)")
+                }
+                #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
+                try await site.succeed("rebuild")
+                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 5)
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("is not the only one: what cannot get on is given up in time") func reset() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                try await site.succeed("rebuild")
+                let blocker = try await PostgresConnection.connect(to: site.url)
+                try await blocker.executeScript("BEGIN; SELECT FROM refold.projections FOR UPDATE")
+                try await site.running("reset", "user_profiles", "--yes") { reset in
+                    try await wait(for: "the reset waits for the lock") {
+                        try await site.number(
+                            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'refold reset' AND wait_event_type = 'Lock'"
+                        ) > 0
+                    }
+                    let start = ContinuousClock.now
+                    await reset.send(SIGTERM)
+                    let outcome = try await reset.outcome(within: .seconds(30))
+                    #expect(ContinuousClock.now - start < .seconds(8))
+                    #expect(outcome.code == 69 && outcome.errors.contains("before it was done"), "\(outcome)")
+                }
+                await blocker.close()
+                #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
+                try await site.expectPlainFold()
+            }
+        }
+
         @Test("whose backends are frozen ends within five seconds as well") func frozen() async throws {
             try await PrivatePostgres.with { server in
                 let site = try await Site(url: server.url)

@@ -23,7 +23,10 @@ struct CacheCommand: ParsableCommand {
         func run() async throws {
             let engine = try shared.engine()
             let projection = try engine.projection(named: projection)
-            try await engine.warmCache(of: projection)
+            try await UntilSignal.result(of: engine, unfinished: "a daemon warms it as well, or run the command again")
+            {
+                try await engine.warmCache(of: projection)
+            }
             Console.out("The cache of \(projection.name) is warm.")
         }
     }
@@ -39,7 +42,9 @@ struct CacheCommand: ParsableCommand {
         func run() async throws {
             let engine = try shared.engine()
             let projection = try engine.projection(named: projection)
-            let keys = try await engine.clearCache(of: projection)
+            let keys = try await UntilSignal.result(of: engine, unfinished: "some keys may be left: run it again") {
+                try await engine.clearCache(of: projection)
+            }
             Console.out("\(Figures.grouped(Int64(keys))) keys of \(projection.name) are gone.")
         }
     }

@@ -32,7 +32,12 @@ struct RebuildCommand: AsyncParsableCommand {
     func run() async throws {
         let engine = try shared.engine(logging: quiet ? .critical : .warning)
         let chosen = try engine.projections(named: projections)
-        if abandon { return report(abandoned: try await engine.abandon(chosen)) }
+        if abandon {
+            let abandoned = try await UntilSignal.result(of: engine, unfinished: "run the command again") {
+                try await engine.abandon(chosen)
+            }
+            return report(abandoned: abandoned)
+        }
         if dryRun {
             let plan = try await engine.dryRun(chosen, fresh: fresh)
             return json ? Console.out(json: plan.json) : Console.out(lines: plan.lines)
@@ -40,15 +45,18 @@ struct RebuildCommand: AsyncParsableCommand {
         let progress = RebuildProgressView(isShown: !quiet, projections: chosen.count)
         let outcomes: [RebuildOutcome]
         do {
-            outcomes = try await engine.rebuild(
-                RebuildRequest(
-                    chosen,
-                    fresh: fresh,
-                    until: until.map { GlobalPosition($0) },
-                    acceptsShortenedLog: acceptShortenedLog
-                ),
-                progress: progress.update
+            let request = RebuildRequest(
+                chosen,
+                fresh: fresh,
+                until: until.map { GlobalPosition($0) },
+                acceptsShortenedLog: acceptShortenedLog
             )
+            outcomes = try await UntilSignal.result(
+                of: engine,
+                unfinished: "the live models serve on, and the next rebuild goes on from the last commit"
+            ) {
+                try await engine.rebuild(request, progress: progress.update)
+            }
         } catch {
             progress.finish()
             throw error

@@ -23,7 +23,12 @@ struct ResetCommand: AsyncParsableCommand {
                 + "the rows of now are kept for refold rollback.",
             yes
         )
-        let generation = try await engine.reset(projection)
+        let generation = try await UntilSignal.result(
+            of: engine,
+            unfinished: "run refold status to see where it stands"
+        ) {
+            try await engine.reset(projection)
+        }
         if json {
             let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
             Console.out(json: result)

@@ -27,7 +27,12 @@ struct RollbackCommand: AsyncParsableCommand {
             let back = live.map { " against \($0.position) of the live one" } ?? ""
             try Confirmation.require("Roll \(projection.name) back \(plan)\(back)?\(now ? " Now?" : "")", yes)
         }
-        let generation = try await engine.rollback(projection, now: now)
+        let generation = try await UntilSignal.result(
+            of: engine,
+            unfinished: "run refold status to see where it stands"
+        ) {
+            [now] in try await engine.rollback(projection, now: now)
+        }
         if json {
             let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
             Console.out(json: result)

@@ -35,7 +35,7 @@ struct RebuildRun {
     }
 
     /// - Returns: an outcome for each projection, in the order of the request.
-    /// - Throws: what kept the first attempt from beginning.
+    /// - Throws: what kept the first attempt from beginning; `CancellationError`.
     mutating func run() async throws -> [RebuildOutcome] {
         if request.fresh { try await retireUnfinished() }
         var hasBegun = false
@@ -51,10 +51,12 @@ struct RebuildRun {
             } catch {
                 // What cannot even begin is told at once; what fails on the way is tried again.
                 guard hasBegun else { throw error }
+                try Task.checkCancellation()
                 await keepInterrupted(by: error)
                 if !error.isTransient { break }
                 logInterruption(error)
             }
+            try Task.checkCancellation()
             guard let delay = backoff.next() else { break }
             try await Task.sleep(for: delay)
         }
@@ -120,11 +122,22 @@ struct RebuildRun {
     // MARK: One attempt
 
     private mutating func attempt(_ source: StoreSource) async throws -> [RebuildOutcome] {
+        let cache = try engine.makeCache(for: "rebuild")
+        do {
+            let outcomes = try await attempt(source, cache)
+            await cache?.close()
+            return outcomes
+        } catch {
+            await cache?.close()
+            throw error
+        }
+    }
+
+    private mutating func attempt(_ source: StoreSource, _ cache: HotCache?) async throws -> [RebuildOutcome] {
         jobs = []
         let head = try await source.currentMark()
         let goal = min(head, request.until ?? head)
         let feed = EventFeed(source: source, detachesSlow: false, logger: engine.logger)
-        let cache = try engine.makeCache(for: "rebuild")
         var outcomes = try await prepare(source, goal, cache)
         outcomes += await open(MemoryBudget(limit: engine.settings.memoryBudget))
         noteStarts()
@@ -137,7 +150,6 @@ struct RebuildRun {
         defer { reporter.cancel() }
         outcomes += try await fold(feed, goal, cache)
         progress(jobs.compactMap { $0.progress })
-        await cache?.close()
         return outcomes
     }
 
