@@ -26,6 +26,49 @@ extension BlackBox {
             }
         }
 
+        @Test("for its watchers alone: they begin again, and the tails are not disturbed") func watchers() async throws
+        {
+            try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
+                try await site.load(500)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let sessions =
+                        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = "
+                    let tails = try await site.number(sessions + "'refold user_profiles'")
+                    for name in ["pointers", "sweep"] {
+                        try await site.connection.execute(
+                            "SELECT pg_terminate_backend(pid) FROM (\(sessions) $1) AS ours",
+                            [.text("refold \(name)")]
+                        )
+                    }
+                    try await wait(for: "both to be missed") {
+                        daemon.errors.contains("the pointers are not watched for a moment")
+                            && daemon.errors.contains("holes are not looked at for a moment")
+                    }
+                    // A reset is noticed by who watches the pointers.
+                    try await site.succeed("reset", "content_popularity", "--yes")
+                    try await site.waitUntilCaughtUp()
+                    // A late event is found by the sweep.
+                    _ = try await site.number("SELECT nextval('events_global_position_seq')")
+                    let hole = try await site.number("SELECT last_value FROM events_global_position_seq")
+                    try await site.load(10, seed: 2)
+                    try await site.waitUntilCaughtUp()
+                    try await site.connection.execute(
+                        """
+                        INSERT INTO events (global_position, event_id, stream_id, stream_version, event_type, event_data)
+                        VALUES ($1, gen_random_uuid(), 'late', 1, 'thing.happened', '{}')
+                        """,
+                        [.int64(hole)]
+                    )
+                    try await wait(for: "the late event to be found", within: .seconds(30)) {
+                        daemon.errors.contains("late event at \(hole)")
+                    }
+                    #expect(!daemon.errors.contains("is interrupted"), "\(daemon.errors)")
+                    #expect(try await site.number(sessions + "'refold user_profiles'") == tails)
+                }
+            }
+        }
+
         @Test("of the daemon's work: it goes on by itself, however long it takes") func daemonGoesOn() async throws {
             try await PrivatePostgres.with { server in
                 let site = try await Site(url: server.url, settings: Self.settings)

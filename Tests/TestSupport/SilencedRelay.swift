@@ -15,10 +15,16 @@ public final class SilencedRelay: Sendable {
     private struct State {
         var answered: Int
         var descriptors: [Int32] = []
+        /// What is waited for, one after the other, in what a client sends.
+        var cut: [String]
+        var isCutDue = false
     }
 
     /// A libpq connection string that leads through the relay.
     public var relayedURL: String { "\(url.keywordValueText) host=127.0.0.1 port=\(port) sslmode=disable" }
+
+    /// Whether a client was cut off.
+    public var hasCut: Bool { state.withLock { $0.isCutDue } }
 
     /// How many connections were accepted and not answered.
     public var unansweredCount: Int { state.withLock { max(0, -$0.answered) } }
@@ -26,7 +32,9 @@ public final class SilencedRelay: Sendable {
     /// - Parameters:
     ///   - url: the server, reached through its socket.
     ///   - answered: how many connections are relayed.
-    public init(to url: String, answering answered: Int) throws {
+    ///   - cut: texts; the client that has sent them, one after the other, gets no answer to the last one any more, which
+    ///     the server has carried out: its connection is closed. Once.
+    public init(to url: String, answering answered: Int = .max, cuttingAfter cut: [String] = []) throws {
         self.url = try ConnectionString(url)
         target = "\(self.url.parameters["host"] ?? "")/.s.PGSQL.\(self.url.parameters["port"] ?? "5432")"
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -42,7 +50,7 @@ public final class SilencedRelay: Sendable {
         }
         guard code == 0 else { throw PrivatePostgres.Failure(command: "listen", status: errno) }
         port = Int(UInt16(bigEndian: address.sin_port))
-        state = Mutex(State(answered: answered))
+        state = Mutex(State(answered: answered, cut: cut))
         DispatchQueue(label: "relay").async { self.accept() }
     }
 
@@ -61,9 +69,9 @@ public final class SilencedRelay: Sendable {
             }
             guard isAnswered, let server = connectToServer() else { continue }
             state.withLock { $0.descriptors.append(server) }
-            for (from, to) in [(client, server), (server, client)] {
-                DispatchQueue(label: "relay").async { Self.copy(from, to) }
-            }
+            let flags = Flags(awaiting: state.withLock { $0.cut })
+            DispatchQueue(label: "relay").async { self.copy(client, server) { self.note($0, flags) } }
+            DispatchQueue(label: "relay").async { self.copy(server, client) { _ in !flags.isCut.withLock { $0 } } }
         }
     }
 
@@ -80,11 +88,38 @@ public final class SilencedRelay: Sendable {
         return code == 0 ? server : nil
     }
 
-    private static func copy(_ from: Int32, _ to: Int32) {
+    /// Passes on what comes, unless the body says no.
+    private func copy(_ from: Int32, _ to: Int32, _ body: (UnsafeRawBufferPointer) -> Bool) {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while case let count = read(from, &buffer, buffer.count), count > 0 {
+            guard buffer.withUnsafeBytes({ body(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }) else { break }
             guard send(to, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
         }
         shutdown(to, Int32(SHUT_RDWR))
+    }
+
+    /// What is known of one connection.
+    private final class Flags: Sendable {
+        let isCut = Mutex(false)
+        let awaited: Mutex<[String]>
+
+        init(awaiting awaited: [String]) { self.awaited = Mutex(awaited) }
+    }
+
+    /// Looks for what the cut waits for; everything is passed on.
+    private func note(_ bytes: UnsafeRawBufferPointer, _ flags: Flags) -> Bool {
+        let isDue = flags.awaited.withLock { awaited in
+            guard !awaited.isEmpty else { return false }
+            let text = String(decoding: bytes, as: UTF8.self)
+            while let next = awaited.first, text.contains(next) { awaited.removeFirst() }
+            return awaited.isEmpty
+        }
+        guard isDue else { return true }
+        let isFirst = state.withLock { state in
+            defer { state.isCutDue = true }
+            return !state.isCutDue
+        }
+        if isFirst { flags.isCut.withLock { $0 = true } }
+        return true
     }
 }

@@ -53,7 +53,10 @@ final class TailSweep: Sendable {
     func run(for tails: [ProjectionTail]) async throws {
         if await !opened.withLock({ $0.connection }).isUsable {
             let anew = try await Self.connect(engine)
-            opened.withLock { $0 = anew }
+            opened.withLock { opened in
+                anew.sweep.takeOver(from: opened.sweep)
+                opened = anew
+            }
         }
         let sweep = opened.withLock { $0.sweep }
         while !Task.isCancelled {

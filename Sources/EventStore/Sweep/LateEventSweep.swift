@@ -86,6 +86,15 @@ public final class LateEventSweep: Sendable {
         if isFull { try await write(on: connection) }
     }
 
+    /// Takes on what another one, whose connection is lost, has not written down.
+    public func takeOver(from other: LateEventSweep) {
+        let holes = other.pending.withLock { pending in
+            defer { pending = [] }
+            return pending
+        }
+        pending.withLock { $0 = holes + $0 }
+    }
+
     /// Takes note of the holes in a stretch behind the mark, for those whose passing nobody wrote down. Once at a start.
     public func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
         let holes = try await holes(
@@ -140,17 +149,6 @@ public final class LateEventSweep: Sendable {
         } catch {
             throw .database("reading late events", error)
         }
-    }
-
-    /// The statement that forgets late events, once every generation that lacks them is gone.
-    public static func forgetting(_ events: [LateEvent]) -> PostgresStatement {
-        PostgresStatement(
-            """
-            DELETE FROM refold.late_events e USING unnest($1, $2) f (log_id, position)
-            WHERE e.log_id = f.log_id AND e.position = f.position
-            """,
-            [.int64Array(events.map(\.log.rawValue)), .int64Array(events.map(\.position.rawValue))]
-        )
     }
 
     // MARK: On the connection's executor
