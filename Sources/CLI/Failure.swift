@@ -120,6 +120,8 @@ package struct Failure: Sendable, Equatable {
             self.init(Self.unavailable, "PostgreSQL at \(address) ended the connection: \(error.message)", "try again")
         case .cancelled:
             self.init(Self.unavailable, "it was interrupted", "run it again; what was committed is kept")
+        case .decoding:
+            self.init(Self.data, "\(error)", "correct what is stored, or read it in another way")
         default:
             self.init(refused: error)
         }

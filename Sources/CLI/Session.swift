@@ -34,17 +34,6 @@ extension Settings {
 }
 
 extension Engine {
-    /// A session with the store's database, for commands that read or write events.
-    ///
-    /// - Parameter command: what `pg_stat_activity` calls it.
-    func storeConnection(for command: String) async throws -> PostgresConnection {
-        var options = PostgresOptions(applicationName: "refold \(command)", logger: logger)
-        options.connectTimeout = settings.connectTimeout
-        options.registry = connections
-        options.preparesStatements = settings.preparesStatements
-        return try await PostgresConnection.connect(to: settings.databaseURL, options)
-    }
-
     /// Lends the store's streams on a session of their own.
     func withStreams<R: Sendable>(
         for command: String,
@@ -53,6 +42,7 @@ extension Engine {
         let connection = try await storeConnection(for: command)
         let result: R
         do {
+            try await StoreInspection.requireStreams(connection, settings.store)
             result = try await body(EventStreams(connection, settings.store))
         } catch {
             await connection.close()

@@ -15,6 +15,8 @@ public struct Engine: Sendable {
     public let logger: Logger
     /// The sessions that are open.
     package let connections = ConnectionRegistry()
+    /// Says what they wait for.
+    let silence = SilenceWatch()
 
     /// - Parameter projections: all of the installation's, whichever of them a call is about.
     public init(
@@ -61,13 +63,29 @@ public struct Engine: Sendable {
         // Our statements are many and small; compiling one takes longer than running it.
         options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
+        return try await connect(options)
+    }
+
+    private func connect(_ options: PostgresOptions) async throws -> PostgresConnection {
+        silence.wake(self)
         return try await PostgresConnection.connect(to: settings.databaseURL, options)
     }
 
     /// Ends all sessions with the database at once, from any thread; no new ones are opened. What was not committed is
-    /// rolled back. For a process that has to end.
+    /// rolled back. For a process that has to end. The lease's session is spared: what the process owns is given back.
     public func abandonConnections() {
-        connections.abortAll()
+        connections.abortAll(sparing: "refold " + LeaseKeeper.purpose)
+    }
+
+    /// A session for commands that read or write events, with the settings of an application.
+    ///
+    /// - Parameter purpose: as in ``connect(for:_:)``.
+    package func storeConnection(for purpose: String) async throws -> PostgresConnection {
+        var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
+        options.connectTimeout = settings.connectTimeout
+        options.registry = connections
+        options.preparesStatements = settings.preparesStatements
+        return try await connect(options)
     }
 
     /// Lends a session and closes it.

@@ -33,10 +33,14 @@ public final class ConnectionRegistry: Sendable {
     /// connecting throws `.cancelled`.
     ///
     /// May be called from any thread, and more than once.
-    public func abortAll() {
+    ///
+    /// - Parameter applicationName: of connections that are left alone.
+    public func abortAll(sparing applicationName: String? = nil) {
         let switches = state.withLock { state in
             state.wasAborted = true
-            return Array(state.switches.values)
+            return state.switches.filter { key, _ in
+                applicationName == nil || state.sessions[key]?.applicationName != applicationName
+            }.values
         }
         for abortSwitch in switches { abortSwitch.abort() }
     }

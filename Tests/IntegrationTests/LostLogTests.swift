@@ -37,6 +37,7 @@ extension BlackBox {
                 #expect(try await checkpoints(site).filter { before.contains($0) } == before, "none is set back")
                 for command in [
                     ["tail", "--until-caught-up"], ["doctor"], ["rollback", "user_profiles", "--now", "--yes"],
+                    ["reset", "user_profiles", "--yes"],
                 ]
                     as [[String]]
                 {
@@ -94,8 +95,11 @@ extension BlackBox {
                 let refused = try await site.refold("rebuild")
                 #expect(refused.code == 65 && refused.errors.contains("--accept-shortened-log"), "\(refused)")
                 #expect(refused.errors.contains("position 101") && refused.errors.contains("position 1 "), "\(refused)")
+                let reset = try await site.refold("reset", "user_profiles", "--yes")
+                #expect(reset.code == 65 && reset.errors.contains("--accept-shortened-log"), "\(reset)")
                 #expect(try await site.liveGeneration("user_profiles") == live)
                 #expect(try await site.digests() == digests)
+                try await site.succeed("reset", "user_profiles", "--yes", "--accept-shortened-log")
                 try await site.succeed("rebuild", "--accept-shortened-log")
                 try await site.expectPlainFold()
                 // What is missing now was missing when this generation was begun.

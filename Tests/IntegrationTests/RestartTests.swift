@@ -1,3 +1,4 @@
+import Glibc
 import Postgres
 import TestSupport
 import Testing
@@ -23,6 +24,30 @@ extension BlackBox {
                 let again = try await Site(url: server.url)
                 try await again.expectPlainFold()
                 await again.connection.close()
+            }
+        }
+
+        @Test("while a daemon starts: it begins again") func starting() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                for _ in 0..<5 {
+                    try await site.running("tail") { daemon in
+                        let ours = "application_name LIKE 'refold %' AND datname = current_database()"
+                        try await wait(for: "the lease") {
+                            try await site.number("SELECT count(*) FROM refold.owners") > 0
+                        }
+                        for _ in 0..<3 {
+                            _ = try await site.number(
+                                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE \(ours)"
+                            )
+                        }
+                        try await site.waitUntilCaughtUp()
+                        await daemon.send(SIGTERM)
+                        let outcome = try await daemon.outcome()
+                        #expect(outcome.code == 0, "\(outcome)")
+                    }
+                    try await site.succeed("reset", "user_profiles", "--yes")
+                }
             }
         }
 

@@ -41,6 +41,80 @@ extension BlackBox {
             }
         }
 
+        @Test("A lock on the lease itself: the log says what status cannot") func lockedLease() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let blocker = try await PostgresConnection.connect(to: site.url)
+                    try await blocker.executeScript(
+                        "BEGIN; SELECT FROM refold.owners FOR UPDATE; SELECT FROM refold.checkpoints FOR UPDATE"
+                    )
+                    try await site.load(500, seed: 2)
+                    try await wait(for: "the log to name the holder", within: .seconds(20)) {
+                        daemon.errors.contains("session=user_profiles")
+                            && daemon.errors.contains("a lock that pid \(blocker.backendPID)")
+                    }
+                    await blocker.close()
+                    try await expectNoCause(site)
+                }
+            }
+        }
+
+        @Test("A checkpoint that is locked when a daemon starts; the others do not wait for it") func lockedAtStart()
+            async throws
+        {
+            try await Site.with(settings: ["database.retry-limit": "3s"]) { site in
+                try await site.load(500)
+                try await site.succeed("rebuild")
+                let blocker = try await PostgresConnection.connect(to: site.url)
+                let generation = try await site.liveGeneration("user_profiles")
+                try await blocker.executeScript(
+                    "BEGIN; SELECT FROM refold.checkpoints WHERE generation = \(generation) FOR UPDATE"
+                )
+                try await site.load(500, seed: 2)
+                let once = try await site.refold("tail", "--until-caught-up")
+                #expect(once.code == 69 && once.errors.contains("is locked, and not by its owner"), "\(once)")
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp("content_popularity", within: .seconds(6))
+                    try await expectCause(site, daemon, "lock")
+                    #expect(daemon.errors.contains("pid \(blocker.backendPID)"), "\(daemon.errors)")
+                    await blocker.close()
+                    try await expectNoCause(site)
+                }
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test("What a dead process waited for is told no more") func dead() async throws {
+            try await Site.with { site in
+                try await site.load(500)
+                let blocker = try await PostgresConnection.connect(to: site.url)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    try await blocker.executeScript("BEGIN; SELECT FROM refold.checkpoints FOR UPDATE")
+                    try await site.load(500, seed: 2)
+                    try await expectCause(site, daemon, "lock")
+                    await daemon.send(SIGKILL)
+                    _ = try await daemon.outcome()
+                    // What it had sent would still be committed.
+                    try await wait(for: "its sessions to end") {
+                        try await site.number(
+                            """
+                            SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                               AND application_name LIKE 'refold %' AND wait_event_type = 'Lock'
+                            """
+                        ) == 0
+                    }
+                }
+                await blocker.close()
+                try await wait(for: "the advice", within: .seconds(20)) {
+                    try await site.status(of: "user_profiles")["cause"] as? String
+                        == "nobody keeps it up with the log: start refold tail"
+                }
+            }
+        }
+
         @Test("A process of the server that stands still, and a synchronous standby that is gone")
         func frozenAndAlone() async throws {
             try await PrivatePostgres.with { server in

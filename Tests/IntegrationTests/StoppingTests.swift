@@ -36,6 +36,8 @@ extension BlackBox {
                         ) > 0
                     }
                     try await expectCutOff(daemon)
+                    // What it owned is free, although nobody can write that down in the checkpoint.
+                    #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
                     await blocker.close()
                 }
                 try await site.succeedSoon("tail", "--until-caught-up")
@@ -73,6 +75,9 @@ extension BlackBox {
                         try await site.number(
                             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'refold reset' AND wait_event_type = 'Lock'"
                         ) > 0
+                    }
+                    try await wait(for: "the holder to be named") {
+                        reset.errors.contains("a lock that pid \(blocker.backendPID)")
                     }
                     let start = ContinuousClock.now
                     await reset.send(SIGTERM)

@@ -48,6 +48,59 @@ extension BlackBox {
             }
         }
 
+        @Test("in which nothing is left to read ends --until-caught-up at once, however long the idle interval is")
+        func nothingLeft() async throws {
+            try await Site.with(settings: ["store.idle-interval": "1h"]) { site in
+                try await site.load(300)
+                try await site.succeed("rebuild")
+                for _ in 0..<2 {
+                    #expect(try await site.refold("tail", "--until-caught-up", within: .seconds(20)).code == 0)
+                }
+            }
+        }
+
+        @Test("whose event has no id is exported up to it, and the event is named") func nullID() async throws {
+            try await Site.with { site in
+                try await site.load(100)
+                try await site.connection.executeScript(
+                    "ALTER TABLE events ALTER event_id DROP NOT NULL; UPDATE events SET event_id = NULL WHERE global_position = 7"
+                )
+                let outcome = try await site.refold("export")
+                #expect(outcome.code == 65, "\(outcome.errors)")
+                #expect(outcome.errors.contains("the event at position 7: its event_id is null"), "\(outcome.errors)")
+                try await site.succeed("rebuild")
+                try await site.expectPlainFold()
+            }
+        }
+
+        @Test(
+            "whose events have not what single streams need says so to who asks for one, and is read in order all the same",
+            arguments: [
+                ("DROP COLUMN event_id", "no column event_id"),
+                ("ALTER event_id TYPE text", "event_id of public.events is text"),
+                ("ALTER stream_id TYPE uuid USING gen_random_uuid()", "stream_id of public.events is uuid"),
+                ("DROP COLUMN stream_version", "no column stream_version"),
+                ("DROP COLUMN metadata", "no column metadata"),
+            ]
+        )
+        func lacksStreams(change: String, message: String) async throws {
+            try await Site.with { site in
+                try await site.load(100)
+                try await site.connection.executeScript("ALTER TABLE events \(change)")
+                let line = #"{"id": "00000000-0000-4000-8000-000000000001"}"#
+                let calls = [
+                    ["export"], ["streams", "list"], ["streams", "show", "a"], ["import", "/proc/self/cmdline"],
+                    ["append", "a", "--type", "thing.happened", "--data", line],
+                ]
+                for call in calls {
+                    let outcome = try await RefoldProcess.run(call, environment: site.environment)
+                    #expect(outcome.code == 78 && outcome.errors.contains(message), "\(call): \(outcome)")
+                }
+                try await site.succeed("rebuild")
+                try await site.expectPlainFold()
+            }
+        }
+
         @Test(
             "is refused when its order cannot be trusted, with the remedy",
             arguments: [

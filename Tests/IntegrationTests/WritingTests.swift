@@ -66,6 +66,7 @@ extension BlackBox {
                 (["s", "--type", "t", "--data", "{}", "--expecting", "7"], 75, "version 7"),
                 (["s", "--type", "t", "--data", "{\"a\":}"], 65, "--data is not JSON at byte 5"),
                 (["s", "--type", "t", "--data", "{}", "--metadata", "[]"], 65, "--metadata"),
+                (["s", "--type", "t", "--data", "{}", "--metadata", #"{"type_version":4e38}"#], 65, "type_version"),
                 (["s", "--type", "t", "--data", "{}", "--expecting", "-1"], 64, "--expecting"),
                 (["s", "--type", "t", "--data", "{}", "--expecting", "some"], 64, "expecting"),
                 (["s", "--type", "t", "--data", "{}", "--id", "x"], 64, "--id"),

@@ -70,6 +70,14 @@ struct AppendCommand: AsyncParsableCommand {
         guard let members = try Self.parse(metadata, "--metadata").asObject else {
             throw EventStoreError(.invalidEvent, "--metadata is no JSON object")
         }
+        // What appending writes itself would take their place without a word.
+        for name in EventStreams.ownMetadata where members[name] != nil {
+            throw EventStoreError(
+                .invalidEvent,
+                "--metadata has the member \"\(name)\", which appending writes itself",
+                remedy: "leave it out; there are options for versions, correlation, causation and user"
+            )
+        }
         return members
     }
 

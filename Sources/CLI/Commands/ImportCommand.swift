@@ -32,6 +32,7 @@ struct ImportCommand: AsyncParsableCommand {
         let connection = try await engine.storeConnection(for: "import")
         let summary: EventImport.Summary
         do {
+            try await StoreInspection.requireStreams(connection, engine.settings.store)
             summary = try await EventImport(connection, engine.settings.store).run(from: descriptor, again: again) {
                 done in
                 if isShown {

@@ -12,6 +12,8 @@ struct ResetCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projection.") var projection: String
+    @Flag(help: "Go ahead although the oldest events are gone that the live model was folded from.")
+    var acceptShortenedLog = false
     @Flag(help: "Do not ask.") var yes = false
     @Flag(help: "Print a JSON object.") var json = false
 
@@ -27,7 +29,7 @@ struct ResetCommand: AsyncParsableCommand {
             of: engine,
             unfinished: "run refold status to see where it stands"
         ) {
-            try await engine.reset(projection)
+            [acceptShortenedLog] in try await engine.reset(projection, acceptsShortenedLog: acceptShortenedLog)
         }
         if json {
             let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]

@@ -10,6 +10,8 @@ extension Engine {
         var limits: WindowLimits
         var budget: MemoryBudget
         var cache: (any CacheFollower)?
+        /// How long a checkpoint is waited for that somebody has locked.
+        var patience = LeaseKeeper.commitLimit
     }
 
     /// Takes a generation over and puts what it needs into memory.
@@ -32,7 +34,7 @@ extension Engine {
             ["enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"]
         )
         do {
-            let claim = try await keeper.claim(generation, on: connection)
+            let claim = try await keeper.claim(generation, within: options.patience, on: connection)
             let runner = ProjectionRunner(
                 projection: projection,
                 writer: GenerationWriter(

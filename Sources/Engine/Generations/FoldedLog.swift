@@ -40,7 +40,7 @@ struct FoldedLog: Sendable {
             projection: generation.projection,
             position: first,
             "the log \(found) now, and the live generation \(generation.number) of \(generation.projection) was folded "
-                + "from position \(first) on: a rebuild would lose what the events gave that are gone",
+                + "from position \(first) on: folding it anew would lose what the events gave that are gone",
             remedy: "restore them; or let it be lost with --accept-shortened-log (store.accept-shortened-log)"
         )
     }

@@ -264,6 +264,15 @@ extension EngineError {
         )
     }
 
+    static func checkpointLocked(_ generation: Generation) -> EngineError {
+        EngineError(
+            .locked,
+            projection: generation.projection,
+            "the checkpoint of \(generation.projection) generation \(generation.number) is locked, and not by its owner",
+            remedy: "end the transaction that has it (pg_locks, pg_stat_activity)"
+        )
+    }
+
     static func fenced(_ generation: Generation) -> EngineError {
         EngineError(
             .fenced,

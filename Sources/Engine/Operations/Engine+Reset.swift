@@ -9,12 +9,15 @@ extension Engine {
     /// Readers see an empty model from here on. The generation that was live is kept for ``rollback(_:now:)``. Safe while a
     /// daemon runs: its next commit is refused and it goes on with the new generation.
     ///
+    /// - Parameter acceptsShortenedLog: as in ``RebuildRequest/acceptsShortenedLog``.
     /// - Returns: the new generation's number.
-    /// - Throws: ``EngineError/Code/pointerMoved`` when someone moved the pointer meanwhile.
-    public func reset(_ projection: any Projection) async throws -> Int64 {
+    /// - Throws: ``EngineError/Code/pointerMoved`` when someone moved the pointer meanwhile. As for a rebuild, when the log
+    ///   is not the one that the live generation was folded from, or has lost its beginning: nobody could fill it again.
+    public func reset(_ projection: any Projection, acceptsShortenedLog: Bool = false) async throws -> Int64 {
         let number = try await withConnection(for: "reset") { control in
             try await requireMigration(on: control)
             let pointer = try await control.pointer(of: projection.name)
+            try await requireSameLog(as: pointer, acceptsShortenedLog: acceptsShortenedLog, on: control)
             let identity = identity(of: projection)
             let generation = try await control.transaction { control in
                 try control.createLiveGeneration(of: projection, identity: identity.text, replacing: pointer)
@@ -25,6 +28,20 @@ extension Engine {
         }
         await dropRetired()
         return number
+    }
+
+    private func requireSameLog(
+        as pointer: Pointer,
+        acceptsShortenedLog: Bool,
+        on control: PostgresConnection
+    ) async throws {
+        let store = try await StoreInspection.inspect(control, settings.store)
+        guard let log = try await LogLedger.verify(control, store), let live = pointer.live,
+            let generation = try await control.generation(live)
+        else { return }
+        let folded = FoldedLog(store: store, id: log.id, firstEvent: try await store.firstEvent(on: control))
+        try await folded.requireSame(generation, on: control, logger)
+        if !(acceptsShortenedLog || settings.acceptsShortenedLog) { try folded.requireWhole(generation) }
     }
 
     /// Makes the generation that was live before the live one again.

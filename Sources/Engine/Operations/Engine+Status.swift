@@ -181,7 +181,10 @@ extension Engine {
     private static let generationSQL = """
         SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.stopped_at, g.cause, g.last_error,
                g.last_error_at, g.readable_at, c.position, c.rate, \(Ownership.columns),
-               coalesce(g.waiting_for, o.waiting_for ->> g.projection, o.waiting_for ->> '') AS waiting_for,
+               o.waiting_for ->> '' AS common_wait,
+               (SELECT coalesce(g.waiting_for, min(t.waiting_for ->> g.projection)) FROM refold.owners t
+                 WHERE t.renewed_at + t.lease_milliseconds * interval '1 ms' >= clock_timestamp()
+                HAVING count(*) > 0) AS own_wait,
                (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
           FROM refold.generations g JOIN refold.checkpoints c USING (generation)
           LEFT JOIN refold.owners o ON o.id = c.owner
@@ -205,7 +208,7 @@ extension ProjectionStatus {
             lastError = LastError(message: message, at: Timestamp(microseconds: at))
         }
         state = cause != nil ? .stopped : owner != nil ? .tailing : .live
-        if cause == nil { cause = try row.optionalText("waiting_for") }
+        if cause == nil { cause = try row.wait(of: owner) }
         if state != .stopped, identity.match(try row.text("identity")) == .other {
             cause =
                 "it was folded by version \(try row.int32("version")), with other tables or with other settings: rebuild"
@@ -216,13 +219,21 @@ extension ProjectionStatus {
 extension BuildingStatus {
     fileprivate init(_ row: PostgresRow) throws {
         owner = try Owner(row)
-        waitingFor = try row.optionalText("waiting_for")
+        waitingFor = try row.wait(of: owner)
         generation = try row.int64("generation")
         position = GlobalPosition(try row.int64("position"))
         target = try row.optionalInt64("target").map { GlobalPosition($0) }
         state = try row.text("state")
         phase = try row.text("phase")
         rate = owner == nil ? nil : try row.optionalDouble("rate")
+    }
+}
+
+extension PostgresRow {
+    /// Why a generation does not get on for the time being: what interrupts those who try, or what their sessions wait
+    /// for, as long as any of them lives.
+    fileprivate func wait(of owner: Owner?) throws -> String? {
+        try optionalText("own_wait") ?? (owner == nil ? nil : optionalText("common_wait"))
     }
 }
 

@@ -59,8 +59,10 @@ final class ProjectionTail: Sendable {
     var failure: (any Error)? { state.withLock { $0.failure } }
 
     /// Takes the live generation before anything is read: who finds another owner at the start does not start.
-    func openFirst() async throws {
-        let runner = try await open()
+    ///
+    /// - Parameter patience: how long a locked checkpoint is waited for.
+    func openFirst(within patience: Duration) async throws {
+        let runner = try await open(within: patience)
         state.withLock { $0.runner = runner }
     }
 
@@ -145,7 +147,7 @@ final class ProjectionTail: Sendable {
     }
 
     /// Opens the live generation; creates the first one.
-    private func open() async throws -> ProjectionRunner {
+    private func open(within patience: Duration = LeaseKeeper.commitLimit) async throws -> ProjectionRunner {
         // It begins where the runner before stood: another one would miss what lies between.
         state.withLock { $0.firstInbox.take() }?.abandon()
         let engine = engine
@@ -177,7 +179,7 @@ final class ProjectionTail: Sendable {
             generation,
             under: daemon.keeper,
             of: source.store,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache)
+            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache, patience: patience)
         )
         try await noteVanished(runner)
         return runner

@@ -49,8 +49,9 @@ struct RebuildRun {
                 if pending.isEmpty { break }
                 logInterruption(attempted.compactMap(\.error).first)
             } catch {
-                // What cannot even begin is told at once; what fails on the way is tried again.
-                guard hasBegun else { throw error }
+                // What cannot even begin is told at once; what fails on the way is tried again, and so is what fails
+                // although the server was there a moment ago.
+                guard hasBegun || error.isTransient else { throw error }
                 try Task.checkCancellation()
                 await keepInterrupted(by: error)
                 if !error.isTransient { break }

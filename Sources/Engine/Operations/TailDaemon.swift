@@ -105,7 +105,8 @@ final class TailDaemon: Sendable {
                 }
                 return
             } catch {
-                guard hasRun, !Task.isCancelled else { throw error }
+                // It has a lease: the server was there a moment ago.
+                guard hasRun || error.isTransient, !Task.isCancelled else { throw error }
                 var delay: Duration?
                 switch Ending(error) {
                 case .passes: delay = backoff.next()
@@ -230,16 +231,25 @@ final class TailDaemon: Sendable {
     /// Takes the live generations that are this daemon's before anything is read. A projection whose generation cannot be
     /// gone on with is stopped; the others go on, if there are any.
     private func open(_ tails: [ProjectionTail]) async throws {
-        var failures: [any Error] = []
-        for tail in tails where tail.isMine {
-            do {
-                try await tail.openFirst()
-            } catch {
-                guard !request.untilCaughtUp, tail.isStopped(by: error) || (error as? EngineError)?.code == .owned
-                else {
-                    throw error
+        let isForEver = !request.untilCaughtUp
+        let failures = try await withThrowingTaskGroup(of: (any Error)?.self) { group in
+            for tail in tails where tail.isMine {
+                group.addTask {
+                    do {
+                        // The others do not wait for one that is locked.
+                        try await tail.openFirst(within: isForEver ? .zero : LeaseKeeper.commitLimit)
+                        return nil
+                    } catch {
+                        if isForEver && tail.isStopped(by: error) { return error }
+                        // Another owner, a lock: it is tried again by itself.
+                        let mayPass = error.isTransient || (error as? EngineError)?.code == .owned
+                        guard isForEver && mayPass else { throw error }
+                        return nil
+                    }
                 }
-                if tail.isStopped(by: error) { failures.append(error) }
+            }
+            return try await group.reduce(into: [any Error]()) { failures, error in
+                if let error { failures.append(error) }
             }
         }
         if let first = failures.first, failures.count == tails.count { throw first }

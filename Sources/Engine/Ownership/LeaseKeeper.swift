@@ -11,8 +11,9 @@ final class LeaseKeeper: Sendable {
     private let engine: Engine
     private let connection = Mutex<PostgresConnection?>(nil)
 
+    static let purpose = "lease"
     /// How long a generation is waited for whose owner has died while its last commit may still be in flight.
-    private static let commitLimit: Duration = .seconds(10)
+    static let commitLimit: Duration = .seconds(10)
 
     init(engine: Engine, tails: [String]) {
         self.engine = engine
@@ -26,6 +27,7 @@ final class LeaseKeeper: Sendable {
         do {
             try await connection.forgetEndedLeases()
             try await connection.hold(lease)
+            engine.silence.begins(lease)
         } catch let error as PostgresError where error.sqlState == "25006" {
             // A standby is refused as what it is.
             _ = try await StoreInspection.inspect(connection, engine.settings.store)
@@ -57,9 +59,9 @@ final class LeaseKeeper: Sendable {
 
     /// Gives everything back that was taken under the lease, and ends it. What cannot be given back ends by itself.
     func end() async {
+        engine.silence.ends(lease)
         do {
-            let lease = lease
-            try await connected().transaction { connection in try connection.end(lease) }
+            try await connected().end(lease)
         } catch {
             engine.logger.debug("the lease ends by itself", metadata: ["cause": "\(error)"])
         }
@@ -70,8 +72,12 @@ final class LeaseKeeper: Sendable {
     /// owner cannot be judged until it can be; one that a live process owns is not waited for.
     ///
     /// - Throws: ``EngineError/Code/owned`` naming the owner.
-    func claim(_ generation: Generation, on connection: PostgresConnection) async throws -> Claim {
-        let deadline = ContinuousClock.now + Self.commitLimit
+    func claim(
+        _ generation: Generation,
+        within patience: Duration = commitLimit,
+        on connection: PostgresConnection
+    ) async throws -> Claim {
+        let deadline = ContinuousClock.now + patience
         while true {
             switch try await claimOnce(generation, on: connection) {
             case .claimed(let claim): return claim
@@ -79,7 +85,13 @@ final class LeaseKeeper: Sendable {
             case .unclear: break
             case .locked(let ownership):
                 let isAlive = ownership.map { sightings.judge($0) == .lives && $0.leaseID != lease.id } ?? false
-                if isAlive || ContinuousClock.now > deadline { throw EngineError.owned(generation, by: ownership) }
+                if isAlive { throw EngineError.owned(generation, by: ownership) }
+                // Somebody who is dying commits or rolls back in a moment. Who else has it locked is told of while it is
+                // waited for.
+                guard patience > .zero, try await connection.waitForCheckpoint(of: generation.number, until: deadline)
+                else {
+                    throw EngineError.checkpointLocked(generation)
+                }
             }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -96,7 +108,7 @@ final class LeaseKeeper: Sendable {
 
     private func connected() async throws -> PostgresConnection {
         if let connection = connection.withLock({ $0 }), await connection.isUsable { return connection }
-        let opened = try await engine.connect(for: "lease")
+        let opened = try await engine.connect(for: Self.purpose)
         connection.withLock { $0 = opened }
         return opened
     }
@@ -118,10 +130,7 @@ extension Engine {
         try await keeper.begin()
         // Not a child task: the lease outlives the cancellation of the work that it is for, which still commits then.
         let keeping = Task {
-            await withTaskGroup { group in
-                group.addTask { await keeper.keep() }
-                group.addTask { await SilenceWatch(engine: self, lease: keeper.lease).run() }
-            }
+            await keeper.keep()
         }
         let result: Result<R, any Error>
         do {

@@ -50,7 +50,8 @@ extension PostgresConnection {
         try pipelineLocally(holding)
     }
 
-    /// Says what the sessions of a lease's process wait for: by projection, under "" for those that serve all.
+    /// Says what the sessions of a lease's process wait for: by projection, under "" for those that serve all. Does not wait
+    /// for a lock itself.
     func setWaits(_ waits: [String: String], of lease: Lease) throws {
         try pipelineLocally(
             PostgresStatement(
@@ -60,24 +61,30 @@ extension PostgresConnection {
                  WHERE id = $1
                 """,
                 [.uuid(lease.id), .textArray(waits.map(\.key)), .textArray(waits.map(\.value))]
-            )
+            ),
+            after: PostgresStatement("SET LOCAL lock_timeout = '500ms'")
         )
     }
 
     /// One statement whose commit waits for no standby.
-    private func pipelineLocally(_ statement: PostgresStatement) throws {
-        let local = PostgresStatement("SET LOCAL synchronous_commit = local")
-        try pipelineTransaction([PostgresStatement("BEGIN"), local, statement, PostgresStatement("COMMIT")])
+    private func pipelineLocally(_ statement: PostgresStatement, after setting: PostgresStatement? = nil) throws {
+        let begin = [PostgresStatement("BEGIN"), PostgresStatement("SET LOCAL synchronous_commit = local")]
+        try pipelineTransaction(begin + [setting].compactMap { $0 } + [statement, PostgresStatement("COMMIT")])
     }
 
-    /// Ends a lease and frees everything that it owns. In a transaction.
+    /// Ends a lease, and with it frees everything that it owns: an owner without a lease is none. Checkpoints that nobody
+    /// has locked say so as well.
     package func end(_ lease: Lease) throws {
-        try executeScript("SET LOCAL synchronous_commit = local")
-        try execute(
-            "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE owner = $1",
-            [.uuid(lease.id)]
+        try pipelineLocally(PostgresStatement("DELETE FROM refold.owners WHERE id = $1", [.uuid(lease.id)]))
+        try pipelineLocally(
+            PostgresStatement(
+                """
+                UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL
+                 WHERE generation IN (SELECT generation FROM refold.checkpoints WHERE owner = $1 FOR UPDATE SKIP LOCKED)
+                """,
+                [.uuid(lease.id)]
+            )
         )
-        try execute("DELETE FROM refold.owners WHERE id = $1", [.uuid(lease.id)])
     }
 
     /// Forgets leases that ended long ago without being given back.
@@ -124,6 +131,25 @@ extension PostgresConnection {
             }
         } catch let error as PostgresError where error.sqlState == "55P03" {
             return .locked(try ownership(of: generation))
+        }
+    }
+
+    /// Waits until nobody has locked a generation's checkpoint.
+    ///
+    /// - Returns: false when somebody still has.
+    func waitForCheckpoint(of generation: Int64, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        let limit = max(1, (deadline - .now).milliseconds)
+        do {
+            try await transaction { connection in
+                try connection.executeScript("SET LOCAL lock_timeout = \(limit)")
+                try connection.execute(
+                    "SELECT FROM refold.checkpoints WHERE generation = $1 FOR UPDATE",
+                    [.int64(generation)]
+                )
+            }
+            return true
+        } catch let error as PostgresError where error.sqlState == "55P03" {
+            return false
         }
     }
 

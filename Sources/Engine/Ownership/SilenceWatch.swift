@@ -2,49 +2,82 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Refold
+internal import Synchronization
 
 /// Says what a statement of this process waits for when the server has been silent for a while: in the log, and with the
 /// process's lease, for status.
 ///
 /// A row lock that somebody keeps, a synchronous standby that is gone, a frozen process on the server: none of them is an
 /// error that anybody would be told, and each may last for days.
-struct SilenceWatch {
-    let engine: Engine
-    let lease: Lease
+final class SilenceWatch: Sendable {
+    private struct State {
+        var isRunning = false
+        var leases: [Lease] = []
+    }
 
     /// How long a server may be silent without a word.
     private static let patience: Duration = .seconds(2)
     /// How long it may be when it seems to be at work.
     private static let longPatience: Duration = .seconds(30)
+    /// How long it has to say why.
+    private static let answerLimit: Duration = .seconds(3)
     private static let interval: Duration = .milliseconds(500)
     /// What the sessions' names begin with; see ``Engine/connect(for:_:)``.
     private static let prefix = "refold "
     private static let purpose = "waits"
 
-    /// Watches until the task is cancelled.
-    func run() async {
+    private let state = Mutex(State())
+
+    /// The process works under a lease.
+    func begins(_ lease: Lease) { state.withLock { $0.leases.append(lease) } }
+
+    /// It does not any more.
+    func ends(_ lease: Lease) { state.withLock { $0.leases.removeAll { $0.id == lease.id } } }
+
+    /// Watches from now on, for as long as the engine has sessions.
+    func wake(_ engine: Engine) {
+        let isNew = state.withLock { state in
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        guard isNew else { return }
+        // Not a child task: it watches over all that the engine does, whoever asked for it, and ends by itself.
+        Task { await run(engine) }
+    }
+
+    private func run(_ engine: Engine) async {
         var known: [String: String] = [:]
+        var noted: [String: String] = [:]
         while true {
-            do { try await Task.sleep(for: Self.interval) } catch { return }
+            try? await Task.sleep(for: Self.interval)
+            // Whoever opens a session now wakes it again.
+            let isOver = state.withLock { state in
+                state.isRunning = engine.connections.count > 0
+                return !state.isRunning
+            }
+            if isOver { return }
             let silent = engine.connections.silentConnections(for: Self.patience)
                 .filter { $0.applicationName != Self.prefix + Self.purpose }
-            if silent.isEmpty && known.isEmpty { continue }
+            if silent.isEmpty && known.isEmpty && noted.isEmpty { continue }
             do {
-                let causes = try await engine.withConnection(for: Self.purpose) { connection in
-                    let causes = try await self.causes(of: silent, on: connection)
-                    if causes != known { try await note(causes, on: connection) }
-                    return causes
+                let (before, notedBefore) = (known, noted)
+                (known, noted) = try await within(Self.answerLimit) {
+                    try await engine.withConnection(for: Self.purpose) { connection in
+                        let causes = try await self.causes(of: silent, on: connection)
+                        self.log(causes, before, engine.logger)
+                        var isNoted = causes == notedBefore
+                        if !isNoted { isNoted = try await self.note(causes, engine, on: connection) }
+                        return (causes, isNoted ? causes : notedBefore)
+                    }
                 }
-                log(causes, known)
-                known = causes
             } catch {
-                if Task.isCancelled { return }
+                if engine.connections.wasAborted { return }
                 let names = Set(silent.map { Self.name(of: $0) }).sorted().joined(separator: ", ")
                 engine.logger.warning(
                     "the server is silent, and does not say why",
                     metadata: ["sessions": "\(names)", "cause": "\(error)"]
                 )
-                do { try await Task.sleep(for: Self.longPatience) } catch { return }
+                try? await Task.sleep(for: Self.longPatience)
             }
         }
     }
@@ -54,12 +87,28 @@ struct SilenceWatch {
         String(connection.applicationName.dropFirst(prefix.count))
     }
 
+    private func within<R: Sendable>(_ limit: Duration, _ body: @escaping @Sendable () async throws -> R) async throws
+        -> R
+    {
+        try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let result = first else { throw CancellationError() }
+            return result
+        }
+    }
+
     // MARK: Causes
 
     /// What the sessions wait for, by name, where it is worth a word.
-    private func causes(of silent: [SilentConnection], on connection: PostgresConnection) async throws -> [String:
-        String]
-    {
+    private func causes(
+        of silent: [SilentConnection],
+        on connection: PostgresConnection
+    ) async throws -> [String: String] {
         guard !silent.isEmpty else { return [:] }
         let rows = try await connection.query(
             Self.waitsSQL,
@@ -117,24 +166,34 @@ struct SilenceWatch {
 
     // MARK: Telling
 
-    private func note(_ causes: [String: String], on connection: PostgresConnection) async throws {
+    /// - Returns: false when the leases could not be written to, and it is to be tried again.
+    private func note(_ causes: [String: String], _ engine: Engine, on connection: PostgresConnection) async throws
+        -> Bool
+    {
         let projections = Set(engine.projections.map(\.name.rawValue))
         var waits: [String: String] = [:]
         for (name, cause) in causes.sorted(by: { $0.key < $1.key }) {
             if projections.contains(name) { waits[name] = cause } else { waits[""] = "session \(name): \(cause)" }
         }
-        try await connection.setWaits(waits, of: lease)
+        for lease in state.withLock({ $0.leases }) {
+            do {
+                try await connection.setWaits(waits, of: lease)
+            } catch let error as PostgresError where error.sqlState == "55P03" {
+                return false
+            }
+        }
+        return true
     }
 
-    private func log(_ causes: [String: String], _ known: [String: String]) {
+    private func log(_ causes: [String: String], _ known: [String: String], _ logger: Logger) {
         for (name, cause) in causes.sorted(by: { $0.key < $1.key }) where known[name] != cause {
-            engine.logger.warning(
+            logger.warning(
                 "the server has not answered for a while",
                 metadata: ["session": "\(name)", "cause": "\(cause)"]
             )
         }
         for name in known.keys.sorted() where causes[name] == nil {
-            engine.logger.notice("the server answers again", metadata: ["session": "\(name)"])
+            logger.notice("the server answers again", metadata: ["session": "\(name)"])
         }
     }
 }

@@ -46,6 +46,32 @@ public enum StoreInspection {
         }
     }
 
+    /// Finds out whether streams can be read and written one by one, which takes more than reading all events in order:
+    /// the columns that `refold migrate` makes.
+    ///
+    /// - Throws: `EventStoreError` naming the first column that is missing or of another type.
+    public static func requireStreams(
+        _ connection: isolated PostgresConnection,
+        _ settings: EventStoreSettings
+    ) throws(EventStoreError) {
+        try settings.validate()
+        do {
+            guard let table = try table(connection, settings) else {
+                throw EventStoreError.noEventsTable("\(settings.schema).\(settings.eventsTable)")
+            }
+            try StoreFacts.judgeStreams(
+                "\(settings.schema).\(settings.eventsTable)",
+                try columns(connection, table.oid)
+            )
+        } catch let error as EventStoreError {
+            throw error
+        } catch let error as PostgresError {
+            throw .database("inspecting the event store", error)
+        } catch {
+            throw EventStoreError(.database, "inspecting the event store failed: \(error)", cause: error)
+        }
+    }
+
     // MARK: Statements
 
     /// `pg_walfile_name` tells the timeline that is written now; the control file tells the one of the last checkpoint.

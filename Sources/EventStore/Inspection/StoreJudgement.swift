@@ -53,13 +53,7 @@ extension StoreFacts {
     }
 
     private func judgeTable(_ name: String) throws(EventStoreError) -> Table {
-        guard let table else {
-            throw EventStoreError(
-                .eventsTableMissing,
-                "there is no table \(name)",
-                remedy: "run `refold migrate` to create it, or configure the schema and table of the existing store"
-            )
-        }
+        guard let table else { throw EventStoreError.noEventsTable(name) }
         guard ["r", "p"].contains(table.kind) else {
             let kinds = ["v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence"]
             throw EventStoreError(
@@ -121,6 +115,34 @@ extension StoreFacts {
             byName["metadata"].flatMap { InspectedStore.PayloadFormat(rawValue: $0.type) },
             byName["timestamp"]?.type == "timestamp without time zone"
         )
+    }
+
+    /// Decides whether a table has what single streams need, in the types that they are compared and stored as.
+    static func judgeStreams(_ name: String, _ columns: [Column]) throws(EventStoreError) {
+        let wanted: [(column: String, types: [String])] = [
+            ("event_id", ["uuid"]), ("stream_id", ["text", "character varying"]),
+            ("stream_version", ["integer", "bigint"]), ("event_type", ["text", "character varying"]),
+            ("event_data", ["json", "jsonb"]), ("metadata", ["json", "jsonb"]),
+            ("timestamp", ["timestamp with time zone", "timestamp without time zone"]),
+        ]
+        let remedy =
+            "reading in order (rebuild, tail) is not concerned; for this, use a store as refold migrate makes it"
+        for (column, types) in wanted {
+            guard let found = columns.first(where: { $0.name == column }) else {
+                throw EventStoreError(
+                    .columnMissing,
+                    "\(name) has no column \(column), and single streams need it",
+                    remedy: remedy
+                )
+            }
+            guard types.contains(found.type) else {
+                throw EventStoreError(
+                    .columnType,
+                    "column \(column) of \(name) is \(found.type), and single streams need \(types.joined(separator: " or "))",
+                    remedy: remedy
+                )
+            }
+        }
     }
 
     private func judge(_ column: Column, of name: String, types: [String]) throws(EventStoreError) {
@@ -208,5 +230,15 @@ extension StoreFacts {
         let name = expression.dropFirst(head.count).dropLast(tail.count)
         return !name.isEmpty
             && !name.split(separator: "''", omittingEmptySubsequences: false).contains { $0.contains("'") }
+    }
+}
+
+extension EventStoreError {
+    static func noEventsTable(_ name: String) -> EventStoreError {
+        EventStoreError(
+            .eventsTableMissing,
+            "there is no table \(name)",
+            remedy: "run `refold migrate` to create it, or configure the schema and table of the existing store"
+        )
     }
 }

@@ -47,6 +47,14 @@ package struct EventPage {
     package init(_ rows: PostgresResult, limit: Int) throws(PostgresError) {
         events.reserveCapacity(rows.count)
         for row in 0..<rows.count {
+            for (column, name) in [(0, "event_id"), (1, "stream_id"), (2, "stream_version"), (4, "event_type")]
+            where try rows.isNull(row, column) {
+                throw PostgresError(
+                    .decoding,
+                    operation: "read the event at position \(try rows.int64(row, 3))",
+                    message: "its \(name) is null"
+                )
+            }
             let id = try rows.text(row, 0)
             guard let id = EventID(id) else {
                 throw PostgresError(.decoding, operation: "read an event", message: "the event id \(id) is no UUID")

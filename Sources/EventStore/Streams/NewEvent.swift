@@ -99,6 +99,14 @@ enum EventMetadata {
     static let timestamp = "timestamp"
 }
 
+extension EventStreams {
+    /// The members of the metadata that appending writes itself.
+    public static let ownMetadata = [
+        EventMetadata.typeVersion, EventMetadata.correlationID, EventMetadata.causationID, EventMetadata.userID,
+        EventMetadata.timestamp,
+    ]
+}
+
 extension Timestamp {
     /// The time by this machine's clock, to the microsecond.
     package static func now() -> Timestamp {

@@ -102,8 +102,8 @@ private struct Reader {
             return nil
         }
         let signedYear = (sign ?? 1) * year
-        // PostgreSQL's last year, and its first: 4713 BC.
-        guard (-4712...294_276).contains(signedYear) else {
+        // PostgreSQL's last year, and its first, 4714 BC, of which it knows the last weeks.
+        guard (-4713...294_276).contains(signedYear) else {
             return nil
         }
         let isLeap = signedYear % 4 == 0 && (signedYear % 100 != 0 || signedYear % 400 == 0)

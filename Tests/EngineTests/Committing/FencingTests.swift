@@ -193,7 +193,7 @@ struct FencingTests {
             try await writer.connection.release(writer.generation.number, of: writer.lease)
             #expect(try await installation.connection.ownership(of: writer.generation.number) == nil)
             let second = try await installation.writer(writer.generation, of: projection)
-            try await installation.transaction { try $0.end(second.lease) }
+            try await installation.connection.end(second.lease)
             let next = try await installation.writer(writer.generation, of: projection)
             let ownership = try await installation.connection.ownership(of: writer.generation.number)
             #expect(ownership?.leaseID == next.lease.id)
