@@ -58,6 +58,23 @@ extension BlackBox {
             }
         }
 
+        @Test("Rows of 1 MiB that are cached take the budget and little more") func cachedRows() async throws {
+            try await TestRedis.withPrefix { redis in
+                try await Site.with(settings: ["redis.url": redis.urlText, "redis.prefix": redis.prefix]) { site in
+                    try await site.connection.executeScript("ALTER TABLE events ALTER event_data SET STORAGE external")
+                    let name = "repeat(md5(u::text), 32768)"
+                    try await addEvents(
+                        site,
+                        "SELECT 'u' || u, 1, 'user.registered', \(Self.registered(name: name)) FROM generate_series(1, 80) u"
+                    )
+                    let peak = try await peak(of: site, budget: 16)
+                    #expect(peak <= 16 + Self.beside, "\(peak) MiB")
+                    let shown = try await site.succeed("show", "user_profiles", "u80", "--json")
+                    #expect(shown.utf8.count > 1 << 20 && shown.contains("cache"))
+                }
+            }
+        }
+
         @Test("Sets that grow in step take the budget and little more")
         func growingSets() async throws {
             try await Site.with { site in

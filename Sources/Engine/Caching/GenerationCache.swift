@@ -23,6 +23,7 @@ struct GenerationCache: Sendable {
     private static let bytesPerCall = 256 << 10
     /// Calls that are sent before their replies are waited for.
     static let callsPerPipeline = 32
+    private static let bytesPerPipeline = 2 << 20
 
     private var base: String { keys.base(generation) }
 
@@ -60,21 +61,23 @@ struct GenerationCache: Sendable {
     ) async throws -> Set<[UInt8]> {
         var calls: [RedisCommand] = []
         var call = writing(through: nil)
-        var count = 0
+        var (count, bytes) = (0, 0)
         var incomplete: Set<[UInt8]> = []
         for rows in windows {
             for row in rows.rows {
                 if count == Self.rowsPerCall || call.byteCount > Self.bytesPerCall {
                     calls.append(call)
+                    bytes += call.byteCount
                     (call, count) = (writing(through: nil), 0)
+                }
+                if calls.count == Self.callsPerPipeline || bytes > Self.bytesPerPipeline {
+                    incomplete.formUnion(try await refills(calls))
+                    calls.removeAll()
+                    bytes = 0
+                    progressed()
                 }
                 append(row, of: rows, to: &call)
                 count += 1
-                if calls.count == Self.callsPerPipeline {
-                    incomplete.formUnion(try await refills(calls))
-                    calls.removeAll()
-                    progressed()
-                }
             }
         }
         if count > 0 { calls.append(call) }

@@ -163,9 +163,13 @@ extension HotCache {
             }
             // The server takes one piece while the next is encoded.
             try await withThrowingTaskGroup(of: Void.self) { sending in
-                for first in stride(from: 0, to: chosen.hot.count, by: HotSetReader.piece) {
-                    let piece = chosen.hot[first..<min(first + HotSetReader.piece, chosen.hot.count)]
-                    let rows = encoder.encode(Array(piece))
+                var rest = chosen.hot[...]
+                while !rest.isEmpty {
+                    let rows = encoder.encodePiece(
+                        of: &rest,
+                        rows: HotSetReader.piece,
+                        bytes: HotSetReader.bytesPerPiece
+                    )
                     try await sending.waitForAll()
                     sending.addTask { try await cache.warm(rows) }
                 }

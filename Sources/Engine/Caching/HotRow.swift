@@ -33,10 +33,13 @@ package struct HotRows: Sendable {
     package static let none = HotRows()
 
     /// A larger object is left out of the cache, whatever the server would take: nobody waits while it is written.
-    static let largestObject = 16 << 20
+    static let largestObject = 4 << 20
 
     /// What they take while they wait.
     var byteCount: Int { bytes.count + rows.count * MemoryLayout<Row>.stride }
+
+    /// The bytes of the largest one.
+    var largestRow: Int { rows.lazy.map { $0.groupEnd - $0.start }.max() ?? 0 }
 
     /// Key and JSON of each row, nil for one that was removed.
     package var texts: [(key: String, json: String?)] {

@@ -37,6 +37,15 @@ package struct HotRowEncoder: Sendable {
     /// The rows of one table.
     package func encode(_ records: [ChangedRecord]) -> HotRows { encode(records, hasObjects: true) }
 
+    /// Rows from the front, which are taken off: so many at most, and no more than that many bytes and a row.
+    func encodePiece(of records: inout ArraySlice<ChangedRecord>, rows limit: Int, bytes: Int) -> HotRows {
+        var rows = HotRows()
+        while rows.rows.count < limit, rows.bytes.count < bytes, let record = records.popFirst() {
+            append(record, hasObject: true, to: &rows)
+        }
+        return rows
+    }
+
     /// The rows without their objects, for rankings: these have keys and scores only.
     func encodeRanked(_ records: [ChangedRecord]) -> HotRows { encode(records, hasObjects: false) }
 

@@ -15,10 +15,13 @@ struct HotSetReader: Sendable {
 
     /// Rows that are read before they are handed on, unless they are large.
     static let piece = 2000
-    private static let bytesPerPiece = 8 << 20
+    static let bytesPerPiece = 1 << 20
 
     private var table: GenerationTable { GenerationTable(hotSet.definition, generation: generation) }
     private var from: String { "SELECT \(table.readList) FROM \(table.quotedName) t" }
+    /// What a ranking needs of a row: key, score and group.
+    private var rankedList: String { table.readList { $0 == hotSet.ranking?.group } }
+    private var fromRanked: String { "SELECT \(rankedList) FROM \(table.quotedName) t" }
 
     private func column(_ index: Int) -> String { "t." + quoteIdentifier(hotSet.definition.columns[index].name) }
 
@@ -62,7 +65,7 @@ struct HotSetReader: Sendable {
         return """
             WITH largest AS MATERIALIZED (SELECT \(column) AS name FROM \(table.quotedName) t\(condition) \
             GROUP BY \(column) ORDER BY count(*) DESC, \(column) COLLATE "C" LIMIT \(ranking.groups)) \
-            SELECT \(table.readList) FROM (SELECT t.ctid AS place, row_number() OVER (PARTITION BY \(column)\
+            SELECT \(rankedList) FROM (SELECT t.ctid AS place, row_number() OVER (PARTITION BY \(column)\
             \(descending(self.column(ranking.score)))) AS number FROM \(table.quotedName) t \
             JOIN largest ON largest.name = \(column)\(condition)) r JOIN \(table.quotedName) t ON t.ctid = r.place \
             WHERE r.number <= \(ranking.best) ORDER BY \(column) COLLATE "C"
@@ -90,7 +93,7 @@ struct HotSetReader: Sendable {
 
     /// The best rows by score.
     func readTop(_ ranking: HotSet.Ranking, on connection: isolated PostgresConnection) throws -> HotRows {
-        let sql = from + counts(ranking.score) + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
+        let sql = fromRanked + counts(ranking.score) + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
         return try rows(of: connection.query(sql), encoder.encodeRanked)
     }
 
@@ -123,7 +126,7 @@ struct HotSetReader: Sendable {
     ) throws -> HotRows {
         guard let group = ranking.group else { return .none }
         let condition = counts(ranking.score) + " AND \(column(group)) = $1"
-        let sql = from + condition + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
+        let sql = fromRanked + condition + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
         let text = String(decoding: Array(value), as: UTF8.self)
         return try rows(of: connection.query(sql, [.text(text)]), encoder.encodeRanked)
     }
@@ -135,14 +138,13 @@ struct HotSetReader: Sendable {
         _ take: @escaping @Sendable (HotRows) async throws -> Void
     ) async throws -> Int {
         try connection.execute("DECLARE hot_rows NO SCROLL CURSOR FOR \(sql)")
-        var (count, wanted) = (0, 100)
+        var (count, wanted) = (0, 4)
         var next = try readPiece(wanted, on: connection, encode)
         while !next.rows.isEmpty {
             count += next.rows.count
             let (piece, isLast) = (next, next.rows.count < wanted)
             // Large rows come few at a time: a piece and the next are in memory at once.
-            let size = max(1, piece.byteCount / piece.rows.count)
-            wanted = min(Self.piece, wanted * 4, max(1, Self.bytesPerPiece / size))
+            wanted = min(Self.piece, wanted * 4, max(1, Self.bytesPerPiece / max(1, piece.largestRow)))
             async let taken: Void = take(piece)
             next = isLast ? .none : try readPiece(wanted, on: connection, encode)
             try await taken

@@ -130,10 +130,16 @@ package struct GenerationTable: Sendable {
     }
 
     /// Key, columns, `_position`, with collections of texts as `text[]`, whose binary form needs no JSON parser.
-    var readList: String {
-        let columns = definition.columns.map { column in
+    var readList: String { readList { _ in true } }
+
+    /// The same with nothing in the texts and collections that are not wanted.
+    func readList(_ isWanted: (Int) -> Bool) -> String {
+        let columns = definition.columns.enumerated().map { index, column in
             let name = "t." + quoteIdentifier(column.name)
             return switch column.type {
+            case .text where !isWanted(index): "''::text"
+            case .textList where !isWanted(index), .textSet where !isWanted(index): "'{}'::text[]"
+            case .numberSet where !isWanted(index): "''::bytea"
             case .textList, .textSet:
                 // The array of a null's elements would be empty, not null.
                 "CASE WHEN \(name) IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(\(name))) END"
