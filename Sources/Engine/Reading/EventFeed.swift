@@ -73,6 +73,10 @@ package actor EventFeed {
                 continue
             }
             let start = admitJoining()
+            if let goal, let start, start >= goal {
+                if someoneJoins && !isStopping { try await broadcast(FeedBlock(headAt: start)) }
+                return
+            }
             let mark = try await source.mark(after: start ?? GlobalPosition(Int64.max))
             guard let start else { continue }
             let end = min(mark, goal ?? mark)
