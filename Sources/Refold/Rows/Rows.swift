@@ -7,7 +7,7 @@ public final class Rows {
     /// The same, for look-ups that count no references.
     private let tables: ContiguousArray<Unmanaged<TableMemory>>
     let undo = UndoLog()
-    private var forecast = LookupForecast()
+    private var prefetcher = KeyPrefetcher()
     /// Keys that the pass in hand looked for and did not find, by table.
     package private(set) var missingKeys: [Set<EncodedKey>]
     private var eventMissed = false
@@ -43,9 +43,9 @@ public final class Rows {
 
     /// The row with a text key, or nil when there is none.
     public func find(_ table: Table, _ key: Text) throws -> Row? {
-        forecast.note(table.index, key)
+        prefetcher.note(table.index, key)
         return try withMemory(of: table, .text) { memory in
-            try key.withBytes { try row(memory, record(memory, $0, forecast.hash(of: $0))) }
+            try key.withBytes { try row(memory, record(memory, $0, prefetcher.hash(of: $0))) }
         }
     }
 
@@ -65,18 +65,18 @@ public final class Rows {
 
     /// The row with a key of a text and an integer, or nil when there is none.
     public func find(_ table: Table, _ key: Text, _ part: Int64) throws -> Row? {
-        forecast.note(table.index, key)
+        prefetcher.note(table.index, key)
         return try withMemory(of: table, .textAndInteger) { memory in
-            let hash = keyHash(text: key.withBytes { forecast.hash(of: $0) }, part)
+            let hash = keyHash(text: key.withBytes { prefetcher.hash(of: $0) }, part)
             return try row(memory, record(memory, encode(key, part), hash))
         }
     }
 
     /// The row with a text key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
-        forecast.note(table.index, key)
+        prefetcher.note(table.index, key)
         return try withMemory(of: table, .text) { memory in
-            try key.withBytes { try findOrInsert(memory, $0, forecast.hash(of: $0)) }
+            try key.withBytes { try findOrInsert(memory, $0, prefetcher.hash(of: $0)) }
         }
     }
 
@@ -96,9 +96,9 @@ public final class Rows {
 
     /// The row with a key of a text and an integer; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text, _ part: Int64) throws -> Row {
-        forecast.note(table.index, key)
+        prefetcher.note(table.index, key)
         return try withMemory(of: table, .textAndInteger) { memory in
-            let hash = keyHash(text: key.withBytes { forecast.hash(of: $0) }, part)
+            let hash = keyHash(text: key.withBytes { prefetcher.hash(of: $0) }, part)
             return try findOrInsert(memory, encode(key, part), hash)
         }
     }
@@ -186,23 +186,23 @@ public final class Rows {
         stamp &+= 1
         for memory in memories { memory.stamp = stamp }
         unknown.removeAll()
-        forecast.forgetKeys()
+        prefetcher.forgetKeys()
         for index in missingKeys.indices where !missingKeys[index].isEmpty { missingKeys[index].removeAll() }
     }
 
     /// Events that are looked ahead at together.
-    package static let lookAheadDistance = LookupForecast.distance
+    package static let lookAheadDistance = KeyPrefetcher.distance
 
     /// Begins to fetch the rows that events of the pass will look up; to be called for each stretch of at most
     /// ``lookAheadDistance`` events before they are applied.
     package func lookAhead(at stretch: Range<Int>, of batch: EventBatch) {
-        forecast.look(at: stretch, of: batch, in: tables)
+        prefetcher.look(at: stretch, of: batch, in: tables)
     }
 
     /// Applies one event; what it changed is undone when it is refused or misses a row.
     package func apply(_ event: Event, with projection: any Projection) -> Application {
         eventMissed = false
-        forecast.begin(event)
+        prefetcher.begin(event)
         undo.beginEvent(at: event.position.rawValue)
         do {
             try projection.apply(event, to: self)

@@ -39,7 +39,7 @@ extension EventType {
 }
 
 @Suite("Looking ahead at the rows of coming events")
-struct LookupForecastTests {
+struct KeyPrefetcherTests {
     /// An event as the test knows it, and as it is written.
     private struct Sighting {
         var name: String
@@ -53,7 +53,7 @@ struct LookupForecastTests {
                 ? "\\u\(name.utf16.first!.asHexadecimal)" + name.dropFirst() : name
             var fields = ["\"name\": \"\(written)\"", "\"part\": \(part)", "\"note\": \"\(name)\""]
             if let other { fields.append("\"other\": \"\(other)\"") }
-            // Mostly in one order, so that there is a habit, and now and then not as learned.
+            // Mostly in one order, so that there is a pattern, and now and then not as learned.
             if generator.once(in: 4) { fields.shuffle(using: &generator) }
             return "{\(fields.joined(separator: ", "))}"
         }

@@ -5,10 +5,10 @@ internal import CSimdjson
 /// A row that lies far off is waited for longer than an event takes to be applied, and only the projection knows which rows
 /// it will ask for. But events of one type ask by the same fields: the first events of a type show which table is searched
 /// with the text of which field. For the events that come next those texts are hashed, and index slots and records fetched,
-/// all of them at once instead of each when it is needed. A wrong forecast costs a little time and changes nothing.
+/// all of them at once instead of each when it is needed. A wrong prefetcher costs a little time and changes nothing.
 ///
 /// Confined to the ``Rows`` it is part of.
-struct LookupForecast: ~Copyable {
+struct KeyPrefetcher: ~Copyable {
     /// Events that are looked at together: their rows fit the nearest cache.
     static let distance = 32
     /// Events of a type that are learned from.
@@ -18,10 +18,10 @@ struct LookupForecast: ~Copyable {
     private static let lookups = 4
 
     /// What events of one type ask for.
-    private struct Habit {
+    private struct LookupPattern {
         var lookups = InlineArray<4, (table: Int32, field: Int32)>(repeating: (0, 0))
         var count = 0
-        var lessonsLeft = LookupForecast.lessons
+        var lessonsLeft = KeyPrefetcher.lessons
     }
 
     /// A text of an event that a table will be searched with.
@@ -34,7 +34,7 @@ struct LookupForecast: ~Copyable {
     }
 
     /// By type.
-    private let habits: UnsafeMutablePointer<Habit>
+    private let patterns: UnsafeMutablePointer<LookupPattern>
     /// ``lookups`` for each event of the stretch that was looked at, then as many that are none.
     private let keys: UnsafeMutablePointer<Key>
     private var noKeys: UnsafeMutablePointer<Key> { keys + Self.distance * Self.lookups }
@@ -46,8 +46,8 @@ struct LookupForecast: ~Copyable {
     private var lesson: (type: Int, document: RefoldDocument, layout: UnsafePointer<BatchLayout>)?
 
     init() {
-        habits = .allocate(capacity: Self.types)
-        habits.initialize(repeating: Habit(), count: Self.types)
+        patterns = .allocate(capacity: Self.types)
+        patterns.initialize(repeating: LookupPattern(), count: Self.types)
         let count = (Self.distance + 1) * Self.lookups
         keys = .allocate(capacity: count)
         keys.initialize(repeating: Key(), count: count)
@@ -55,7 +55,7 @@ struct LookupForecast: ~Copyable {
     }
 
     deinit {
-        habits.deallocate()
+        patterns.deallocate()
         keys.deallocate()
     }
 
@@ -96,9 +96,9 @@ struct LookupForecast: ~Copyable {
         guard type >= 0, type < Self.types, event.pointee.payload >= 0 else { return }
         let document = layout.pointee.documents + Int(event.pointee.payload)
         let fields = layout.pointee.fields + Int(document.pointee.first_field)
-        let habit = habits + type
-        for place in 0..<habit.pointee.count {
-            let (table, field) = habit.pointee.lookups[place]
+        let pattern = patterns + type
+        for place in 0..<pattern.pointee.count {
+            let (table, field) = pattern.pointee.lookups[place]
             guard field < document.pointee.field_count else { continue }
             // Without the quotes; of a text with escapes the length is beyond all bounds.
             let count = Int(fields[Int(field)].value_length) - 2
@@ -119,7 +119,7 @@ struct LookupForecast: ~Copyable {
         current = isForeseen ? keys + (index - stretch.lowerBound) * Self.lookups : noKeys
         lesson = nil
         let type = Int(layout.pointee.events[index].type)
-        if type >= 0 && type < Self.types && habits[type].lessonsLeft > 0 { beginLesson(event, type) }
+        if type >= 0 && type < Self.types && patterns[type].lessonsLeft > 0 { beginLesson(event, type) }
     }
 
     /// The hash of a text of the event in hand.
@@ -139,7 +139,7 @@ struct LookupForecast: ~Copyable {
 
     @inline(never)
     private mutating func beginLesson(_ event: Event, _ type: Int) {
-        habits[type].lessonsLeft -= 1
+        patterns[type].lessonsLeft -= 1
         let (layout, document) = (event.storage.layout, event.payload.document)
         if document >= 0 { lesson = (type, layout.pointee.documents[Int(document)], layout) }
     }
@@ -156,11 +156,11 @@ struct LookupForecast: ~Copyable {
         let offset = text.start - layout.pointee.json
         for field in 0..<max(0, document.field_count) {
             let value = layout.pointee.fields[Int(document.first_field) + Int(field)]
-            guard Int(value.value_offset) + 1 == offset, habits[type].count < Self.lookups else { continue }
-            let isKnown = (0..<habits[type].count).contains { habits[type].lookups[$0] == (table, field) }
+            guard Int(value.value_offset) + 1 == offset, patterns[type].count < Self.lookups else { continue }
+            let isKnown = (0..<patterns[type].count).contains { patterns[type].lookups[$0] == (table, field) }
             if isKnown { return }
-            habits[type].lookups[habits[type].count] = (table, field)
-            habits[type].count += 1
+            patterns[type].lookups[patterns[type].count] = (table, field)
+            patterns[type].count += 1
         }
     }
 }
