@@ -1,4 +1,4 @@
-/// One row of a COPY in binary format, lent to a closure: its fields lie in libpq's memory, which is freed when the
+/// One row of a COPY in binary format, borrowed to a closure: its fields lie in libpq's memory, which is freed when the
 /// closure returns.
 ///
 /// Fields are numbered from 0 in the order of the COPY's columns. A COPY does not tell types, so each accessor checks
@@ -68,7 +68,7 @@ public struct CopyRow: ~Copyable {
         return text
     }
 
-    /// The field as it was sent. Valid until the closure that was lent the row returns; empty for an empty field.
+    /// The field as it was sent. Valid until the closure that was borrowed the row returns; empty for an empty field.
     @inlinable
     package func bytes(_ index: Int) throws(PostgresError) -> UnsafeRawBufferPointer {
         precondition(index >= 0 && index < fieldCount, "no such field")

@@ -11,7 +11,7 @@ enum CopyState {
 final class CopyOutput {
     let operation: String
     let fieldCount: Int
-    /// Owned by this object: `fieldCount` entries, freed in `deinit`, lent to one `CopyRow` at a time.
+    /// Owned by this object: `fieldCount` entries, freed in `deinit`, borrowed to one `CopyRow` at a time.
     private let fields: UnsafeMutablePointer<CopyRow.Field>
     private var isFirst = true
 

@@ -30,7 +30,7 @@ public protocol Projection: Sendable {
 
     /// Applies one event to the rows.
     ///
-    /// The event, and payloads and texts read from it, are lent until `apply` returns or throws; rows copy what is put
+    /// The event, and payloads and texts read from it, are borrowed until `apply` returns or throws; rows copy what is put
     /// into them. Whatever is to live longer has to be a `String` or an `owned()` text. A release does not notice
     /// a row or a text that is kept too long: it would cost every access.
     ///

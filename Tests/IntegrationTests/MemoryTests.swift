@@ -98,7 +98,7 @@ extension BlackBox {
         }
 
         @Test("A window of more changed rows than are encoded beside them is committed, and gone on from")
-        func lentWindow() async throws {
+        func borrowedWindow() async throws {
             try await Site.with { site in
                 let name = "repeat(md5(u::text), 640)"
                 try await addEvents(

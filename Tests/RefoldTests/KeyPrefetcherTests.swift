@@ -102,7 +102,7 @@ struct KeyPrefetcherTests {
                     rows.lookAhead(at: index..<min(index + Rows.lookAheadDistance, batch.count), of: batch)
                 }
                 guard let type = batch[index].type, tally.eventTypes.contains(type) else { continue }
-                guard case .applied = rows.apply(batch.lend(index), with: tally) else {
+                guard case .applied = rows.apply(batch.borrow(index), with: tally) else {
                     Issue.record("seed \(seed): event \(batch[index].position) is not applied")
                     return
                 }
@@ -142,13 +142,13 @@ struct KeyPrefetcherTests {
             )
             batch = nil
             batch = builder.finish()
-            let address = try batch?.lend(0).payload.text("name").withBytes { $0.baseAddress }
+            let address = try batch?.borrow(0).payload.text("name").withBytes { $0.baseAddress }
             if address == lastAddress { reuses += 1 }
             lastAddress = address
             rows.beginPass()
             // Every other one is applied without a look ahead, right after one that had it.
             if round % 2 == 0 { rows.lookAhead(at: 0..<1, of: batch!) }
-            guard case .applied = rows.apply(batch!.lend(0), with: tally) else {
+            guard case .applied = rows.apply(batch!.borrow(0), with: tally) else {
                 Issue.record("an event is not applied")
                 return
             }

@@ -63,7 +63,7 @@ struct TextTests {
         #expect(places.count > 2_400)
     }
 
-    @Test("Bytes are lent as they are")
+    @Test("Bytes are borrowed as they are")
     func lending() {
         #expect(Text("aé").withBytes { Array($0) } == [0x61, 0xc3, 0xa9])
         #expect(Text("").withBytes { $0.count } == 0)

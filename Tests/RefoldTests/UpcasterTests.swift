@@ -83,7 +83,7 @@ struct UpcasterTests {
         #expect(refusal?.description == "t of version 1 cannot be made version 3: no \"quotes\" \\ \n { here")
         #expect(try batch[1].payload.integer("n") == 2)
         #expect(try batch[2].payload.integer("n") == 3)
-        #expect(throws: EventRefusal.self) { try batch.lend(0).payload.contains("n") }
+        #expect(throws: EventRefusal.self) { try batch.borrow(0).payload.contains("n") }
     }
 
     @Test("Gaps and repetitions are mistakes of ours and stop the program")

@@ -148,7 +148,7 @@ extension HotCache {
         _ projection: ProjectionName,
         generation: Int64,
         fencingValue: Int64,
-        from tables: [LentRows],
+        from tables: [BorrowedRows],
         at position: GlobalPosition
     ) async throws {
         guard let hotSet = hotSets[projection] else { return }

@@ -4,7 +4,7 @@ package import Refold
 /// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
 ///
 /// A value, encoded from memory at the moment the window was closed, so that folding goes on while it is being committed;
-/// only lent rows stay where they are, and folding waits.
+/// only borrowed rows stay where they are, and folding waits.
 package struct CommitWindow: Sendable {
     /// The checkpoint it starts from.
     package let from: GlobalPosition
@@ -46,9 +46,9 @@ package struct CommitWindow: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
         case versions([[[UInt8]]])
         /// The same of so many rows that they are not encoded beside where they are: by table.
-        case lentVersions([LentRows])
+        case borrowedVersions([BorrowedRows])
         /// Everything there is, into fresh tables that then get their keys: the rows by table.
-        case whole([LentRows])
+        case whole([BorrowedRows])
         /// Rows to replace in and remove from keyed tables: statements.
         case replacements([PostgresStatement])
     }
@@ -57,7 +57,7 @@ package struct CommitWindow: Sendable {
 }
 
 /// Rows of a table where they are, to be encoded while they are written.
-package struct LentRows: @unchecked Sendable {
+package struct BorrowedRows: @unchecked Sendable {
     // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the rows over in
     // `ProjectionRunner.settle` and `closeWindow` and folds nothing until those who got them have returned, and they only
     // read.
@@ -76,7 +76,7 @@ package struct LentRows: @unchecked Sendable {
         self.changes = changes
     }
 
-    /// The rows, for as long as they are lent.
+    /// The rows, for as long as they are borrowed.
     var records: [ChangedRecord] { changes ?? memory.allRows() }
 
     /// Passes the rows on in pieces of a COPY; see ``RowEncoder/copyRows(_:withDeletions:)``.

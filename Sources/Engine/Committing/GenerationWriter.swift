@@ -51,7 +51,7 @@ package struct GenerationWriter: Sendable {
         case .replacements:
             let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
             try await refusingFenced { try await connection.pipelineTransaction(statements) }
-        case .versions, .lentVersions, .whole:
+        case .versions, .borrowedVersions, .whole:
             try await refusingFenced {
                 try await connection.transaction { connection in
                     try write(window, on: connection)
@@ -73,10 +73,10 @@ package struct GenerationWriter: Sendable {
             for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
                 try connection.copyIn(table.copyVersionsInSQL, chunks.asBinaryCopy)
             }
-        case .lentVersions(let lent):
-            for (table, rows) in zip(tables, lent) { try copy(rows, table.copyVersionsInSQL, on: connection) }
-        case .whole(let lent):
-            for (table, rows) in zip(tables, lent) {
+        case .borrowedVersions(let borrowed):
+            for (table, rows) in zip(tables, borrowed) { try copy(rows, table.copyVersionsInSQL, on: connection) }
+        case .whole(let borrowed):
+            for (table, rows) in zip(tables, borrowed) {
                 try connection.executeScript(table.createSQL)
                 try copy(rows, table.copyInSQL, on: connection)
                 try connection.executeScript(table.addKeySQL)
@@ -88,7 +88,7 @@ package struct GenerationWriter: Sendable {
     }
 
     /// Encodes the next rows while the server stores the ones before.
-    private func copy(_ rows: LentRows, _ copyInSQL: String, on connection: isolated PostgresConnection) throws {
+    private func copy(_ rows: BorrowedRows, _ copyInSQL: String, on connection: isolated PostgresConnection) throws {
         var frame = BinaryCopy()
         try connection.beginCopyIn(copyInSQL)
         try connection.writeCopy(frame.take())

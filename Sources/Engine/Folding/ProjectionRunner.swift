@@ -223,7 +223,7 @@ actor ProjectionRunner {
             if (index - range.lowerBound) % Rows.lookAheadDistance == 0 {
                 rows.lookAhead(at: index..<min(index + Rows.lookAheadDistance, range.upperBound), of: batch)
             }
-            let event = batch.lend(index)
+            let event = batch.borrow(index)
             guard types.contains(event) else { continue }
             applied += 1
             if !culprits.isEmpty, let error = culprits[event.position] {
@@ -317,8 +317,8 @@ actor ProjectionRunner {
             try await writer.createVersions()
             hasVersionTables = true
         }
-        let isLent = phase == .memory && rows.changedBytes > mostChangedBytes
-        let (encoded, hotRows) = isLent ? (.lentVersions(lendChanges()), .none) : encodeChanges()
+        let isBorrowed = phase == .memory && rows.changedBytes > mostChangedBytes
+        let (encoded, hotRows) = isBorrowed ? (.borrowedVersions(borrowChanges()), .none) : encodeChanges()
         let window = takeWindow(encoded, hotRows)
         let (writer, cache) = (writer, cache)
         // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
@@ -333,7 +333,7 @@ actor ProjectionRunner {
             committed.store(window.to.rawValue, ordering: .relaxed)
             cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
         }
-        if isLent { try await awaitCommit() }
+        if isBorrowed { try await awaitCommit() }
     }
 
     /// Wakes whoever waits for the next block.
@@ -347,8 +347,8 @@ actor ProjectionRunner {
     }
 
     /// Nothing is folded until they are written.
-    private func lendChanges() -> [LentRows] {
-        rows.memories.map { LentRows(changes: $0.takeChanges(), of: $0) }
+    private func borrowChanges() -> [BorrowedRows] {
+        rows.memories.map { BorrowedRows(changes: $0.takeChanges(), of: $0) }
     }
 
     private func encodeChanges() -> (CommitWindow.Rows, HotRows) {
@@ -414,14 +414,14 @@ actor ProjectionRunner {
     /// - Parameter alongside: what else is to be done with all the rows while they are written, where they still are in
     ///   memory: the rows by table, and the position they stand at.
     func settle(
-        alongside: @escaping @Sendable ([LentRows], GlobalPosition) async -> Void = { _, _ in }
+        alongside: @escaping @Sendable ([BorrowedRows], GlobalPosition) async -> Void = { _, _ in }
     ) async throws {
         guard phase == .memory else { return try await flush() }
         try await awaitCommit()
         for memory in rows.memories { _ = memory.takeChanges() }
-        let lent = rows.memories.map { LentRows($0) }
-        let window = takeWindow(.whole(lent), .skipped)
-        async let other: Void = alongside(lent, window.to)
+        let borrowed = rows.memories.map { BorrowedRows($0) }
+        let window = takeWindow(.whole(borrowed), .skipped)
+        async let other: Void = alongside(borrowed, window.to)
         try await writer.commit(window, attaches: isLive)
         committed.store(window.to.rawValue, ordering: .relaxed)
         await other

@@ -205,7 +205,7 @@ final class RebuildJob: Sendable {
     }
 
     /// Sends the hot rows while the server stores all of them.
-    private func preload(_ rows: [LentRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
+    private func preload(_ rows: [BorrowedRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
         let (generation, fencingValue) = (writer.generation, writer.claim.fencingValue)
         do {
             try await cache?.preload(

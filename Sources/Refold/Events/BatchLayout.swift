@@ -40,13 +40,13 @@ struct EventRecord {
     var streamIDLength: Int32 = -1
 }
 
-/// A batch's memory as its events and payloads refer to it: held, or lent without counting a reference.
+/// A batch's memory as its events and payloads refer to it: held, or borrowed without counting a reference.
 ///
 /// Several runners fold the same batch at once. Were each of their events, payloads and texts to hold the memory, they
 /// would fight over its reference count, which took a quarter of a rebuild.
 struct BatchStorage: @unchecked Sendable {
     // `@unchecked Sendable`: the memory is never written after `EventBatchBuilder.finish`, and `owner` keeps it alive, or,
-    // where it is lent, the batch of whoever lends it (``EventBatch/lend(_:)``).
+    // where it is borrowed, the batch of whoever lends it (``EventBatch/lend(_:)``).
     let owner: Bytes?
     let layout: UnsafePointer<BatchLayout>
 
@@ -55,13 +55,13 @@ struct BatchStorage: @unchecked Sendable {
         layout = UnsafePointer(owner.address.assumingMemoryBound(to: BatchLayout.self))
     }
 
-    private init(lending layout: UnsafePointer<BatchLayout>) {
+    private init(borrowing layout: UnsafePointer<BatchLayout>) {
         owner = nil
         self.layout = layout
     }
 
     /// The same memory without holding it.
-    var lent: BatchStorage { BatchStorage(lending: layout) }
+    var borrowed: BatchStorage { BatchStorage(borrowing: layout) }
 }
 
 extension Bytes {

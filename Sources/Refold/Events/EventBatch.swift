@@ -32,12 +32,12 @@ public struct EventBatch: Sendable, RandomAccessCollection {
     /// the batch in memory.
     ///
     /// In a debug build they do, so that what is kept against the rules is at least what it was.
-    package func lend(_ index: Int) -> Event {
+    package func borrow(_ index: Int) -> Event {
         #if DEBUG
             return self[index]
         #else
             precondition(index >= 0 && index < count, "an event's place in its batch is from 0 to \(count - 1)")
-            return Event(storage: storage.lent, index: Int32(truncatingIfNeeded: index))
+            return Event(storage: storage.borrowed, index: Int32(truncatingIfNeeded: index))
         #endif
     }
 

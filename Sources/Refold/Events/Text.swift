@@ -12,7 +12,7 @@ internal import CSimdjson
 /// they sort by code point, as PostgreSQL's `"C"` collation does.
 public struct Text: @unchecked Sendable {
     // `@unchecked Sendable`: the bytes are never written after `storage` was made, and `storage` keeps them alive;
-    // without one they are a literal's, which live as long as the program, or lent by a batch that someone else holds.
+    // without one they are a literal's, which live as long as the program, or borrowed by a batch that someone else holds.
     @usableFromInline let storage: Bytes?
     @usableFromInline let start: UnsafePointer<UInt8>
 

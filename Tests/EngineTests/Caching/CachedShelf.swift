@@ -170,7 +170,7 @@ actor CachedShelf {
             "shelf",
             generation: generation,
             fencingValue: fencingValue,
-            from: rows.memories.map { LentRows($0) },
+            from: rows.memories.map { BorrowedRows($0) },
             at: GlobalPosition(position)
         )
     }

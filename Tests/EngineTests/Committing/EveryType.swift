@@ -127,14 +127,14 @@ final class EveryRow {
         .versions(changes().map { RowEncoder(definition: $0).copyRows($1, withDeletions: true) })
     }
 
-    func lentVersions() -> CommitWindow.Rows {
-        .lentVersions(rows.memories.map { LentRows(changes: $0.takeChanges(), of: $0) })
+    func borrowedVersions() -> CommitWindow.Rows {
+        .borrowedVersions(rows.memories.map { BorrowedRows(changes: $0.takeChanges(), of: $0) })
     }
 
     func whole() -> CommitWindow.Rows {
         _ = changes()
         return .whole(
-            rows.memories.map { LentRows($0) }
+            rows.memories.map { BorrowedRows($0) }
         )
     }
 

@@ -120,7 +120,7 @@ struct GenerationWriterTests {
         "Versions that were appended give back the newest of every row, deletions included",
         arguments: [false, true]
     )
-    func versions(areLent: Bool) async throws {
+    func versions(areBorrowed: Bool) async throws {
         try await TestInstallation.with(projection) { installation in
             let writer = try await installation.writer(try await addGeneration(installation, .memory), of: projection)
             #expect(try await !writer.hasVersions())
@@ -129,7 +129,7 @@ struct GenerationWriterTests {
             let memory = EveryRow(projection.model)
             for position: Int64 in 1...4 {
                 #expect(memory.apply(projection, at: position))
-                let versions = areLent ? memory.lentVersions() : memory.versions()
+                let versions = areBorrowed ? memory.borrowedVersions() : memory.versions()
                 try await writer.commit(.from(position - 1, to: position, versions))
                 #expect(try await newest(writer).content == memory.content, "after event \(position)")
             }
