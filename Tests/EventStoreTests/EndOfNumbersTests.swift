@@ -17,8 +17,8 @@ struct EndOfNumbersTests {
             let mark = try await store.probe().tick().mark
             #expect(mark.rawValue == .max)
             let log = try await LogLedger.open(store.connection, found)
-            let atOnce = SweepSchedule(delays: [.zero, .seconds(Int64.max)])
-            let sweep = LateEventSweep(try await store.connect(), found, log: log.id, schedule: atOnce)
+            let atOnce = RecheckSchedule(delays: [.zero, .seconds(Int64.max)])
+            let sweep = GapRecheck(try await store.connect(), found, log: log.id, schedule: atOnce)
             try await store.reader().read(after: 0, through: mark) { try await sweep.passed($0.holes) }
             try await sweep.passed(behind: mark, positions: .max)
             #expect(try await sweep.step().isEmpty)
@@ -51,8 +51,8 @@ struct EndOfNumbersTests {
             )
             let found = try await store.inspect()
             let log = try await LogLedger.open(store.connection, found)
-            let schedule = SweepSchedule(delays: [.zero, .zero])
-            let sweep = LateEventSweep(try await store.connect(), found, log: log.id, schedule: schedule)
+            let schedule = RecheckSchedule(delays: [.zero, .zero])
+            let sweep = GapRecheck(try await store.connect(), found, log: log.id, schedule: schedule)
             try await store.reader().read(after: 0, through: 1_000_000_001) { try await sweep.passed($0.holes) }
             try await store.connection.executeScript(
                 "SELECT setval('\(store.sequence)', 10); \(store.insert) FROM generate_series(1, 3000)"

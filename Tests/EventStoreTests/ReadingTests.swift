@@ -50,7 +50,7 @@ struct ReadingTests {
             #expect(blocks.count == 1)
             #expect(blocks.first?.batches.isEmpty == true)
             #expect(blocks.first?.through == 9)
-            #expect(blocks.first?.holes.stretches == [PassedStretch(after: 2, through: 9)])
+            #expect(blocks.first?.holes.stretches == [PositionRange(after: 2, through: 9)])
             try await reader.read(after: 9, through: 9) { blocks.append($0) }
             try await reader.read(after: 9, through: 3) { blocks.append($0) }
             #expect(blocks.count == 1)

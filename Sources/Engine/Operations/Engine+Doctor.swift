@@ -90,7 +90,7 @@ extension Engine {
         do {
             let log = try await LogLedger.verify(connection, store, adopting: false)
             let late = Set(try await connection.liveLateEvents(of: settings.store.log))
-            let found = try await LateEventSweep.found(connection, settings.store)
+            let found = try await GapRecheck.found(connection, settings.store)
             if let late = found.first(where: { late.contains($0.position) }) {
                 return .failed("log", late.error, remedy: "rebuild")
             }

@@ -150,7 +150,7 @@ final class TailDaemon: Sendable {
         defer { source.closeSoon() }
         noteServer(source.store)
         let goal = request.untilCaughtUp ? try await source.currentMark() : nil
-        let sweep = try await TailSweep.open(engine)
+        let sweep = try await TailRecheck.open(engine)
         defer { sweep.closeSoon() }
         let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger) { holes in
             try await sweep.passed(holes)

@@ -17,7 +17,7 @@ package actor EventFeed {
     private let source: any EventSource
     private let logger: Logger
     private let detachesSlow: Bool
-    private let passed: @Sendable (PassedHoles) async throws -> Void
+    private let passed: @Sendable (GapLog) async throws -> Void
     private var members: [(inbox: Inbox, projection: ProjectionName?)] = []
     private var joining: [(inbox: Inbox, position: GlobalPosition, projection: ProjectionName?)] = []
     /// Everything up to here has been delivered; nil before anybody has joined.
@@ -33,7 +33,7 @@ package actor EventFeed {
         source: any EventSource,
         detachesSlow: Bool,
         logger: Logger,
-        passed: @escaping @Sendable (PassedHoles) async throws -> Void = { _ in }
+        passed: @escaping @Sendable (GapLog) async throws -> Void = { _ in }
     ) {
         self.source = source
         self.passed = passed

@@ -11,7 +11,7 @@ public struct EventBlock: Sendable {
     /// last positions hold no event.
     public let through: GlobalPosition
     /// The positions in between that hold no event.
-    public let holes: PassedHoles
+    public let holes: GapLog
     /// Whether the read ends with this block.
     public let isLast: Bool
     /// What its payloads take, and the metadata and names that were fetched with them.
@@ -21,7 +21,7 @@ public struct EventBlock: Sendable {
         batches: [EventBatch],
         after: GlobalPosition,
         through: GlobalPosition,
-        holes: PassedHoles,
+        holes: GapLog,
         isLast: Bool,
         byteCount: Int = 0
     ) {

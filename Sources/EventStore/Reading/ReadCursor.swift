@@ -15,7 +15,7 @@ struct ReadCursor: ~Copyable {
 
     private var blockAfter = GlobalPosition.zero
     private var end = GlobalPosition.zero
-    private var holes = PassedHoles(after: .zero)
+    private var holes = GapLog(after: .zero)
     /// The events the open COPY has given so far; nil when none is open.
     private var copied: Int?
     private var openedAt = ContinuousClock.now
@@ -42,7 +42,7 @@ struct ReadCursor: ~Copyable {
         if builder.count > 0 { _ = builder.finish() }
         blockAfter = after
         end = through
-        holes = PassedHoles(after: after)
+        holes = GapLog(after: after)
     }
 
     /// Reads until the block is full or the range is done.

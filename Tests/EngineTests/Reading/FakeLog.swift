@@ -72,7 +72,7 @@ final class FakeLog: EventSource {
 
     static func block(after: Int64, through: Int64, positions: [Int64], isLast: Bool = true) -> EventBlock {
         var builder = EventBatchBuilder(types: EventTypeCatalog([.put]), reads: [])
-        var passed = PassedHoles(after: GlobalPosition(after))
+        var passed = GapLog(after: GlobalPosition(after))
         for position in positions {
             passed.pass(GlobalPosition(position))
             Array("thing.put".utf8).withUnsafeBytes { type in

@@ -4,9 +4,9 @@ internal import Postgres
 internal import Synchronization
 
 /// The daemon's look at holes that were passed as dead, on a session of its own which it makes anew when it is lost.
-final class TailSweep: Sendable {
+final class TailRecheck: Sendable {
     private struct Opened {
-        let sweep: LateEventSweep
+        let sweep: GapRecheck
         let connection: PostgresConnection
     }
 
@@ -19,8 +19,8 @@ final class TailSweep: Sendable {
     }
 
     /// The sweep, with the stretch behind the stored mark: nobody may have written down its holes.
-    static func open(_ engine: Engine) async throws -> TailSweep {
-        TailSweep(engine, try await connect(engine))
+    static func open(_ engine: Engine) async throws -> TailRecheck {
+        TailRecheck(engine, try await connect(engine))
     }
 
     private static func connect(_ engine: Engine) async throws -> Opened {
@@ -28,8 +28,8 @@ final class TailSweep: Sendable {
         do {
             let store = try await StoreInspection.inspect(connection, engine.settings.store)
             let log = try await LogLedger.open(connection, store)
-            let schedule = SweepSchedule(delays: engine.settings.sweepDelays)
-            let sweep = LateEventSweep(connection, store, log: log.id, schedule: schedule)
+            let schedule = RecheckSchedule(delays: engine.settings.sweepDelays)
+            let sweep = GapRecheck(connection, store, log: log.id, schedule: schedule)
             try await sweep.passed(behind: log.mark)
             return Opened(sweep: sweep, connection: connection)
         } catch {
@@ -45,7 +45,7 @@ final class TailSweep: Sendable {
     }
 
     /// Takes note of holes.
-    func passed(_ holes: PassedHoles) async throws {
+    func passed(_ holes: GapLog) async throws {
         try await opened.withLock { $0.sweep }.passed(holes)
     }
 

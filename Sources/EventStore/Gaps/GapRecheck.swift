@@ -26,7 +26,7 @@ public struct LateEvent: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// When holes are looked at again after they were passed.
-public struct SweepSchedule: Sendable, Hashable {
+public struct RecheckSchedule: Sendable, Hashable {
     /// The times since the hole was passed, ascending. Default one minute and one hour.
     public let delays: [Duration]
 
@@ -48,12 +48,12 @@ public struct SweepSchedule: Sendable, Hashable {
 /// in a later one leaves no lock in between, and nothing else can find its event.
 ///
 /// Works on a connection of its own. Holes wait in `refold.holes`, so a restart does not forget them.
-public final class LateEventSweep: Sendable {
+public final class GapRecheck: Sendable {
     private let connection: PostgresConnection
     private let store: InspectedStore
     private let log: LogID
-    private let schedule: SweepSchedule
-    private let pending = Mutex<[PassedHoles]>([])
+    private let schedule: RecheckSchedule
+    private let pending = Mutex<[GapLog]>([])
 
     /// - Parameters:
     ///   - connection: a connection that nobody else uses; it needs no planner settings.
@@ -63,7 +63,7 @@ public final class LateEventSweep: Sendable {
         _ connection: PostgresConnection,
         _ store: InspectedStore,
         log: LogID,
-        schedule: SweepSchedule = SweepSchedule()
+        schedule: RecheckSchedule = RecheckSchedule()
     ) {
         self.connection = connection
         self.store = store
@@ -73,7 +73,7 @@ public final class LateEventSweep: Sendable {
 
     /// Takes note of holes once the checkpoint behind them has committed. They are written down by the next `step`; it
     /// does not wait unless many readers pass holes here and there.
-    public func passed(_ holes: PassedHoles) async throws(EventStoreError) {
+    public func passed(_ holes: GapLog) async throws(EventStoreError) {
         guard !holes.stretches.isEmpty else { return }
         let isFull = pending.withLock { pending in
             if let last = pending.last, holes.stretches.allSatisfy({ $0.after >= last.through }) {
@@ -87,7 +87,7 @@ public final class LateEventSweep: Sendable {
     }
 
     /// Takes on what another one, whose connection is lost, has not written down.
-    public func takeOver(from other: LateEventSweep) {
+    public func takeOver(from other: GapRecheck) {
         let holes = other.pending.withLock { pending in
             defer { pending = [] }
             return pending
@@ -186,7 +186,7 @@ public final class LateEventSweep: Sendable {
         after: GlobalPosition,
         through: GlobalPosition,
         on connection: isolated PostgresConnection
-    ) throws(EventStoreError) -> PassedHoles {
+    ) throws(EventStoreError) -> GapLog {
         do {
             let rows = try connection.query(
                 """
@@ -195,7 +195,7 @@ public final class LateEventSweep: Sendable {
                 """,
                 [.int64(after.rawValue), .int64(through.rawValue)]
             )
-            var holes = PassedHoles(after: after)
+            var holes = GapLog(after: after)
             for row in 0..<rows.count { holes.pass(GlobalPosition(try rows.int64(row, 0))) }
             holes.pass(emptyThrough: through)
             return holes
@@ -222,10 +222,10 @@ public final class LateEventSweep: Sendable {
             [log]
         )
         guard !due.isEmpty else { return [] }
-        var stretches: [PassedStretch] = []
+        var stretches: [PositionRange] = []
         var late: [GlobalPosition] = []
         for row in 0..<due.count {
-            var stretch = PassedStretch(
+            var stretch = PositionRange(
                 after: GlobalPosition(try due.int64(row, "after")),
                 through: GlobalPosition(try due.int64(row, "through")),
                 events: try due.int64(row, "events")
@@ -277,7 +277,7 @@ public final class LateEventSweep: Sendable {
     /// In a stretch that held others they are those of the youngest transactions. At most 1,000; one is error enough, and
     /// a hole that was filled to the brim is not read to its end.
     private func newcomers(
-        _ stretch: inout PassedStretch,
+        _ stretch: inout PositionRange,
         _ connection: isolated PostgresConnection
     ) throws -> [GlobalPosition] {
         let bounds: [PostgresValue] = [.int64(stretch.after.rawValue), .int64(stretch.through.rawValue)]

@@ -3,35 +3,35 @@ import Refold
 import Testing
 
 @Suite("Holes that were passed")
-struct PassedHolesTests {
+struct GapLogTests {
     @Test("Holes are ranges, also one of a billion positions")
     func ranges() {
-        var holes = PassedHoles(after: 10)
+        var holes = GapLog(after: 10)
         for position: GlobalPosition in [11, 12, 15, 1_000_000_016] { holes.pass(position) }
         holes.pass(emptyThrough: 1_000_000_020)
         #expect(
             holes.stretches == [
-                PassedStretch(after: 12, through: 14),
-                PassedStretch(after: 15, through: 1_000_000_015),
-                PassedStretch(after: 1_000_000_016, through: 1_000_000_020),
+                PositionRange(after: 12, through: 14),
+                PositionRange(after: 15, through: 1_000_000_015),
+                PositionRange(after: 1_000_000_016, through: 1_000_000_020),
             ]
         )
     }
 
     @Test("Empty positions passed in two steps are one hole")
     func empty() {
-        var holes = PassedHoles(after: 0)
+        var holes = GapLog(after: 0)
         holes.pass(emptyThrough: 5)
         holes.pass(emptyThrough: 5)
         holes.pass(emptyThrough: 9)
-        #expect(holes.take() == [PassedStretch(after: 0, through: 9)])
+        #expect(holes.take() == [PositionRange(after: 0, through: 9)])
         holes.pass(10)
         #expect(holes.stretches.isEmpty)
     }
 
     @Test("Too many holes become stretches whose events are counted", arguments: [2, 3, 7, 64])
     func bounded(limit: Int) {
-        var holes = PassedHoles(after: 0, limit: limit)
+        var holes = GapLog(after: 0, limit: limit)
         var present: Set<Int64> = []
         var position: Int64 = 0
         for step in 0..<5_000 {
@@ -51,14 +51,14 @@ struct PassedHolesTests {
 
     @Test("What later readers passed is taken in")
     func joined() {
-        var all = PassedHoles(after: 0)
-        var later = PassedHoles(after: 0)
+        var all = GapLog(after: 0)
+        var later = GapLog(after: 0)
         later.pass(2)
         all.pass(later)
-        var next = PassedHoles(after: 2)
+        var next = GapLog(after: 2)
         next.pass(5)
         all.pass(next)
-        #expect(all.stretches == [PassedStretch(after: 0, through: 1), PassedStretch(after: 2, through: 4)])
+        #expect(all.stretches == [PositionRange(after: 0, through: 1), PositionRange(after: 2, through: 4)])
         #expect(all.through == 5)
     }
 }

@@ -1,7 +1,7 @@
 public import Refold
 
 /// A run of positions that was passed, and how many events it held then. A hole is a stretch without events.
-public struct PassedStretch: Sendable, Hashable {
+public struct PositionRange: Sendable, Hashable {
     /// The position before the stretch.
     public var after: GlobalPosition
     /// The last position of the stretch.
@@ -22,11 +22,11 @@ public struct PassedStretch: Sendable, Hashable {
 /// Holes are ranges: `setval` can leave one of 10⁹ positions. When there are too many of them, neighbours are joined into
 /// stretches that hold a known number of events, because all positions between two neighbouring holes are taken. A late
 /// event is then still seen by counting, only its exact place is not known beforehand.
-public struct PassedHoles: Sendable {
+public struct GapLog: Sendable {
     /// How many stretches are kept at most.
     public let limit: Int
     /// The stretches, in order.
-    public private(set) var stretches: [PassedStretch] = []
+    public private(set) var stretches: [PositionRange] = []
     /// The last position passed.
     public private(set) var through: GlobalPosition
 
@@ -42,7 +42,7 @@ public struct PassedHoles: Sendable {
     @inline(__always)
     public mutating func pass(_ position: GlobalPosition) {
         if position.rawValue - through.rawValue != 1 {
-            append(PassedStretch(after: through, through: GlobalPosition(position.rawValue - 1)))
+            append(PositionRange(after: through, through: GlobalPosition(position.rawValue - 1)))
         }
         through = position
     }
@@ -50,20 +50,20 @@ public struct PassedHoles: Sendable {
     /// Passes everything up to `position`, where no event was found.
     public mutating func pass(emptyThrough position: GlobalPosition) {
         guard position > through else { return }
-        append(PassedStretch(after: through, through: position))
+        append(PositionRange(after: through, through: position))
         through = position
     }
 
     /// Takes in what a later reader passed, which must begin where this one ends.
-    public mutating func pass(_ later: PassedHoles) {
+    public mutating func pass(_ later: GapLog) {
         precondition(later.stretches.allSatisfy { $0.after >= through }, "stretches are passed in order")
         for stretch in later.stretches { append(stretch) }
         through = max(through, later.through)
     }
 
     /// Hands over the holes up to a position, which is an event's or the last one passed, and keeps those behind it.
-    public mutating func take(through position: GlobalPosition) -> PassedHoles {
-        var taken = PassedHoles(after: position, limit: limit)
+    public mutating func take(through position: GlobalPosition) -> GapLog {
+        var taken = GapLog(after: position, limit: limit)
         let count = stretches.firstIndex { $0.after >= position } ?? stretches.count
         taken.stretches = Array(stretches[..<count])
         stretches.removeSubrange(..<count)
@@ -71,12 +71,12 @@ public struct PassedHoles: Sendable {
     }
 
     /// Hands over the stretches and goes on from the same place.
-    public mutating func take() -> [PassedStretch] {
+    public mutating func take() -> [PositionRange] {
         defer { stretches = [] }
         return stretches
     }
 
-    private mutating func append(_ stretch: PassedStretch) {
+    private mutating func append(_ stretch: PositionRange) {
         if let last = stretches.last, last.through == stretch.after, last.events == 0, stretch.events == 0 {
             stretches[stretches.count - 1].through = stretch.through
             return
@@ -93,7 +93,7 @@ public struct PassedHoles: Sendable {
             guard index + 1 < stretches.count else { return first }
             let second = stretches[index + 1]
             let between = second.after.rawValue - first.through.rawValue
-            return PassedStretch(
+            return PositionRange(
                 after: first.after,
                 through: second.through,
                 events: first.events + between + second.events

@@ -5,14 +5,14 @@ import TestSupport
 import Testing
 
 @Suite("Sweeping for late events")
-struct LateEventSweepTests {
+struct GapRecheckTests {
     /// Looks at once, and then once more.
-    private let atOnce = SweepSchedule(delays: [.zero, .zero])
+    private let atOnce = RecheckSchedule(delays: [.zero, .zero])
 
-    private func sweep(_ store: TestStore, _ schedule: SweepSchedule? = nil) async throws -> LateEventSweep {
+    private func sweep(_ store: TestStore, _ schedule: RecheckSchedule? = nil) async throws -> GapRecheck {
         let found = try await store.inspect()
         let log = try await LogLedger.open(store.connection, found)
-        return LateEventSweep(try await store.connect(), found, log: log.id, schedule: schedule ?? atOnce)
+        return GapRecheck(try await store.connect(), found, log: log.id, schedule: schedule ?? atOnce)
     }
 
     private func insertLate(_ store: TestStore, _ position: Int64) async throws {
@@ -42,7 +42,7 @@ struct LateEventSweepTests {
             #expect(found.map(\.position) == [1])
             #expect(found.first?.error.code == .lateEvent)
             #expect(found.first?.error.description.hasPrefix("late event at 1") == true)
-            let known = try await LateEventSweep.found(store.connection, store.settings)
+            let known = try await GapRecheck.found(store.connection, store.settings)
             #expect(known == found)
             #expect(try await sweep.step().isEmpty, "each hole is looked at twice")
         }
@@ -64,7 +64,7 @@ struct LateEventSweepTests {
     @Test("A hole is not looked at before its time, and waits through a restart")
     func schedule() async throws {
         try await TestStore.with { store in
-            let first = try await sweep(store, SweepSchedule())
+            let first = try await sweep(store, RecheckSchedule())
             try await store.connection.executeScript("SELECT nextval('\(store.sequence)'); \(store.insert)")
             try await store.reader().read(after: 0, through: 2) { try await first.passed($0.holes) }
             #expect(try await first.step().isEmpty)
@@ -72,7 +72,7 @@ struct LateEventSweepTests {
             #expect(try await first.step().isEmpty)
 
             // A minute passes, as the server's clock has it.
-            let second = try await sweep(store, SweepSchedule())
+            let second = try await sweep(store, RecheckSchedule())
             try await store.connection.executeScript(
                 "UPDATE refold.holes SET passed_at = passed_at - interval '60 s', due_at = due_at - interval '60 s'"
             )
@@ -109,7 +109,7 @@ struct LateEventSweepTests {
             #expect(mark == 1_000_000_001)
             let sweep = try await self.sweep(store)
             let reader = try await store.reader()
-            var stretches: [PassedStretch] = []
+            var stretches: [PositionRange] = []
             var positions: [Int64] = []
             try await reader.read(after: 0, through: mark) { block in
                 stretches += block.holes.stretches
@@ -117,7 +117,7 @@ struct LateEventSweepTests {
                 try await sweep.passed(block.holes)
             }
             #expect(positions == [1, 1_000_000_001])
-            #expect(stretches == [PassedStretch(after: 1, through: 1_000_000_000)])
+            #expect(stretches == [PositionRange(after: 1, through: 1_000_000_000)])
             try await insertLate(store, 999_999_999)
             #expect(try await sweep.step().map(\.position) == [999_999_999])
         }
