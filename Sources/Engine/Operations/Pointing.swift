@@ -36,18 +36,18 @@ struct Pointing {
     /// - Parameter known: the pointer as it was read when the operation started.
     /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/outpaced``.
     static func pointWhenCaughtUp(_ runner: ProjectionRunner, from known: Pointer, _ engine: Engine) async throws {
-        let catchingUp = CatchingUp(engine: engine)
-        defer { catchingUp.closeSoon() }
+        let catchUpReader = CatchUpReader(engine: engine)
+        defer { catchUpReader.closeSoon() }
         let generation = runner.generation
         if let live = known.live {
             let position = try await runner.writer.connection.position(of: live, toBeReachedBy: generation)
-            if position > runner.foldedPosition { try await catchingUp.advance(runner, to: position) }
+            if position > runner.foldedPosition { try await catchUpReader.advance(runner, to: position) }
         }
         for round in 1... {
             let isLast = round > rounds
             let pointing = Pointing(
                 runner: runner,
-                source: catchingUp.source,
+                source: catchUpReader.source,
                 known: known,
                 distance: isLast ? .max : distance,
                 limit: engine.settings.switchoverLimit
@@ -55,7 +55,7 @@ struct Pointing {
             switch try await pointing.attempt(engine) {
             case .pointed: return
             case .moved: throw EngineError.pointerMoved(runner.projection.name)
-            case .behind(let live): try await catchingUp.advance(runner, to: live)
+            case .behind(let live): try await catchUpReader.advance(runner, to: live)
             }
         }
     }

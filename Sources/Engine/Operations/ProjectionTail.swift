@@ -213,7 +213,7 @@ final class ProjectionTail: Sendable {
 
     /// Feeds a runner until the feed or the pointer ends it.
     private func follow(_ runner: ProjectionRunner) async throws {
-        let alone = CatchingUp(engine: engine)
+        let alone = CatchUpReader(engine: engine)
         defer { alone.closeSoon() }
         while !daemon.isStopping && !Task.isCancelled && isToGoOn && !hasEnded(runner) {
             guard let inbox = await nextInbox(runner) else {

@@ -160,11 +160,15 @@ final class StoreSource: EventSource {
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
     ) async throws {
-        guard through.rawValue - after.rawValue >= 2 * LongRead.stretch else {
+        guard through.rawValue - after.rawValue >= 2 * ParallelReader.stretch else {
             closeHelper()
             return try await reader.read(after: after, through: through, deliver: deliver)
         }
-        try await LongRead(reader) { await self.openHelper() }.read(after: after, through: through, deliver: deliver)
+        try await ParallelReader(reader) { await self.openHelper() }.read(
+            after: after,
+            through: through,
+            deliver: deliver
+        )
     }
 
     func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {

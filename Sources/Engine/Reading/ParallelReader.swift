@@ -7,7 +7,7 @@ internal import Synchronization
 /// One session alone is slower than either the server or the fold: it and the server hand each buffer of the socket to and
 /// fro and wait for each other, and a processor that ran out of events to fold idles meanwhile. So the range is cut into
 /// stretches; whichever session is free reads the next one, and what comes before its turn waits.
-package struct LongRead: Sendable {
+package struct ParallelReader: Sendable {
     /// Positions that one session reads in a row, in one COPY.
     package static let stretch: Int64 = 32_768
     /// Bytes of payloads that each session reads ahead, and a block more.

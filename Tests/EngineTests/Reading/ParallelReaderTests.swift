@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 @Suite("Long ranges, read over two sessions")
-struct LongReadTests {
+struct ParallelReaderTests {
     /// A log of 3,000 events with holes, some of them longer than a stretch.
     private func withLog(_ body: (EngineSite, _ positions: [Int64]) async throws -> Void) async throws {
         try await EngineSite.with { site in
@@ -38,7 +38,7 @@ struct LongReadTests {
             let (first, second) = try await (reader(of: site), reader(of: site))
             let span = stretch == 1 ? 650...750 : 5...Int64(2900)
             let blocks = Mutex<[EventBlock]>([])
-            try await LongRead(first, helper: { second }, stretch: stretch)
+            try await ParallelReader(first, helper: { second }, stretch: stretch)
                 .read(after: GlobalPosition(span.lowerBound - 1), through: GlobalPosition(span.upperBound)) { block in
                     blocks.withLock { $0.append(block) }
                 }
@@ -64,7 +64,8 @@ struct LongReadTests {
             let (first, second) = try await (reader(of: site), reader(of: site))
             let blocks = Mutex<[EventBlock]>([])
             let end = GlobalPosition(.max)
-            try await LongRead(first, helper: { second }, stretch: 1000).read(after: .zero, through: end) { block in
+            try await ParallelReader(first, helper: { second }, stretch: 1000).read(after: .zero, through: end) {
+                block in
                 blocks.withLock { $0.append(block) }
             }
             let delivered = blocks.withLock { $0 }
@@ -80,7 +81,7 @@ struct LongReadTests {
         try await withLog { site, positions in
             let reader = try await reader(of: site)
             let found = Mutex<[Int64]>([])
-            try await LongRead(reader, helper: { nil }, stretch: 100).read(after: .zero, through: 3000) { block in
+            try await ParallelReader(reader, helper: { nil }, stretch: 100).read(after: .zero, through: 3000) { block in
                 found.withLock { $0 += self.positions([block]) }
             }
             #expect(found.withLock { $0 } == positions)
@@ -95,7 +96,7 @@ struct LongReadTests {
             let (first, second) = try await (reader(of: site), reader(of: site))
             let found = Mutex<[Int64]>([])
             await #expect(throws: Enough.self) {
-                try await LongRead(first, helper: { second }, stretch: 100, bytesAhead: 1)
+                try await ParallelReader(first, helper: { second }, stretch: 100, bytesAhead: 1)
                     .read(after: .zero, through: 3000) { block in
                         found.withLock { $0 += self.positions([block]) }
                         if block.through > 1500 { throw Enough() }
@@ -117,7 +118,7 @@ struct LongReadTests {
             let pid = try await readers[session].connection.query("SELECT pg_backend_pid()").int32(0, 0)
             let found = Mutex<[Int64]>([])
             await #expect(throws: EventStoreError.self) {
-                try await LongRead(readers[0], helper: { readers[1] }, stretch: 50, bytesAhead: 1)
+                try await ParallelReader(readers[0], helper: { readers[1] }, stretch: 50, bytesAhead: 1)
                     .read(after: .zero, through: 3000) { block in
                         let isFirst = found.withLock { found in
                             defer { found += self.positions([block]) }
@@ -139,7 +140,7 @@ struct LongReadTests {
             let (first, second) = try await (reader(of: site), reader(of: site))
             let (begun, hasBegun) = AsyncStream.makeStream(of: Void.self)
             let read = Task {
-                try await LongRead(first, helper: { second }, stretch: 50, bytesAhead: 1)
+                try await ParallelReader(first, helper: { second }, stretch: 50, bytesAhead: 1)
                     .read(after: .zero, through: 3000) { _ in
                         hasBegun.finish()
                         try await Task.sleep(for: .seconds(600))

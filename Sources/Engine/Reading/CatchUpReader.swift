@@ -3,7 +3,7 @@ internal import Refold
 internal import Synchronization
 
 /// Reads for one projection alone; connects when it is first needed.
-final class CatchingUp: Sendable {
+final class CatchUpReader: Sendable {
     private let engine: Engine
     private let opened = Mutex<StoreSource?>(nil)
 
