@@ -115,7 +115,7 @@ extension Engine {
         )
         do {
             try await runner.settle()
-            try await Pointing.pointWhenCaughtUp(runner, from: pointer, self)
+            try await Switchover.pointWhenCaughtUp(runner, from: pointer, self)
         } catch {
             await runner.release()
             throw error

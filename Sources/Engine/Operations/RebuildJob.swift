@@ -182,7 +182,7 @@ final class RebuildJob: Sendable {
         try await writer.connection.attach(writer.tables)
         await warm(writer)
         do {
-            try await Pointing.pointWhenCaughtUp(runner, from: pointer, engine)
+            try await Switchover.pointWhenCaughtUp(runner, from: pointer, engine)
         } catch let error as EngineError {
             guard error.code == .pointerMoved || error.code == .outpaced else { throw error }
             try await writer.connection.setState(.ready, of: writer.generation.number)

@@ -4,7 +4,7 @@ internal import Postgres
 internal import Refold
 
 /// The last step of a rebuild: the new generation takes the live one's place.
-struct Pointing {
+struct Switchover {
     let runner: ProjectionRunner
     /// Reads the rest; nil when nothing had to be read so far.
     let source: StoreSource?
@@ -45,7 +45,7 @@ struct Pointing {
         }
         for round in 1... {
             let isLast = round > rounds
-            let pointing = Pointing(
+            let pointing = Switchover(
                 runner: runner,
                 source: catchUpReader.source,
                 known: known,
