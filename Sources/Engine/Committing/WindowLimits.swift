@@ -5,11 +5,11 @@ struct WindowLimits: Sendable {
     /// Events.
     let events: Int
     /// Smaller windows, to find the event that the database refuses.
-    let isolation: FaultIsolation
+    let bisection: FaultBisection
 
-    init(_ settings: EngineSettings, isolation: FaultIsolation) {
+    init(_ settings: EngineSettings, bisection: FaultBisection) {
         time = settings.windowTime
         events = settings.windowEvents
-        self.isolation = isolation
+        self.bisection = bisection
     }
 }

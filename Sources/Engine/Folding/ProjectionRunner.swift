@@ -120,7 +120,7 @@ actor ProjectionRunner {
         guard block.after <= position else { throw EngineError.gap(projection.name, after: position, block.after) }
         for batch in block.batches {
             let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
-            switch limits.isolation.step {
+            switch limits.bisection.step {
             case .window:
                 try await fold(batch, first..<batch.endIndex)
                 if isWindowDue { try await closeWindow() }
@@ -218,7 +218,7 @@ actor ProjectionRunner {
         guard types.mayOccur(in: batch) else { return nil }
         var applied = 0
         let (rows, projection, types) = (rows, projection, types)
-        let culprits = limits.isolation.culprits
+        let culprits = limits.bisection.culprits
         for index in range {
             if (index - range.lowerBound) % Rows.lookAheadDistance == 0 {
                 rows.lookAhead(at: index..<min(index + Rows.lookAheadDistance, range.upperBound), of: batch)

@@ -108,7 +108,7 @@ extension Engine {
             under: keeper,
             of: store,
             RunnerOptions(
-                limits: WindowLimits(settings, isolation: FaultIsolation()),
+                limits: WindowLimits(settings, bisection: FaultBisection()),
                 budget: budget,
                 cache: nil
             )

@@ -18,7 +18,7 @@ final class ProjectionTail: Sendable {
         var pointerMoved = false
         /// Whether this daemon is to tail the projection; another one does if not.
         var isMine = true
-        var isolation = FaultIsolation()
+        var bisection = FaultBisection()
         /// What interrupted it last, while not all that was folded then is committed.
         var interruption: (any Error)?
         /// The furthest that was folded.
@@ -173,7 +173,7 @@ final class ProjectionTail: Sendable {
             state.revision = pointer.revision
             state.pointerMoved = false
         }
-        let limits = WindowLimits(engine.settings, isolation: state.withLock { $0.isolation })
+        let limits = WindowLimits(engine.settings, bisection: state.withLock { $0.bisection })
         let runner = try await engine.openRunner(
             projection,
             generation,
@@ -254,7 +254,7 @@ final class ProjectionTail: Sendable {
             logger.info("the generation was taken over or left by the pointer", metadata: ["cause": "\(error)"])
             return true
         }
-        if state.withLock({ $0.isolation.narrow(after: error) }) {
+        if state.withLock({ $0.bisection.narrow(after: error) }) {
             logger.warning("the database refuses a window; its event is looked for", metadata: ["cause": "\(error)"])
             return true
         }

@@ -25,7 +25,7 @@ final class RebuildJob: Sendable {
     private let request: RebuildRequest
     private let goal: GlobalPosition
     private let cache: HotCache?
-    private let isolation: FaultIsolation
+    private let bisection: FaultBisection
     private let began = ContinuousClock.now
     private let state = Mutex(State())
 
@@ -37,7 +37,7 @@ final class RebuildJob: Sendable {
         request: RebuildRequest,
         cache: HotCache?,
         goal: GlobalPosition,
-        isolation: FaultIsolation
+        bisection: FaultBisection
     ) {
         self.projection = projection
         self.engine = engine
@@ -46,7 +46,7 @@ final class RebuildJob: Sendable {
         self.request = request
         self.cache = cache
         self.goal = goal
-        self.isolation = isolation
+        self.bisection = bisection
     }
 
     /// Whether the rebuild goes to the head and points; else it stops at the goal.
@@ -94,7 +94,7 @@ final class RebuildJob: Sendable {
         guard let generation = state.withLock({ $0.generation }) else {
             preconditionFailure("a job is opened after it was prepared")
         }
-        let limits = WindowLimits(engine.settings, isolation: isolation)
+        let limits = WindowLimits(engine.settings, bisection: bisection)
         let runner = try await engine.openRunner(
             projection,
             generation,

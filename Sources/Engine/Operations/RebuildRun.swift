@@ -13,7 +13,7 @@ struct RebuildRun {
 
     private var pending: [any Projection]
     private var outcomes: [ProjectionName: RebuildOutcome] = [:]
-    private var isolation: [ProjectionName: FaultIsolation] = [:]
+    private var bisection: [ProjectionName: FaultBisection] = [:]
     private var backoff: Backoff
     /// The jobs of the attempt under way, or of the last one.
     private var jobs: [RebuildJob] = []
@@ -83,7 +83,7 @@ struct RebuildRun {
                 backoff.reset()
                 continue
             }
-            let isNarrowed = isolation[outcome.projection, default: FaultIsolation()].narrow(after: error)
+            let isNarrowed = bisection[outcome.projection, default: FaultBisection()].narrow(after: error)
             if isNarrowed || error.isTransient { again.insert(outcome.projection) }
         }
         pending = pending.filter { again.contains($0.name) }
@@ -178,7 +178,7 @@ struct RebuildRun {
                 request: request,
                 cache: cache,
                 goal: goal,
-                isolation: isolation[projection.name] ?? FaultIsolation()
+                bisection: bisection[projection.name] ?? FaultBisection()
             )
             do {
                 try await job.prepare(on: control)

@@ -3,7 +3,7 @@ internal import Refold
 
 /// Finds the event whose rows the database refuses: when a window fails on its data, it is folded again batch by batch,
 /// and the batch that fails event by event. The event found is then refused like one that the projection refuses.
-struct FaultIsolation: Sendable {
+struct FaultBisection: Sendable {
     /// What commits together.
     enum Step: Sendable {
         case window, batch, event
