@@ -41,7 +41,7 @@ struct TestStore: Sendable {
         try await database.connect()
     }
 
-    func inspect() async throws -> InspectedStore {
+    func inspect() async throws -> ValidatedStore {
         try await StoreInspection.inspect(connection, settings)
     }
 

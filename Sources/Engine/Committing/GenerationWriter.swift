@@ -14,7 +14,7 @@ package struct GenerationWriter: Sendable {
     /// The lease under which it was claimed.
     package let lease: Lease
     /// Where the events are: their ids are read for dead letters, and for the anchor of a checkpoint.
-    package let store: InspectedStore
+    package let store: ValidatedStore
 
     private let advanceSQL: String
 
@@ -24,7 +24,7 @@ package struct GenerationWriter: Sendable {
         tables: [GenerationTable],
         claim: Claim,
         lease: Lease,
-        store: InspectedStore
+        store: ValidatedStore
     ) {
         self.connection = connection
         self.generation = generation

@@ -24,7 +24,7 @@ extension Engine {
         _ projection: any Projection,
         _ generation: Generation,
         under keeper: LeaseKeeper,
-        of store: InspectedStore,
+        of store: ValidatedStore,
         _ options: RunnerOptions
     ) async throws -> ProjectionRunner {
         // Row look-ups join a few keys with a keyed table; statistics of a table that grew since its last ANALYZE would

@@ -5,7 +5,7 @@ internal import Refold
 
 /// The log as it is now, for comparing it with what a generation was folded from.
 struct FoldedLog: Sendable {
-    let store: InspectedStore
+    let store: ValidatedStore
     let id: LogID
     /// The first position that holds an event; nil when there is none.
     let firstEvent: GlobalPosition?

@@ -74,7 +74,7 @@ extension Engine {
     }
 
     private func storeChecks(on connection: PostgresConnection) async -> [Check] {
-        let store: InspectedStore
+        let store: ValidatedStore
         do {
             store = try await StoreInspection.inspect(connection, settings.store)
         } catch {
@@ -86,7 +86,7 @@ extension Engine {
         return [.passed("event store", found), await logCheck(store, on: connection)]
     }
 
-    private func logCheck(_ store: InspectedStore, on connection: PostgresConnection) async -> Check {
+    private func logCheck(_ store: ValidatedStore, on connection: PostgresConnection) async -> Check {
         do {
             let log = try await LogLedger.verify(connection, store, adopting: false)
             let late = Set(try await connection.liveLateEvents(of: settings.store.log))

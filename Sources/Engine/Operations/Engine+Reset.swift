@@ -98,7 +98,7 @@ extension Engine {
         _ projection: any Projection,
         _ generation: Generation,
         _ pointer: Pointer,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         under keeper: LeaseKeeper
     ) async throws {
         let budget = MemoryBudget(limit: settings.memoryBudget)

@@ -202,7 +202,7 @@ final class TailDaemon: Sendable {
     }
 
     /// After a crash or a promotion of the server, what is in the cache may have come from events that are gone.
-    private func noteServer(_ store: InspectedStore) {
+    private func noteServer(_ store: ValidatedStore) {
         let before = state.withLock { state in
             defer { state.serverRun = store.serverRun }
             return state.serverRun

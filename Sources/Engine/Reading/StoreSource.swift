@@ -9,7 +9,7 @@ internal import Synchronization
 ///
 /// After an error it is spent; the next one connects anew.
 final class StoreSource: EventSource {
-    let store: InspectedStore
+    let store: ValidatedStore
     /// The log that it reads.
     let log: KnownLog
     private let probe: HighWaterMarkProbe
@@ -86,7 +86,7 @@ final class StoreSource: EventSource {
     }
 
     private static func log(
-        of store: InspectedStore,
+        of store: ValidatedStore,
         on connection: PostgresConnection,
         adoptsLog: Bool
     ) async throws -> KnownLog {

@@ -50,7 +50,7 @@ public struct RecheckSchedule: Sendable, Hashable {
 /// Works on a connection of its own. Holes wait in `refold.holes`, so a restart does not forget them.
 public final class GapRecheck: Sendable {
     private let connection: PostgresConnection
-    private let store: InspectedStore
+    private let store: ValidatedStore
     private let log: LogID
     private let schedule: RecheckSchedule
     private let pending = Mutex<[GapLog]>([])
@@ -61,7 +61,7 @@ public final class GapRecheck: Sendable {
     ///   - log: which log it holds.
     public init(
         _ connection: PostgresConnection,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         log: LogID,
         schedule: RecheckSchedule = RecheckSchedule()
     ) {

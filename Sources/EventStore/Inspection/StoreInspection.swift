@@ -11,19 +11,19 @@ public enum StoreInspection {
     public static func inspect(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
-    ) throws(EventStoreError) -> InspectedStore {
+    ) throws(EventStoreError) -> ValidatedStore {
         try settings.validate()
         do {
-            var facts = StoreFacts(server: try server(connection))
+            var catalog = StoreCatalog(server: try server(connection))
             // A standby is refused without asking on: its timeline, for one, cannot be told.
-            guard !facts.server.isInRecovery, let table = try table(connection, settings) else {
-                return try facts.judge(settings)
+            guard !catalog.server.isInRecovery, let table = try table(connection, settings) else {
+                return try catalog.judge(settings)
             }
-            facts.server.run = try ServerRun.current(on: connection)
-            facts.table = table
-            facts.columns = try columns(connection, table.oid)
-            facts.sequences = try sequences(connection, table.oid)
-            var store = try facts.judge(settings)
+            catalog.server.run = try ServerRun.current(on: connection)
+            catalog.table = table
+            catalog.columns = try columns(connection, table.oid)
+            catalog.sequences = try sequences(connection, table.oid)
+            var store = try catalog.judge(settings)
             // Asked only now that the table is known to be readable and indexed. The lowest position, rather than whether
             // one is below 1: of a table that was never analysed the planner takes a third to be, and reads it all.
             let below = try connection.query(
@@ -33,8 +33,8 @@ public enum StoreInspection {
                 """
             )
             if try below.bool(0, 0) {
-                facts.table?.holdsPositionBelowOne = true
-                store = try facts.judge(settings)
+                catalog.table?.holdsPositionBelowOne = true
+                store = try catalog.judge(settings)
             }
             return store
         } catch let error as EventStoreError {
@@ -59,7 +59,7 @@ public enum StoreInspection {
             guard let table = try table(connection, settings) else {
                 throw EventStoreError.noEventsTable("\(settings.schema).\(settings.eventsTable)")
             }
-            try StoreFacts.judgeStreams(
+            try StoreCatalog.validateStreams(
                 "\(settings.schema).\(settings.eventsTable)",
                 try columns(connection, table.oid)
             )
@@ -146,7 +146,7 @@ public enum StoreInspection {
     }
 
     /// One row with whether the table and its sequence are still those of an inspection; none when the table is gone.
-    static func placeStatement(_ store: InspectedStore) -> PostgresStatement {
+    static func placeStatement(_ store: ValidatedStore) -> PostgresStatement {
         // Sequences alone: the default also depends on its own column, on the type, and on functions.
         PostgresStatement(
             """
@@ -164,13 +164,13 @@ public enum StoreInspection {
 
     // MARK: Answers
 
-    private static func server(_ connection: isolated PostgresConnection) throws -> StoreFacts.Server {
+    private static func server(_ connection: isolated PostgresConnection) throws -> StoreCatalog.Server {
         let row = try connection.query(serverSQL)
         var identifier: Int64?
         if try row.bool(0, "may_ask_identifier") {
             identifier = try connection.query("SELECT system_identifier FROM pg_control_system()").int64(0, 0)
         }
-        return StoreFacts.Server(
+        return StoreCatalog.Server(
             version: connection.serverVersion,
             isInRecovery: try row.bool(0, "in_recovery"),
             run: ServerRun(startedAt: try row.timestamp(0, "started_at")),
@@ -184,10 +184,10 @@ public enum StoreInspection {
     private static func table(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
-    ) throws -> StoreFacts.Table? {
+    ) throws -> StoreCatalog.Table? {
         let row = try connection.query(tableSQL, [.text(settings.schema), .text(settings.eventsTable)])
         guard !row.isEmpty else { return nil }
-        return StoreFacts.Table(
+        return StoreCatalog.Table(
             oid: UInt32(truncatingIfNeeded: try row.int64(0, "oid")),
             kind: try row.text(0, "kind"),
             hidesRows: try row.bool(0, "hides_rows"),
@@ -199,10 +199,10 @@ public enum StoreInspection {
     private static func columns(
         _ connection: isolated PostgresConnection,
         _ table: UInt32
-    ) throws -> [StoreFacts.Column] {
+    ) throws -> [StoreCatalog.Column] {
         let rows = try connection.query(columnsSQL, [.int64(Int64(table))])
         return try (0..<rows.count).map { row in
-            StoreFacts.Column(
+            StoreCatalog.Column(
                 name: try rows.text(row, "name"),
                 type: try rows.text(row, "type"),
                 identity: try rows.text(row, "identity"),
@@ -217,10 +217,10 @@ public enum StoreInspection {
     private static func sequences(
         _ connection: isolated PostgresConnection,
         _ table: UInt32
-    ) throws -> [StoreFacts.Sequence] {
+    ) throws -> [StoreCatalog.Sequence] {
         let rows = try connection.query(sequencesSQL, [.int64(Int64(table))])
         return try (0..<rows.count).map { row in
-            StoreFacts.Sequence(
+            StoreCatalog.Sequence(
                 oid: UInt32(truncatingIfNeeded: try rows.int64(row, "oid")),
                 schema: try rows.text(row, "schema"),
                 name: try rows.text(row, "name"),

@@ -47,7 +47,7 @@ extension PostgresConnection {
     ///
     /// - Parameter own: an anchor that counts before the log's own, wherever it stands.
     func verdict(
-        of store: InspectedStore,
+        of store: ValidatedStore,
         log: LogID,
         through position: GlobalPosition = GlobalPosition(.max),
         own: LogAnchor? = nil
@@ -84,7 +84,7 @@ extension PostgresConnection {
     ///
     /// - Returns: what an operator is to know.
     /// - Throws: `otherLog`; `database`.
-    func notes(on verdict: AnchorVerdict, _ store: InspectedStore) throws(EventStoreError) -> [String] {
+    func notes(on verdict: AnchorVerdict, _ store: ValidatedStore) throws(EventStoreError) -> [String] {
         switch verdict {
         case .nothing, .same(missing: []): return []
         case .same(let missing):
@@ -109,7 +109,7 @@ extension PostgresConnection {
     }
 
     /// The lowest position that exists; nil in an empty log.
-    fileprivate func firstEvent(of store: InspectedStore) throws(EventStoreError) -> GlobalPosition? {
+    fileprivate func firstEvent(of store: ValidatedStore) throws(EventStoreError) -> GlobalPosition? {
         do {
             let row = try query(store.firstEventSQL)
             return row.isEmpty ? nil : GlobalPosition(try row.int64(0, 0))
@@ -119,7 +119,7 @@ extension PostgresConnection {
     }
 }
 
-extension InspectedStore {
+extension ValidatedStore {
     /// The lowest position that exists; nil in an empty log.
     package func firstEvent(on connection: isolated PostgresConnection) throws(EventStoreError) -> GlobalPosition? {
         try connection.firstEvent(of: self)

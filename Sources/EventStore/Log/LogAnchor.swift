@@ -14,7 +14,7 @@ public struct LogAnchor: Sendable, Hashable {
     }
 }
 
-extension InspectedStore {
+extension ValidatedStore {
     /// A sub-select, for a LATERAL join, of the last existing event at or below a position: the columns `position` and
     /// `event` of a ``LogAnchor``; no row where there is none.
     ///

@@ -13,7 +13,7 @@ extension LogLedger {
     /// - Throws: `logShrank`, `otherLog`; `database`.
     public static func check(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         log: LogID,
         checkpoint: GlobalPosition,
         anchor: LogAnchor?

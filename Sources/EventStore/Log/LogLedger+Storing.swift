@@ -5,7 +5,7 @@ extension LogLedger {
     /// The statements that note down a mark and the last event at or below it, to be run in one transaction. They never
     /// lower a mark; when another log stands under the name by now, or the server's run in which the mark was found is
     /// over, they leave it.
-    public static func storing(_ mark: GlobalPosition, of store: InspectedStore, log: LogID) -> [PostgresStatement] {
+    public static func storing(_ mark: GlobalPosition, of store: ValidatedStore, log: LogID) -> [PostgresStatement] {
         [
             PostgresStatement(
                 """
@@ -24,7 +24,7 @@ extension LogLedger {
     /// - Throws: `storeChanged` when another log stands under the name by now, or the server's run is over; `database`.
     public static func store(
         _ mark: GlobalPosition,
-        of store: InspectedStore,
+        of store: ValidatedStore,
         log: LogID,
         on connection: isolated PostgresConnection
     ) throws(EventStoreError) {
@@ -66,7 +66,7 @@ extension LogLedger {
     }
 
     /// The statement that makes an anchor of the last event at or below a position.
-    static func anchoring(_ position: GlobalPosition, of store: InspectedStore, log: LogID) -> PostgresStatement {
+    static func anchoring(_ position: GlobalPosition, of store: ValidatedStore, log: LogID) -> PostgresStatement {
         PostgresStatement(
             """
             INSERT INTO refold.anchors (log_id, position, event)
@@ -83,7 +83,7 @@ extension LogLedger {
 
     /// The statement that makes anchors of older events, at doubling distances behind a position, for a log of which few
     /// are known.
-    private static func laddering(_ position: GlobalPosition, of store: InspectedStore, log: LogID) -> PostgresStatement
+    private static func laddering(_ position: GlobalPosition, of store: ValidatedStore, log: LogID) -> PostgresStatement
     {
         var positions: [Int64] = []
         var distance: Int64 = 1

@@ -13,7 +13,7 @@ public enum LogLedger {
     /// - Throws: `otherLog` or `logShrank`, with the remedy; `database`.
     public static func verify(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         adopting: Bool = true
     ) throws(EventStoreError) -> KnownLog? {
         guard let record = try load(connection, store.settings) else { return nil }
@@ -38,7 +38,7 @@ public enum LogLedger {
     /// - Throws: as ``verify(_:_:adopting:)``.
     public static func open(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore
+        _ store: ValidatedStore
     ) async throws(EventStoreError) -> KnownLog {
         if let known = try verify(connection, store) { return known }
         return try await begin(connection, store)
@@ -52,7 +52,7 @@ public enum LogLedger {
     /// - Parameter lost: a log that passes for this one and is known not to be it.
     public static func begin(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         replacing lost: LogID? = nil
     ) async throws(EventStoreError) -> KnownLog {
         do {
@@ -85,7 +85,7 @@ public enum LogLedger {
     /// The log's present record where that is of this log.
     private static func present(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore
+        _ store: ValidatedStore
     ) throws(EventStoreError) -> KnownLog? {
         do throws(EventStoreError) {
             return try verify(connection, store)
@@ -99,7 +99,7 @@ public enum LogLedger {
     /// and so have nothing to lose but time.
     static func knownMark(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore
+        _ store: ValidatedStore
     ) throws(EventStoreError) -> GlobalPosition {
         do throws(EventStoreError) {
             return try verify(connection, store, adopting: false)?.mark ?? .zero
@@ -144,7 +144,7 @@ public enum LogLedger {
     /// The newest position drawn.
     static func newest(
         _ connection: isolated PostgresConnection,
-        _ store: InspectedStore
+        _ store: ValidatedStore
     ) throws(EventStoreError) -> GlobalPosition {
         do {
             return GlobalPosition(try connection.query(store.sequence.lastValueSQL).int64(0, 0))
@@ -155,7 +155,7 @@ public enum LogLedger {
 
     private static func move(
         _ log: LogID,
-        to store: InspectedStore,
+        to store: ValidatedStore,
         on connection: isolated PostgresConnection
     ) throws(EventStoreError) {
         do {
@@ -173,7 +173,7 @@ public enum LogLedger {
         }
     }
 
-    private static func place(_ store: InspectedStore) -> [PostgresValue] {
+    private static func place(_ store: ValidatedStore) -> [PostgresValue] {
         [
             store.identity.systemIdentifier.map { .int64($0) } ?? .null, .int64(store.identity.timeline),
             .int64(Int64(store.identity.database)), .int64(Int64(store.identity.eventsTable)),

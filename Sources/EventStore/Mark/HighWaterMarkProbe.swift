@@ -10,7 +10,7 @@ public final class HighWaterMarkProbe: Sendable {
     /// The connection it asks on. It may be used for other things between two ticks.
     public let connection: PostgresConnection
     /// The store it watches.
-    public let store: InspectedStore
+    public let store: ValidatedStore
 
     private let state: Mutex<HighWaterMark>
     private let lastValueStatement: PostgresStatement
@@ -23,7 +23,7 @@ public final class HighWaterMarkProbe: Sendable {
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected.
     ///   - stored: the mark that was stored last; `.zero` when there is none.
-    public init(_ connection: PostgresConnection, _ store: InspectedStore, from stored: GlobalPosition = .zero) {
+    public init(_ connection: PostgresConnection, _ store: ValidatedStore, from stored: GlobalPosition = .zero) {
         self.connection = connection
         self.store = store
         state = Mutex(HighWaterMark(from: stored))

@@ -9,7 +9,7 @@ internal import Synchronization
 /// each beginning after the last event of the one before.
 public final class EventReader: Sendable {
     /// The store it reads.
-    public let store: InspectedStore
+    public let store: ValidatedStore
     /// How it reads.
     public let options: ReadingOptions
     /// Its connection. Nobody else may use it during a read.
@@ -23,7 +23,7 @@ public final class EventReader: Sendable {
     ///   - upcasters: what payloads of older versions are put through before they are delivered.
     public init(
         _ connection: PostgresConnection,
-        _ store: InspectedStore,
+        _ store: ValidatedStore,
         types: [EventType],
         upcasters: Upcasters = Upcasters(),
         options: ReadingOptions = ReadingOptions()

@@ -5,7 +5,7 @@ internal import Refold
 ///
 /// Used by one reader, under its lock and on its connection's executor.
 struct ReadCursor: ~Copyable {
-    private let store: InspectedStore
+    private let store: ValidatedStore
     private let options: ReadingOptions
     private var sql: ReadStatement
     /// The types that have upcasters.
@@ -20,7 +20,7 @@ struct ReadCursor: ~Copyable {
     private var copied: Int?
     private var openedAt = ContinuousClock.now
 
-    init(_ store: InspectedStore, types: [EventType], _ upcasters: Upcasters, _ options: ReadingOptions) {
+    init(_ store: ValidatedStore, types: [EventType], _ upcasters: Upcasters, _ options: ReadingOptions) {
         self.store = store
         self.options = options
         sql = ReadStatement(store, options.columns)
@@ -143,7 +143,7 @@ struct ReadCursor: ~Copyable {
     private func json(
         _ row: borrowing CopyRow,
         _ field: Int,
-        _ format: InspectedStore.PayloadFormat?
+        _ format: ValidatedStore.PayloadFormat?
     ) throws -> UnsafeRawBufferPointer? {
         guard !row.isNull(field) else { return nil }
         let bytes = try row.bytes(field)

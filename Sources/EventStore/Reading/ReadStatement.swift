@@ -19,7 +19,7 @@ struct ReadStatement: Sendable {
     private let table: String
 
     /// - Parameter versioned: the types whose metadata are fetched in any case, for their version.
-    init(_ store: InspectedStore, _ wanted: EventColumns, versioned: [EventType] = []) {
+    init(_ store: ValidatedStore, _ wanted: EventColumns, versioned: [EventType] = []) {
         var columns = ["e.global_position::bigint", "e.event_type", "e.event_data", "e.\"timestamp\""]
         if wanted.contains(.metadata), store.metadataFormat != nil {
             metadata = columns.count

@@ -112,7 +112,7 @@ extension PostgresConnection {
     static func open(
         _ settings: EventStoreSettings,
         _ connect: @Sendable () async throws -> PostgresConnection
-    ) async throws(EventStoreError) -> (PostgresConnection, InspectedStore) {
+    ) async throws(EventStoreError) -> (PostgresConnection, ValidatedStore) {
         let connection: PostgresConnection
         do {
             connection = try await connect()

@@ -3,11 +3,11 @@ import Refold
 import Testing
 
 @Suite("Judging a store")
-struct StoreJudgementTests {
+struct StoreValidationTests {
     private let settings = EventStoreSettings()
 
-    private func sound() -> StoreFacts {
-        StoreFacts(
+    private func sound() -> StoreCatalog {
+        StoreCatalog(
             server: .init(version: 150_018, isInRecovery: false, run: ServerRun(startedAt: 5)),
             table: .init(oid: 10, kind: "r"),
             columns: [
@@ -21,14 +21,14 @@ struct StoreJudgementTests {
         )
     }
 
-    private func column(_ name: String, _ type: String, defaultExpression: String? = nil) -> StoreFacts.Column {
-        StoreFacts.Column(name: name, type: type, defaultExpression: defaultExpression)
+    private func column(_ name: String, _ type: String, defaultExpression: String? = nil) -> StoreCatalog.Column {
+        StoreCatalog.Column(name: name, type: type, defaultExpression: defaultExpression)
     }
 
-    private func refusal(_ change: (inout StoreFacts) -> Void) -> EventStoreError? {
-        var facts = sound()
-        change(&facts)
-        return #expect(throws: EventStoreError.self) { try facts.judge(settings) }
+    private func refusal(_ change: (inout StoreCatalog) -> Void) -> EventStoreError? {
+        var catalog = sound()
+        change(&catalog)
+        return #expect(throws: EventStoreError.self) { try catalog.judge(settings) }
     }
 
     @Test("A sound store is taken as it is")
@@ -74,22 +74,22 @@ struct StoreJudgementTests {
 
     @Test("An identity column needs no default")
     func identity() throws {
-        var facts = sound()
-        facts.columns[0].identity = "a"
-        facts.columns[0].defaultExpression = nil
-        _ = try facts.judge(settings)
+        var catalog = sound()
+        catalog.columns[0].identity = "a"
+        catalog.columns[0].defaultExpression = nil
+        _ = try catalog.judge(settings)
     }
 
     @Test("Only nextval and nothing around it is a plain default")
     func plainNextval() {
         for plain in ["nextval('s'::regclass)", "nextval('\"o''clock\".\"s\"'::regclass)"] {
-            #expect(StoreFacts.isPlainNextval(plain), "\(plain)")
+            #expect(StoreCatalog.isPlainNextval(plain), "\(plain)")
         }
         for other in [
             "nextval(('s'::text)::regclass)", "(nextval('s'::regclass) * 10)", "nextval('s'::regclass) + 1",
             "next_position()", "nextval('a'::regclass) + nextval('b'::regclass)", "nextval(''::regclass)",
         ] {
-            #expect(!StoreFacts.isPlainNextval(other), "\(other)")
+            #expect(!StoreCatalog.isPlainNextval(other), "\(other)")
         }
     }
 

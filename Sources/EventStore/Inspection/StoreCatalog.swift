@@ -1,5 +1,5 @@
 /// What the catalogue says about an event store, before it is judged.
-package struct StoreFacts: Sendable {
+package struct StoreCatalog: Sendable {
     package struct Server: Sendable {
         package var version: Int
         package var isInRecovery: Bool

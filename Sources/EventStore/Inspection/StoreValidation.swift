@@ -1,14 +1,14 @@
-extension StoreFacts {
+extension StoreCatalog {
     /// Decides whether the store can be read without ever skipping an event.
     ///
     /// - Throws: `EventStoreError` for the first thing that stands against it, the server first, then the table, its
     ///   columns and the sequence.
-    package func judge(_ settings: EventStoreSettings) throws(EventStoreError) -> InspectedStore {
+    package func judge(_ settings: EventStoreSettings) throws(EventStoreError) -> ValidatedStore {
         let name = "\(settings.schema).\(settings.eventsTable)"
-        try judgeServer()
-        let table = try judgeTable(name)
-        let formats = try judgeColumns(name)
-        let sequence = try judgeSequence(name)
+        try validateServer()
+        let table = try validateTable(name)
+        let formats = try validateColumns(name)
+        let sequence = try validateSequence(name)
         if table.holdsPositionBelowOne {
             throw EventStoreError(
                 .positionBelowOne,
@@ -16,7 +16,7 @@ extension StoreFacts {
                 remedy: "give those events positions of 1 and above"
             )
         }
-        return InspectedStore(
+        return ValidatedStore(
             settings: settings,
             sequence: PositionSequence(schema: sequence.schema, name: sequence.name, oid: sequence.oid),
             payloadFormat: formats.payload,
@@ -35,7 +35,7 @@ extension StoreFacts {
         )
     }
 
-    private func judgeServer() throws(EventStoreError) {
+    private func validateServer() throws(EventStoreError) {
         // First of all: on a standby the other questions have answers, but the locks are not there.
         guard !server.isInRecovery else {
             throw EventStoreError(
@@ -52,7 +52,7 @@ extension StoreFacts {
         }
     }
 
-    private func judgeTable(_ name: String) throws(EventStoreError) -> Table {
+    private func validateTable(_ name: String) throws(EventStoreError) -> Table {
         guard let table else { throw EventStoreError.noEventsTable(name) }
         guard ["r", "p"].contains(table.kind) else {
             let kinds = ["v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence"]
@@ -86,10 +86,10 @@ extension StoreFacts {
         return table
     }
 
-    private func judgeColumns(
+    private func validateColumns(
         _ name: String
     ) throws(EventStoreError) -> (
-        payload: InspectedStore.PayloadFormat, metadata: InspectedStore.PayloadFormat?, timestampIsNaive: Bool
+        payload: ValidatedStore.PayloadFormat, metadata: ValidatedStore.PayloadFormat?, timestampIsNaive: Bool
     ) {
         let byName = Dictionary(columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let wanted: [(column: String, types: [String])] = [
@@ -111,14 +111,14 @@ extension StoreFacts {
             try judge(stream, of: name, types: ["text", "character varying", "uuid"])
         }
         return (
-            byName["event_data"].flatMap { InspectedStore.PayloadFormat(rawValue: $0.type) } ?? .json,
-            byName["metadata"].flatMap { InspectedStore.PayloadFormat(rawValue: $0.type) },
+            byName["event_data"].flatMap { ValidatedStore.PayloadFormat(rawValue: $0.type) } ?? .json,
+            byName["metadata"].flatMap { ValidatedStore.PayloadFormat(rawValue: $0.type) },
             byName["timestamp"]?.type == "timestamp without time zone"
         )
     }
 
     /// Decides whether a table has what single streams need, in the types that they are compared and stored as.
-    static func judgeStreams(_ name: String, _ columns: [Column]) throws(EventStoreError) {
+    static func validateStreams(_ name: String, _ columns: [Column]) throws(EventStoreError) {
         let wanted: [(column: String, types: [String])] = [
             ("event_id", ["uuid"]), ("stream_id", ["text", "character varying"]),
             ("stream_version", ["integer", "bigint"]), ("event_type", ["text", "character varying"]),
@@ -161,7 +161,7 @@ extension StoreFacts {
         }
     }
 
-    private func judgeSequence(_ name: String) throws(EventStoreError) -> Sequence {
+    private func validateSequence(_ name: String) throws(EventStoreError) -> Sequence {
         let position = columns.first { $0.name == "global_position" }
         let sequence = try theSequence(name, position)
         let label = "\(sequence.schema).\(sequence.name)"

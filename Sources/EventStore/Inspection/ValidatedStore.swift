@@ -1,5 +1,5 @@
 /// An event store that was looked at on one connection and found fit to be read.
-public struct InspectedStore: Sendable, Equatable {
+public struct ValidatedStore: Sendable, Equatable {
     /// How payloads are stored. Both give the same results; `json` is read at twice the speed.
     public enum PayloadFormat: String, Sendable {
         case json
