@@ -16,14 +16,14 @@ struct EndOfNumbersTests {
             let (found, all) = (try await store.inspect(), [1, 2, .max - 1, .max] as [Int64])
             let mark = try await store.probe().tick().mark
             #expect(mark.rawValue == .max)
-            let log = try await LogLedger.open(store.connection, found)
+            let log = try await LogIdentityStore.open(store.connection, found)
             let atOnce = RecheckSchedule(delays: [.zero, .seconds(Int64.max)])
             let sweep = GapRecheck(try await store.connect(), found, log: log.id, schedule: atOnce)
             try await store.reader().read(after: 0, through: mark) { try await sweep.passed($0.holes) }
             try await sweep.passed(behind: mark, positions: .max)
             #expect(try await sweep.step().isEmpty)
-            try await LogLedger.store(mark, of: found, log: log.id, on: store.connection)
-            #expect(try await LogLedger.verify(store.connection, found)?.mark == mark)
+            try await LogIdentityStore.store(mark, of: found, log: log.id, on: store.connection)
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.mark == mark)
             var positions: [Int64] = []
             for try await event in EventStreams(store.connection).readAll() {
                 positions.append(event.position.rawValue)
@@ -50,7 +50,7 @@ struct EndOfNumbersTests {
                 "\(store.insert); SELECT setval('\(store.sequence)', 1000000000); \(store.insert)"
             )
             let found = try await store.inspect()
-            let log = try await LogLedger.open(store.connection, found)
+            let log = try await LogIdentityStore.open(store.connection, found)
             let schedule = RecheckSchedule(delays: [.zero, .zero])
             let sweep = GapRecheck(try await store.connect(), found, log: log.id, schedule: schedule)
             try await store.reader().read(after: 0, through: 1_000_000_001) { try await sweep.passed($0.holes) }

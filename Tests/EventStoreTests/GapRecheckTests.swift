@@ -11,7 +11,7 @@ struct GapRecheckTests {
 
     private func sweep(_ store: TestStore, _ schedule: RecheckSchedule? = nil) async throws -> GapRecheck {
         let found = try await store.inspect()
-        let log = try await LogLedger.open(store.connection, found)
+        let log = try await LogIdentityStore.open(store.connection, found)
         return GapRecheck(try await store.connect(), found, log: log.id, schedule: schedule ?? atOnce)
     }
 

@@ -138,8 +138,8 @@ struct ExchangedStoreTests {
         try await TestStore.with { store in
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 20)")
             let (probe, found) = (try await store.probe(), try await store.inspect())
-            let log = try await LogLedger.open(store.connection, found)
-            try await LogLedger.store(try await probe.tick().mark, of: found, log: log.id, on: store.connection)
+            let log = try await LogIdentityStore.open(store.connection, found)
+            try await LogIdentityStore.store(try await probe.tick().mark, of: found, log: log.id, on: store.connection)
             let subscriptions = EventSubscriptions(pacing: TickPacing(idle: .milliseconds(20))) {
                 try await store.connect()
             }
@@ -148,7 +148,7 @@ struct ExchangedStoreTests {
             try await store.connection.executeScript(store.insert)
             let refusal = try await refusal(of: probe)
             #expect(refusal.code == .storeChanged && refusal.isTransient)
-            let known = try await LogLedger.verify(store.connection, try await store.inspect())
+            let known = try await LogIdentityStore.verify(store.connection, try await store.inspect())
             #expect(known?.id == log.id)
             #expect(try await followed?.position == 22)
         }

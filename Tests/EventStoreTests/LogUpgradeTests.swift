@@ -38,7 +38,7 @@ struct LogUpgradeTests {
             for _ in 0..<2 { try await EventStoreSchema.migrate(on: store.connection, store.settings) }
             let found = try await store.inspect()
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 20)")
-            let known = try #require(try await LogLedger.verify(store.connection, found))
+            let known = try #require(try await LogIdentityStore.verify(store.connection, found))
             #expect(known.mark == 20)
             let late = try await GapRecheck.found(store.connection, store.settings)
             #expect(late.map(\.position) == [7] && late.first?.log == known.id)
@@ -46,7 +46,7 @@ struct LogUpgradeTests {
             #expect(try holes.int64(0, 0) == 2 && holes.int64(0, 1) == 2)
             let sweep = GapRecheck(try await store.connect(), found, log: known.id)
             #expect(try await sweep.step().isEmpty)
-            try await LogLedger.store(20, of: found, log: known.id, on: store.connection)
+            try await LogIdentityStore.store(20, of: found, log: known.id, on: store.connection)
             try await store.connection.executeScript("DELETE FROM refold.logs")
             let left = try await store.connection.query(
                 """

@@ -106,7 +106,7 @@ struct ServerRunTests {
             #expect(found.serverRun.id != nil)
             #expect(try await store.inspect().serverRun == found.serverRun)
             let (probe, reader) = (try await store.probe(), try await store.reader())
-            let log = try await LogLedger.open(store.connection, found)
+            let log = try await LogIdentityStore.open(store.connection, found)
             let mark = try await probe.tick().mark
             #expect(try await reader.positions(through: mark).count == 20)
             let subscriptions = EventSubscriptions { try await store.connect() }
@@ -128,15 +128,15 @@ struct ServerRunTests {
             #expect(await code { _ = try await reader.positions(through: mark) } == .storeChanged)
             #expect(await code { _ = try await reader.firstPosition(after: 0, through: mark) } == .storeChanged)
             #expect(
-                await code { try await LogLedger.store(mark, of: found, log: log.id, on: store.connection) }
+                await code { try await LogIdentityStore.store(mark, of: found, log: log.id, on: store.connection) }
                     == .storeChanged
             )
-            #expect(try await LogLedger.verify(store.connection, found)?.mark == 0, "it is not stored")
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.mark == 0, "it is not stored")
 
             let again = try await store.inspect()
             #expect(again.serverRun.id != nil && again.serverRun != found.serverRun)
             #expect(try await store.reader().positions(through: mark).count == 20)
-            try await LogLedger.store(mark, of: again, log: log.id, on: store.connection)
+            try await LogIdentityStore.store(mark, of: again, log: log.id, on: store.connection)
             try await store.connection.executeScript(store.insert)
             #expect(try await all.value == Array(1...21))
         }

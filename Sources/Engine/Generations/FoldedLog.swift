@@ -16,7 +16,7 @@ struct FoldedLog: Sendable {
     func requireSame(_ generation: Generation, on connection: PostgresConnection, _ logger: Logger? = nil) async throws
     {
         let checkpoint = try await connection.anchoredCheckpoint(of: generation.number)
-        let notes = try await LogLedger.check(
+        let notes = try await LogIdentityStore.check(
             connection,
             store,
             log: generation.log ?? id,

@@ -36,7 +36,7 @@ extension Engine {
         on control: PostgresConnection
     ) async throws {
         let store = try await StoreInspection.inspect(control, settings.store)
-        guard let log = try await LogLedger.verify(control, store), let live = pointer.live,
+        guard let log = try await LogIdentityStore.verify(control, store), let live = pointer.live,
             let generation = try await control.generation(live)
         else { return }
         let folded = FoldedLog(store: store, id: log.id, firstEvent: try await store.firstEvent(on: control))
@@ -65,7 +65,7 @@ extension Engine {
                 )
             }
             let store = try await StoreInspection.inspect(control, settings.store)
-            if let log = try await LogLedger.verify(control, store) {
+            if let log = try await LogIdentityStore.verify(control, store) {
                 let folded = FoldedLog(store: store, id: log.id, firstEvent: nil)
                 try await folded.requireSame(generation, on: control, logger)
             }

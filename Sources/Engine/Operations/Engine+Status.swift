@@ -45,7 +45,7 @@ extension Engine {
     /// Compares what the live generations were folded from with the log as it is.
     private func compareLogs(_ status: inout Status, _ connection: PostgresConnection) async throws {
         let store = try await StoreInspection.inspect(connection, settings.store)
-        guard let log = try await LogLedger.verify(connection, store, adopting: false) else { return }
+        guard let log = try await LogIdentityStore.verify(connection, store, adopting: false) else { return }
         let folded = FoldedLog(store: store, id: log.id, firstEvent: nil)
         for index in status.projections.indices {
             guard let live = status.projections[index].live, let generation = try await connection.generation(live)
@@ -83,7 +83,7 @@ extension Engine {
         status.payload = store.payloadFormat.rawValue
         var known = GlobalPosition.zero
         do throws(EventStoreError) {
-            if let log = try await LogLedger.verify(connection, store, adopting: false) { known = log.mark }
+            if let log = try await LogIdentityStore.verify(connection, store, adopting: false) { known = log.mark }
         } catch {
             guard error.code != .database else { throw error }
             status.problem = error

@@ -27,7 +27,7 @@ final class TailRecheck: Sendable {
         let connection = try await engine.connect(for: "sweep")
         do {
             let store = try await StoreInspection.inspect(connection, engine.settings.store)
-            let log = try await LogLedger.open(connection, store)
+            let log = try await LogIdentityStore.open(connection, store)
             let schedule = RecheckSchedule(delays: engine.settings.sweepDelays)
             let sweep = GapRecheck(connection, store, log: log.id, schedule: schedule)
             try await sweep.passed(behind: log.mark)

@@ -92,10 +92,10 @@ final class StoreSource: EventSource {
     ) async throws -> KnownLog {
         let known: KnownLog
         do throws(EventStoreError) {
-            known = try await LogLedger.open(connection, store)
+            known = try await LogIdentityStore.open(connection, store)
         } catch {
             guard adoptsLog && error.isOfAnotherLog else { throw error }
-            return try await LogLedger.begin(connection, store)
+            return try await LogIdentityStore.begin(connection, store)
         }
         // The mark is stored now and then; checkpoints are what was really read. Looked at before the newest position:
         // others fold on meanwhile.
@@ -103,7 +103,7 @@ final class StoreSource: EventSource {
         let newest = GlobalPosition(try await connection.query(store.sequence.lastValueSQL).int64(0, 0))
         guard folded > newest else { return known }
         guard adoptsLog else { throw EventStoreError.logShrank(lastValue: newest, passed: folded) }
-        return try await LogLedger.begin(connection, store, replacing: known.id)
+        return try await LogIdentityStore.begin(connection, store, replacing: known.id)
     }
 
     /// Ends the sessions, without waiting for it.
@@ -197,7 +197,7 @@ final class StoreSource: EventSource {
 
     /// Stores the mark, so that a rebuild below it need not wait for anybody.
     func store(_ mark: GlobalPosition) async throws {
-        try await LogLedger.store(mark, of: store, log: log.id, on: probe.connection)
+        try await LogIdentityStore.store(mark, of: store, log: log.id, on: probe.connection)
         probe.store(mark)
     }
 

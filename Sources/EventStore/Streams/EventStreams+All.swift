@@ -87,7 +87,7 @@ private struct AllPages: EventPageSource {
     private mutating func open() async throws(EventStoreError) -> HighWaterMarkProbe {
         if let probe { return probe }
         let store = try await StoreInspection.inspect(connection, settings)
-        let probe = HighWaterMarkProbe(connection, store, from: try await LogLedger.knownMark(connection, store))
+        let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
         tick = try await probe.tick()
         through = min(through ?? tick.lastValue, tick.lastValue)
         self.probe = probe

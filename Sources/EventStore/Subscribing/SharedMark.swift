@@ -161,7 +161,7 @@ final class SharedMark: Sendable {
     private func probe() async throws(EventStoreError) -> HighWaterMarkProbe {
         if let probe = look.withLock({ $0.probe }) { return probe }
         let (connection, store) = try await PostgresConnection.open(settings, connect)
-        let probe = HighWaterMarkProbe(connection, store, from: try await LogLedger.knownMark(connection, store))
+        let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
         look.withLock { look in
             look.probe = probe
             look.sessions += 1

@@ -5,18 +5,20 @@ import TestSupport
 import Testing
 
 @Suite("The same log or another")
-struct LogLedgerTests {
+struct LogIdentityStoreTests {
     private func refusal(_ store: TestStore) async throws -> EventStoreError? {
         let found = try await store.inspect()
-        return await #expect(throws: EventStoreError.self) { try await LogLedger.verify(store.connection, found) }
+        return await #expect(throws: EventStoreError.self) {
+            try await LogIdentityStore.verify(store.connection, found)
+        }
     }
 
     /// A log of as many events, read to its end.
     private func read(_ events: Int, _ store: TestStore) async throws -> KnownLog {
         try await store.connection.executeScript("\(store.insert) FROM generate_series(1, \(events))")
         let found = try await store.inspect()
-        let log = try await LogLedger.open(store.connection, found)
-        try await LogLedger.store(GlobalPosition(Int64(events)), of: found, log: log.id, on: store.connection)
+        let log = try await LogIdentityStore.open(store.connection, found)
+        try await LogIdentityStore.store(GlobalPosition(Int64(events)), of: found, log: log.id, on: store.connection)
         return log
     }
 
@@ -24,14 +26,14 @@ struct LogLedgerTests {
     func stored() async throws {
         try await TestStore.with { store in
             let found = try await store.inspect()
-            #expect(try await LogLedger.verify(store.connection, found) == nil)
+            #expect(try await LogIdentityStore.verify(store.connection, found) == nil)
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 20)")
-            let log = try await LogLedger.open(store.connection, found)
+            let log = try await LogIdentityStore.open(store.connection, found)
             #expect(log.mark == 0 && log.notes.isEmpty)
             for mark: GlobalPosition in [15, 12] {
-                try await LogLedger.store(mark, of: found, log: log.id, on: store.connection)
+                try await LogIdentityStore.store(mark, of: found, log: log.id, on: store.connection)
             }
-            let known = try #require(try await LogLedger.verify(store.connection, found))
+            let known = try #require(try await LogIdentityStore.verify(store.connection, found))
             #expect(known.mark == 15 && known.id == log.id && known.notes.isEmpty)
         }
     }
@@ -54,13 +56,13 @@ struct LogLedgerTests {
 
             try await store.connection.executeScript("TRUNCATE \(store.events) RESTART IDENTITY")
             #expect(try await refusal(store)?.code == .logShrank)
-            let begun = try await LogLedger.begin(store.connection, found)
+            let begun = try await LogIdentityStore.begin(store.connection, found)
             #expect(begun.id > log.id && begun.mark == 0)
-            #expect(try await LogLedger.verify(store.connection, found)?.id == begun.id)
-            #expect(try await LogLedger.begin(store.connection, found).id == begun.id, "it is known by now")
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.id == begun.id)
+            #expect(try await LogIdentityStore.begin(store.connection, found).id == begun.id, "it is known by now")
             // What was known of the other one is still there, and nobody writes to it any more.
             let late = await #expect(throws: EventStoreError.self) {
-                try await LogLedger.store(30, of: found, log: log.id, on: store.connection)
+                try await LogIdentityStore.store(30, of: found, log: log.id, on: store.connection)
             }
             #expect(late?.code == .storeChanged && late?.isTransient == true)
             let old = try await store.connection.query(
@@ -82,12 +84,12 @@ struct LogLedgerTests {
             ] {
                 try await store.connection.executeScript("UPDATE refold.logs SET \(change)")
                 for _ in 0..<2 {
-                    let looked = try await LogLedger.verify(store.connection, found, adopting: false)
+                    let looked = try await LogIdentityStore.verify(store.connection, found, adopting: false)
                     #expect(looked?.notes.count == 1 && looked?.notes.first?.contains(word) == true, "\(change)")
                 }
-                let adopted = try await LogLedger.verify(store.connection, found)
+                let adopted = try await LogIdentityStore.verify(store.connection, found)
                 #expect(adopted?.mark == 20 && adopted?.notes.count == 1)
-                #expect(try await LogLedger.verify(store.connection, found)?.notes.isEmpty == true)
+                #expect(try await LogIdentityStore.verify(store.connection, found)?.notes.isEmpty == true)
             }
         }
     }
@@ -101,12 +103,12 @@ struct LogLedgerTests {
             try await store.connection.executeScript("\(insert) FROM generate_series(1, 20)")
             let found = try await store.inspect()
             #expect(found.hasEventID == hasIDs)
-            let log = try await LogLedger.open(store.connection, found)
-            try await LogLedger.store(20, of: found, log: log.id, on: store.connection)
-            #expect(try await LogLedger.verify(store.connection, found)?.notes.isEmpty == true)
+            let log = try await LogIdentityStore.open(store.connection, found)
+            try await LogIdentityStore.store(20, of: found, log: log.id, on: store.connection)
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.notes.isEmpty == true)
             try await store.connection.executeScript("UPDATE \(store.events) SET event_data = '{}'")
             #expect(
-                try await LogLedger.verify(store.connection, found)?.notes.isEmpty == true,
+                try await LogIdentityStore.verify(store.connection, found)?.notes.isEmpty == true,
                 "payloads may be erased"
             )
 
@@ -129,16 +131,16 @@ struct LogLedgerTests {
             let log = try await read(20, store)
             let found = try await store.inspect()
             try await store.connection.executeScript(store.insert)
-            try await LogLedger.store(21, of: found, log: log.id, on: store.connection)
+            try await LogIdentityStore.store(21, of: found, log: log.id, on: store.connection)
             try await store.connection.executeScript("DELETE FROM \(store.events) WHERE global_position = 21")
-            let erased = try await LogLedger.verify(store.connection, found)
+            let erased = try await LogIdentityStore.verify(store.connection, found)
             #expect(erased?.notes.count == 1 && erased?.notes.first?.contains("21") == true)
 
             try await store.connection.executeScript("DELETE FROM \(store.events)")
-            let emptied = try await LogLedger.verify(store.connection, found)
+            let emptied = try await LogIdentityStore.verify(store.connection, found)
             #expect(emptied?.mark == 21 && emptied?.notes.first?.contains("shortened") == true)
             try await store.connection.executeScript(store.insert)
-            #expect(try await LogLedger.verify(store.connection, found)?.mark == 21, "it grows on")
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.mark == 21, "it grows on")
 
             // Positions that were read hold others now: not a log that lost its beginning.
             try await store.connection.executeScript("UPDATE \(store.events) SET global_position = 18")
@@ -152,7 +154,7 @@ struct LogLedgerTests {
             _ = try await read(20, store)
             let found = try await store.inspect()
             try await store.connection.executeScript("DELETE FROM refold.anchors; UPDATE refold.logs SET timeline = 77")
-            #expect(try await LogLedger.verify(store.connection, found)?.notes.count == 1)
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.notes.count == 1)
             for change in ["system_identifier = 5", "system_identifier = NULL, database_oid = 1"] {
                 try await store.connection.executeScript("UPDATE refold.logs SET \(change)")
                 #expect(try await refusal(store)?.code == .otherLog, "\(change)")
@@ -165,9 +167,14 @@ struct LogLedgerTests {
         try await TestStore.with { store in
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 400)")
             let found = try await store.inspect()
-            let log = try await LogLedger.begin(store.connection, found)
+            let log = try await LogIdentityStore.begin(store.connection, found)
             for mark in 1...400 {
-                try await LogLedger.store(GlobalPosition(Int64(mark)), of: found, log: log.id, on: store.connection)
+                try await LogIdentityStore.store(
+                    GlobalPosition(Int64(mark)),
+                    of: found,
+                    log: log.id,
+                    on: store.connection
+                )
             }
             let rows = try await store.connection.query("SELECT position FROM refold.anchors ORDER BY 1 DESC").rows
             let distances = try rows.map { 400 - (try $0.int64(0)) }
@@ -187,7 +194,13 @@ struct LogLedgerTests {
             let anchor = LogAnchor(position: GlobalPosition(try row.int64(0, 0)), event: try row.text(0, 1))
             #expect(anchor.position == 12)
             func check(_ log: LogID, _ checkpoint: GlobalPosition, _ anchor: LogAnchor?) async throws -> [String] {
-                try await LogLedger.check(store.connection, found, log: log, checkpoint: checkpoint, anchor: anchor)
+                try await LogIdentityStore.check(
+                    store.connection,
+                    found,
+                    log: log,
+                    checkpoint: checkpoint,
+                    anchor: anchor
+                )
             }
             func refusal(_ log: LogID, _ checkpoint: GlobalPosition, _ anchor: LogAnchor?) async -> EventStoreError
                 .Code?
@@ -205,13 +218,13 @@ struct LogLedgerTests {
             // No anchor of the log's own stands at or below the checkpoint, and older events do.
             try await store.connection.executeScript("DELETE FROM refold.anchors WHERE position <= 12")
             #expect(await refusal(log.id, 12, anchor) == .otherLog)
-            try await LogLedger.store(5, of: found, log: log.id, on: store.connection)
+            try await LogIdentityStore.store(5, of: found, log: log.id, on: store.connection)
             #expect(try await check(log.id, 12, anchor).count == 1)
             try await store.connection.executeScript("DELETE FROM \(store.events) WHERE global_position < 15")
             #expect(try await check(log.id, 12, anchor).first?.contains("shortened") == true)
             #expect(try await found.firstEvent(on: store.connection) == 15)
 
-            let begun = try await LogLedger.begin(store.connection, found, replacing: log.id)
+            let begun = try await LogIdentityStore.begin(store.connection, found, replacing: log.id)
             #expect(begun.id > log.id)
             #expect(await refusal(log.id, 20, nil) == .otherLog)
         }

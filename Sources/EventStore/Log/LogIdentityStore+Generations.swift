@@ -1,7 +1,7 @@
 public import Postgres
 public import Refold
 
-extension LogLedger {
+extension LogIdentityStore {
     /// Says whether a generation that was folded from a log may be folded on, or pointed at: what it has read is still so.
     ///
     /// - Parameters:

@@ -1,7 +1,7 @@
 package import Refold
 
 /// What was known about a log when its mark was last stored.
-package struct LogRecord: Sendable, Equatable {
+package struct StoredLogIdentity: Sendable, Equatable {
     /// Which log.
     package var id: LogID
     /// The mark then.

@@ -1,7 +1,7 @@
 public import Postgres
 public import Refold
 
-extension LogLedger {
+extension LogIdentityStore {
     /// The statements that note down a mark and the last event at or below it, to be run in one transaction. They never
     /// lower a mark; when another log stands under the name by now, or the server's run in which the mark was found is
     /// over, they leave it.

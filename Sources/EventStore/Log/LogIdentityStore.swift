@@ -5,7 +5,7 @@ internal import Refold
 ///
 /// A log is known again by its events, not by its place: a promoted standby, an upgraded server and a restored dump have
 /// the same. So another place is adopted, and noted, as long as an anchor's event is there.
-public enum LogLedger {
+public enum LogIdentityStore {
     /// Compares the log with what is known of it. To be done at every connection, before the first read.
     ///
     /// - Parameter adopting: whether a change of place is written down; false for those who only look.
@@ -116,7 +116,7 @@ public enum LogLedger {
     package static func load(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
-    ) throws(EventStoreError) -> LogRecord? {
+    ) throws(EventStoreError) -> StoredLogIdentity? {
         do {
             let row = try connection.query(
                 """
@@ -126,7 +126,7 @@ public enum LogLedger {
                 [.text(settings.log)]
             )
             guard !row.isEmpty else { return nil }
-            return LogRecord(
+            return StoredLogIdentity(
                 id: LogID(rawValue: try row.int64(0, "id")),
                 mark: GlobalPosition(try row.int64(0, "mark")),
                 identity: LogIdentity(
