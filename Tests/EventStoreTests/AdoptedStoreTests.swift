@@ -50,12 +50,12 @@ struct AdoptedStoreTests {
             let writer = try await store.connect()
             let probe = try await store.probe()
             try await store.connection.executeScript("\(insert) FROM generate_series(1, 3)")
-            #expect(try await probe.tick().mark == 3)
+            #expect(try await probe.sample().mark == 3)
             try await writer.executeScript("BEGIN; \(insert)")
             try await store.connection.executeScript(insert)
-            #expect(try await probe.tick().mark == 3)
+            #expect(try await probe.sample().mark == 3)
             try await writer.executeScript("COMMIT")
-            #expect(try await probe.tick().mark == 5)
+            #expect(try await probe.sample().mark == 5)
 
             let reader = try await store.reader(ReadingOptions(columns: [.metadata, .streamID]))
             var sum: Int64 = 0
@@ -85,20 +85,20 @@ struct AdoptedStoreTests {
             line = ""
             // The server takes rows as they come; wait until it has drawn one.
             let deadline = ContinuousClock.now + .seconds(10)
-            while try await probe.tick().hold == nil {
+            while try await probe.sample().hold == nil {
                 try #require(ContinuousClock.now < deadline, "COPY drew no position")
                 // Its buffer is sent on when full; so fill it.
                 let id = "00000000-0000-0000-0001-\(String(UInt64.random(in: 0..<1 << 48) | 1 << 47, radix: 16))"
                 try await writer.writeCopy(Array("\(id)\tb\(id)\t1\tcounted\t{}\n".utf8))
             }
             try await store.connection.executeScript(store.insert)
-            #expect(try await probe.tick().mark == 0)
+            #expect(try await probe.sample().mark == 0)
             _ = try await writer.endCopyIn()
-            let tick = try await probe.tick()
-            #expect(tick.mark == tick.lastValue)
+            let sample = try await probe.sample()
+            #expect(sample.mark == sample.lastValue)
             let reader = try await store.reader()
-            let positions = try await reader.positions(through: tick.mark)
-            #expect(Int64(positions.count) == tick.mark.rawValue)
+            let positions = try await reader.positions(through: sample.mark)
+            #expect(Int64(positions.count) == sample.mark.rawValue)
         }
     }
 
@@ -108,7 +108,7 @@ struct AdoptedStoreTests {
             let writer = try await store.connect()
             try await writer.executeScript("SET application_name = 'slow writer'; BEGIN; \(store.insert)")
             let probe = try await store.probe()
-            let hold = try #require(try await probe.tick().hold)
+            let hold = try #require(try await probe.sample().hold)
             let details = try #require(try await probe.details(of: hold))
             #expect(details.position == 1)
             #expect(details.processID == writer.backendPID)

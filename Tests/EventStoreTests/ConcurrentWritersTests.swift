@@ -27,10 +27,10 @@ struct ConcurrentWritersTests {
                 }
                 var isLastRound = false
                 while true {
-                    let tick = try await probe.tick()
-                    if tick.hold != nil { holds += 1 }
+                    let sample = try await probe.sample()
+                    if sample.hold != nil { holds += 1 }
                     let after = GlobalPosition(bounded.last ?? 0)
-                    try await reader.read(after: after, through: tick.mark) { block in
+                    try await reader.read(after: after, through: sample.mark) { block in
                         for batch in block.batches { bounded += batch.map(\.position.rawValue) }
                     }
                     let page = try await naive.query(
@@ -38,7 +38,7 @@ struct ConcurrentWritersTests {
                         [.int64(remembered.last ?? 0)]
                     )
                     for row in 0..<page.count { remembered.append(try page.int64(row, 0)) }
-                    if isLastRound, tick.hold == nil, page.isEmpty { break }
+                    if isLastRound, sample.hold == nil, page.isEmpty { break }
                     isLastRound = try await naive.query("SELECT count(*) FROM done").int64(0, 0) == Self.writers
                 }
                 try await group.waitForAll()

@@ -14,7 +14,7 @@ struct EndOfNumbersTests {
                 "\(insert); SELECT setval('\(store.sequence)', 9223372036854775805); \(insert)"
             )
             let (found, all) = (try await store.inspect(), [1, 2, .max - 1, .max] as [Int64])
-            let mark = try await store.probe().tick().mark
+            let mark = try await store.probe().sample().mark
             #expect(mark.rawValue == .max)
             let log = try await LogIdentityStore.open(store.connection, found)
             let atOnce = RecheckSchedule(delays: [.zero, .seconds(Int64.max)])

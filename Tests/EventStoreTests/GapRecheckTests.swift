@@ -31,7 +31,7 @@ struct GapRecheckTests {
             let sweep = try await self.sweep(store)
             let pooled = try await store.connection.query("SELECT nextval('\(store.sequence)')").int64(0, 0)
             try await store.connection.executeScript(store.insert)
-            let mark = try await store.probe().tick().mark
+            let mark = try await store.probe().sample().mark
             #expect(mark == 2, "nothing shows that position 1 is still to come")
             let reader = try await store.reader()
             try await reader.read(after: 0, through: mark) { try await sweep.passed($0.holes) }
@@ -105,7 +105,7 @@ struct GapRecheckTests {
         try await TestStore.with { store in
             try await store.connection.executeScript("\(store.insert); SELECT setval('\(store.sequence)', 1000000000)")
             try await store.connection.executeScript(store.insert)
-            let mark = try await store.probe().tick().mark
+            let mark = try await store.probe().sample().mark
             #expect(mark == 1_000_000_001)
             let sweep = try await self.sweep(store)
             let reader = try await store.reader()

@@ -10,13 +10,13 @@ struct HighWaterMarkProbeTests {
     func moves() async throws {
         try await TestStore.with { store in
             let probe = try await store.probe()
-            #expect(try await probe.tick().mark == 0)
+            #expect(try await probe.sample().mark == 0)
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 10)")
-            let tick = try await probe.tick()
-            #expect(tick.mark == 10)
-            #expect(tick.lastValue == 10)
-            #expect(tick.moved)
-            #expect(try await !probe.tick().moved)
+            let sample = try await probe.sample()
+            #expect(sample.mark == 10)
+            #expect(sample.lastValue == 10)
+            #expect(sample.moved)
+            #expect(try await !probe.sample().moved)
         }
     }
 
@@ -26,16 +26,16 @@ struct HighWaterMarkProbeTests {
             let writer = try await store.connect()
             let probe = try await store.probe()
             try await store.connection.executeScript(store.insert)
-            #expect(try await probe.tick().mark == 1)
+            #expect(try await probe.sample().mark == 1)
             try await writer.executeScript("BEGIN; \(store.insert)")
             try await store.connection.executeScript(store.insert)
-            let held = try await probe.tick()
+            let held = try await probe.sample()
             #expect(held.mark == 1)
             #expect(held.lastValue == 3)
             #expect(held.hold?.position == 2)
             #expect(held.hold?.holder.processID == writer.backendPID)
             try await writer.executeScript("COMMIT")
-            #expect(try await probe.tick().mark == 3)
+            #expect(try await probe.sample().mark == 3)
         }
     }
 
@@ -46,11 +46,11 @@ struct HighWaterMarkProbeTests {
             let probe = try await store.probe()
             try await writer.executeScript(way.script(store))
             for _ in 0..<3 { try await store.connection.executeScript(store.insert) }
-            let tick = try await probe.tick()
-            #expect(tick.mark == 0)
-            #expect(tick.hold?.position == 1)
+            let sample = try await probe.sample()
+            #expect(sample.mark == 0)
+            #expect(sample.hold?.position == 1)
             try await writer.executeScript("ROLLBACK")
-            let after = try await probe.tick()
+            let after = try await probe.sample()
             #expect(after.mark == after.lastValue)
         }
     }
@@ -100,7 +100,7 @@ struct ExchangedStoreTests {
         var refusal: EventStoreError?
         try await wait(for: "a refusal", within: .seconds(20)) {
             do throws(EventStoreError) {
-                _ = try await probe.tick()
+                _ = try await probe.sample()
             } catch {
                 refusal = error
             }
@@ -139,8 +139,13 @@ struct ExchangedStoreTests {
             try await store.connection.executeScript("\(store.insert) FROM generate_series(1, 20)")
             let (probe, found) = (try await store.probe(), try await store.inspect())
             let log = try await LogIdentityStore.open(store.connection, found)
-            try await LogIdentityStore.store(try await probe.tick().mark, of: found, log: log.id, on: store.connection)
-            let subscriptions = EventSubscriptions(pacing: TickPacing(idle: .milliseconds(20))) {
+            try await LogIdentityStore.store(
+                try await probe.sample().mark,
+                of: found,
+                log: log.id,
+                on: store.connection
+            )
+            let subscriptions = EventSubscriptions(pacing: SamplePacing(idle: .milliseconds(20))) {
                 try await store.connect()
             }
             async let followed = subscriptions.subscribe(from: 1).first { $0.position > 21 }
@@ -169,9 +174,9 @@ struct ExchangedStoreTests {
                     [.int64(position)]
                 )
             }
-            for _ in 0..<3 { _ = try await probe.tick() }
-            let tick = try await probe.tick()
-            #expect(tick.mark == 3 && tick.lastValue == 3)
+            for _ in 0..<3 { _ = try await probe.sample() }
+            let sample = try await probe.sample()
+            #expect(sample.mark == 3 && sample.lastValue == 3)
         }
     }
 }

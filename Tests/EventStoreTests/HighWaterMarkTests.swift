@@ -44,10 +44,10 @@ struct HighWaterMarkTests {
     func drawnEarly() throws {
         var state = HighWaterMark()
         try state.observe(lastValue: 1, holders: [a], serverRun: run, at: start)
-        for tick in 0..<10_000 {
-            let other = Holder(virtualTransaction: "5/\(tick)", processID: 7)
+        for sample in 0..<10_000 {
+            let other = Holder(virtualTransaction: "5/\(sample)", processID: 7)
             try state.observe(
-                lastValue: GlobalPosition(Int64(tick + 2)),
+                lastValue: GlobalPosition(Int64(sample + 2)),
                 holders: [a, other],
                 serverRun: run,
                 at: start
@@ -143,12 +143,12 @@ struct HighWaterMarkTests {
 
     @Test("Ticks are quick while the mark may move, and slow when nothing happens or a hold lasts")
     func pacing() {
-        let pacing = TickPacing()
+        let pacing = SamplePacing()
         let hold = Hold(position: 1, holder: a, since: start)
-        let moved = Tick(mark: 5, lastValue: 5, moved: true)
+        let moved = MarkSample(mark: 5, lastValue: 5, moved: true)
         #expect(pacing.wait(after: moved, at: start) == .milliseconds(2))
-        #expect(pacing.wait(after: Tick(mark: 5, lastValue: 5), at: start) == .milliseconds(10))
-        let held = Tick(mark: 0, lastValue: 5, hold: hold)
+        #expect(pacing.wait(after: MarkSample(mark: 5, lastValue: 5), at: start) == .milliseconds(10))
+        let held = MarkSample(mark: 0, lastValue: 5, hold: hold)
         #expect(pacing.wait(after: held, at: start) == .milliseconds(1))
         #expect(pacing.wait(after: held, at: start + .milliseconds(500)) == .milliseconds(5))
         #expect(pacing.wait(after: held, at: start + .seconds(60)) == .milliseconds(10))

@@ -44,10 +44,10 @@ struct LogIdentityStoreTests {
             let log = try await read(20, store)
             let found = try await store.inspect()
             let probe = try await store.probe()
-            #expect(try await probe.tick().mark == 20)
+            #expect(try await probe.sample().mark == 20)
 
             try await store.connection.executeScript("SELECT setval('\(store.sequence)', 19)")
-            let running = await #expect(throws: EventStoreError.self) { try await probe.tick() }
+            let running = await #expect(throws: EventStoreError.self) { try await probe.sample() }
             #expect(running?.code == .logShrank)
             let starting = try await refusal(store)
             #expect(starting?.code == .logShrank)

@@ -14,21 +14,21 @@ struct PreparedTransactionTests {
             let probe = try await store.probe()
             let id = "refold \(UInt64.random(in: 0 ... .max))"
             try await writer.executeScript("BEGIN; \(store.insert)")
-            #expect(try await probe.tick().hold?.holder.processID == writer.backendPID)
+            #expect(try await probe.sample().hold?.holder.processID == writer.backendPID)
             try await writer.executeScript("PREPARE TRANSACTION \(quoteLiteral(id))")
             await writer.close()
             for _ in 0..<3 { try await store.connection.executeScript(store.insert) }
 
-            let tick = try await probe.tick()
-            let details = try await tick.hold.asyncMap { try await probe.details(of: $0) } ?? nil
+            let sample = try await probe.sample()
+            let details = try await sample.hold.asyncMap { try await probe.details(of: $0) } ?? nil
             // A database with a prepared transaction cannot be dropped, so it ends before anything is asserted.
             try await store.connection.executeScript("COMMIT PREPARED \(quoteLiteral(id))")
-            #expect(tick.mark == 0)
-            #expect(tick.hold?.holder.processID == nil)
+            #expect(sample.mark == 0)
+            #expect(sample.hold?.holder.processID == nil)
             #expect(details?.preparedID == id)
             #expect(details?.age != nil)
             #expect(details?.description.contains(id) == true)
-            #expect(try await probe.tick().mark == 4)
+            #expect(try await probe.sample().mark == 4)
             let reader = try await store.reader()
             #expect(try await reader.positions(through: 4) == [1, 2, 3, 4])
         }

@@ -76,15 +76,15 @@ struct ServerRunTests {
                     ROLLBACK
                     """
                 )
-                let mark = try await probe.tick().mark
+                let mark = try await probe.sample().mark
                 try await Task.sleep(for: .milliseconds(50))
                 try await crash(server.url)
-                let lost = await #expect(throws: EventStoreError.self) { try await probe.tick() }
+                let lost = await #expect(throws: EventStoreError.self) { try await probe.sample() }
                 #expect(lost?.isTransient == true)
                 let next = try await PostgresConnection.connect(to: server.url)
                 let found = try await StoreInspection.inspect(next, store)
                 #expect((found.serverRun != probe.store.serverRun) == hasTable)
-                if try await HighWaterMarkProbe(next, found).tick().lastValue < mark { forgotten += 1 }
+                if try await HighWaterMarkProbe(next, found).sample().lastValue < mark { forgotten += 1 }
                 await next.close()
             }
             #expect(forgotten > 0, "no crash made the sequence fall")
@@ -107,7 +107,7 @@ struct ServerRunTests {
             #expect(try await store.inspect().serverRun == found.serverRun)
             let (probe, reader) = (try await store.probe(), try await store.reader())
             let log = try await LogIdentityStore.open(store.connection, found)
-            let mark = try await probe.tick().mark
+            let mark = try await probe.sample().mark
             #expect(try await reader.positions(through: mark).count == 20)
             let subscriptions = EventSubscriptions { try await store.connect() }
             let all = Task {
@@ -124,7 +124,7 @@ struct ServerRunTests {
             func code(_ body: () async throws -> Void) async -> EventStoreError.Code? {
                 await #expect(throws: EventStoreError.self) { try await body() }?.code
             }
-            #expect(await code { _ = try await probe.tick() } == .storeChanged)
+            #expect(await code { _ = try await probe.sample() } == .storeChanged)
             #expect(await code { _ = try await reader.positions(through: mark) } == .storeChanged)
             #expect(await code { _ = try await reader.firstPosition(after: 0, through: mark) } == .storeChanged)
             #expect(

@@ -8,7 +8,7 @@ extension Engine {
         try await withConnection(for: "dry run") { connection in
             let store = try await StoreInspection.inspect(connection, settings.store)
             try await requireMigration(on: connection)
-            let head = try await HighWaterMarkProbe(connection, store).tick().lastValue
+            let head = try await HighWaterMarkProbe(connection, store).sample().lastValue
             let known = try await generations(on: connection)
             var steps: [RebuildPlan.Step] = []
             for projection in projections {

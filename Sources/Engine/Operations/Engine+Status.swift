@@ -90,15 +90,15 @@ extension Engine {
         }
         status.lateEvents = try await connection.liveLateEvents(of: settings.store.log)
         let probe = HighWaterMarkProbe(connection, store, from: known)
-        var tick = try await probe.tick()
+        var sample = try await probe.sample()
         // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
-        for _ in 0..<10 where tick.hold != nil {
+        for _ in 0..<10 where sample.hold != nil {
             try await Task.sleep(for: .milliseconds(2))
-            tick = try await probe.tick()
+            sample = try await probe.sample()
         }
-        status.position = tick.lastValue
-        status.mark = tick.mark
-        if let hold = tick.hold { status.hold = try await holdStatus(hold, probe) }
+        status.position = sample.lastValue
+        status.mark = sample.mark
+        if let hold = sample.hold { status.hold = try await holdStatus(hold, probe) }
         return status
     }
 

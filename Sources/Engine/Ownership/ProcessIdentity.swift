@@ -13,7 +13,7 @@ package struct ProcessIdentity: Sendable, Hashable {
     package let pidNamespace: String
     /// The process id there.
     package let pid: Int32
-    /// When the process started, in the kernel's ticks since the boot; 0 where it cannot be read.
+    /// When the process started, in the kernel's samples since the boot; 0 where it cannot be read.
     package let started: Int64
 
     package init(host: String, boot: String, pidNamespace: String, pid: Int32, started: Int64) {

@@ -17,7 +17,7 @@ final class StoreSource: EventSource {
     private let openReader: @Sendable () async throws -> EventReader
     /// Reads along while the ranges are long.
     private let helper = Mutex<EventReader?>(nil)
-    private let pacing: TickPacing
+    private let pacing: SamplePacing
     private let state: Mutex<State>
     private let logger: Logger
 
@@ -27,7 +27,7 @@ final class StoreSource: EventSource {
         var stored: GlobalPosition
         var storedAt: ContinuousClock.Instant?
         var reportedHold: GlobalPosition?
-        var lastTick: Tick?
+        var lastSample: MarkSample?
     }
 
     private init(
@@ -44,7 +44,7 @@ final class StoreSource: EventSource {
         self.log = log
         self.logger = logger
         store = reader.store
-        pacing = TickPacing(idle: idle)
+        pacing = SamplePacing(idle: idle)
         state = Mutex(State(mark: log.mark, stored: log.mark))
     }
 
@@ -115,7 +115,7 @@ final class StoreSource: EventSource {
     }
 
     /// The newest look at the mark, for status.
-    var lastTick: Tick? { state.withLock { $0.lastTick } }
+    var lastSample: MarkSample? { state.withLock { $0.lastSample } }
 
     func mark(after position: GlobalPosition) async throws -> GlobalPosition {
         // A rebuild below the known mark never probes.
@@ -133,24 +133,24 @@ final class StoreSource: EventSource {
 
     /// Samples the mark when it is time to.
     private func look() async throws {
-        if let tick = lastTick {
-            let wait = pacing.wait(after: tick, at: .now)
+        if let sample = lastSample {
+            let wait = pacing.wait(after: sample, at: .now)
             if wait > .zero { try await Task.sleep(for: wait) }
         }
-        let tick = try await probe.tick()
+        let sample = try await probe.sample()
         state.withLock { state in
-            state.lastTick = tick
-            state.mark = max(state.mark, tick.mark)
+            state.lastSample = sample
+            state.mark = max(state.mark, sample.mark)
         }
-        if let hold = tick.hold { try await report(hold) }
+        if let hold = sample.hold { try await report(hold) }
     }
 
     /// The mark as it is now, without waiting.
     func currentMark() async throws -> GlobalPosition {
-        let tick = try await probe.tick()
+        let sample = try await probe.sample()
         return state.withLock { state in
-            state.lastTick = tick
-            state.mark = max(state.mark, tick.mark)
+            state.lastSample = sample
+            state.mark = max(state.mark, sample.mark)
             return state.mark
         }
     }

@@ -103,7 +103,7 @@ public struct HighWaterMark: Sendable {
     }
 
     private mutating func settle(at now: ContinuousClock.Instant) {
-        // The lowest floor decides; among equals the name does, so that the same holder is named from tick to tick.
+        // The lowest floor decides; among equals the name does, so that the same holder is named from sample to sample.
         let lowest = floors.min { ($0.value, $0.key.virtualTransaction) < ($1.value, $1.key.virtualTransaction) }
         let before = mark
         mark = max(mark, lowest.map(\.value) ?? lastValue)

@@ -7,7 +7,7 @@ internal import Synchronization
 /// A probe lives as long as its connection and the server's run: make another one, from the verified stored mark, after
 /// any error.
 public final class HighWaterMarkProbe: Sendable {
-    /// The connection it asks on. It may be used for other things between two ticks.
+    /// The connection it asks on. It may be used for other things between two samples.
     public let connection: PostgresConnection
     /// The store it watches.
     public let store: ValidatedStore
@@ -52,7 +52,7 @@ public final class HighWaterMarkProbe: Sendable {
     /// How often it is looked at whether the table and its sequence are still the ones that were inspected.
     private static let placeInterval: Duration = .seconds(1)
 
-    /// How many positions one tick follows from the mark on; enough for the writers of some milliseconds.
+    /// How many positions one sample follows from the mark on; enough for the writers of some milliseconds.
     private static let contiguousLimit = 256
 
     /// Takes a sample and returns the mark.
@@ -61,7 +61,7 @@ public final class HighWaterMarkProbe: Sendable {
     ///
     /// - Throws: `logShrank` when the sequence was set back, `storeChanged` when the server has recovered from a crash or
     ///   another has taken its place, or when the table or its sequence was exchanged; `database` for what the server refuses.
-    public func tick() async throws(EventStoreError) -> Tick {
+    public func sample() async throws(EventStoreError) -> MarkSample {
         try await sample(on: connection)
     }
 
@@ -70,8 +70,8 @@ public final class HighWaterMarkProbe: Sendable {
         state.withLock { $0.store(position) }
     }
 
-    /// Synchronous on the connection's executor, so that samples are taken in as they were taken, whoever else ticks.
-    private func sample(on connection: isolated PostgresConnection) throws(EventStoreError) -> Tick {
+    /// Synchronous on the connection's executor, so that samples are taken in as they were taken, whoever else samples.
+    private func sample(on connection: isolated PostgresConnection) throws(EventStoreError) -> MarkSample {
         let before = state.withLock { $0 }
         // Separate statements, in this order: a number at or below the last value was drawn under a lock that was taken
         // before, so its owner is among the holders or has ended. The other way round a writer could come in between.
@@ -118,10 +118,15 @@ public final class HighWaterMarkProbe: Sendable {
             throw .storeChanged("\(store.settings.events) is another table now, or its positions come from elsewhere")
         }
         let now = ContinuousClock.now
-        return try state.withLock { (state: inout HighWaterMark) throws(EventStoreError) -> Tick in
+        return try state.withLock { (state: inout HighWaterMark) throws(EventStoreError) -> MarkSample in
             try state.observe(lastValue: newest, holders: holders, serverRun: run, at: now)
             state.advance(throughContiguous: contiguous, at: now)
-            return Tick(mark: state.mark, lastValue: state.lastValue, hold: state.hold, moved: state.mark > before.mark)
+            return MarkSample(
+                mark: state.mark,
+                lastValue: state.lastValue,
+                hold: state.hold,
+                moved: state.mark > before.mark
+            )
         }
     }
 }
@@ -129,7 +134,7 @@ public final class HighWaterMarkProbe: Sendable {
 // MARK: Who holds
 
 extension HighWaterMarkProbe {
-    /// Asks the server who a holder is: worth a query when a hold lasts, not at every tick.
+    /// Asks the server who a holder is: worth a query when a hold lasts, not at every sample.
     ///
     /// - Returns: nil when the holder has ended meanwhile.
     public func details(of hold: Hold) async throws(EventStoreError) -> HolderDetails? {

@@ -43,9 +43,9 @@ private struct AllPages: EventPageSource {
     var through: GlobalPosition?
     var left: Int
 
-    private let pacing = TickPacing()
+    private let pacing = SamplePacing()
     private var probe: HighWaterMarkProbe?
-    private var tick = Tick(mark: .zero, lastValue: .zero)
+    private var sample = MarkSample(mark: .zero, lastValue: .zero)
     private var reported: GlobalPosition?
 
     init(
@@ -67,10 +67,10 @@ private struct AllPages: EventPageSource {
     mutating func nextPage() async throws(EventStoreError) -> [RecordedEvent]? {
         guard left > 0 else { return nil }
         let probe = try await open()
-        let end = through ?? tick.lastValue
+        let end = through ?? sample.lastValue
         guard after < end else { return nil }
-        while tick.mark <= after { try await look(probe) }
-        let (limit, through) = (min(left, EventPage.size), min(tick.mark, end))
+        while sample.mark <= after { try await look(probe) }
+        let (limit, through) = (min(left, EventPage.size), min(sample.mark, end))
         let page = try await EventPage.read(
             settings,
             after: after,
@@ -88,20 +88,20 @@ private struct AllPages: EventPageSource {
         if let probe { return probe }
         let store = try await StoreInspection.inspect(connection, settings)
         let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
-        tick = try await probe.tick()
-        through = min(through ?? tick.lastValue, tick.lastValue)
+        sample = try await probe.sample()
+        through = min(through ?? sample.lastValue, sample.lastValue)
         self.probe = probe
         return probe
     }
 
     private mutating func look(_ probe: HighWaterMarkProbe) async throws(EventStoreError) {
         do {
-            try await Task.sleep(for: pacing.wait(after: tick, at: .now))
+            try await Task.sleep(for: pacing.wait(after: sample, at: .now))
         } catch {
             throw .cancelled("reading events")
         }
-        tick = try await probe.tick()
-        guard let hold = tick.hold, hold.position != reported, ContinuousClock.now - hold.since > .seconds(1) else {
+        sample = try await probe.sample()
+        guard let hold = sample.hold, hold.position != reported, ContinuousClock.now - hold.since > .seconds(1) else {
             return
         }
         reported = hold.position

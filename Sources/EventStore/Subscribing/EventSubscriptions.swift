@@ -20,7 +20,7 @@ public final class EventSubscriptions: Sendable {
     ///     when a session is lost.
     public init(
         _ settings: EventStoreSettings = EventStoreSettings(),
-        pacing: TickPacing = TickPacing(),
+        pacing: SamplePacing = SamplePacing(),
         logger: Logger? = nil,
         connect: @escaping @Sendable () async throws -> PostgresConnection
     ) {

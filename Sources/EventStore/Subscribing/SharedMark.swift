@@ -44,7 +44,7 @@ final class SharedMark: Sendable {
     }
 
     private let settings: EventStoreSettings
-    private let pacing: TickPacing
+    private let pacing: SamplePacing
     private let logger: Logger?
     private let connect: @Sendable () async throws -> PostgresConnection
     private let state = Mutex(State())
@@ -53,14 +53,14 @@ final class SharedMark: Sendable {
 
     private struct Look {
         var probe: HighWaterMarkProbe?
-        var tick: Tick?
+        var sample: MarkSample?
         var sessions = 0
         var reported: GlobalPosition?
     }
 
     init(
         _ settings: EventStoreSettings,
-        pacing: TickPacing,
+        pacing: SamplePacing,
         logger: Logger?,
         connect: @escaping @Sendable () async throws -> PostgresConnection
     ) {
@@ -141,21 +141,21 @@ final class SharedMark: Sendable {
 
     private func sample() async throws(EventStoreError) -> Seen {
         let probe = try await probe()
-        if let tick = look.withLock({ $0.tick }) {
+        if let sample = look.withLock({ $0.sample }) {
             do {
-                try await Task.sleep(for: pacing.wait(after: tick, at: .now))
+                try await Task.sleep(for: pacing.wait(after: sample, at: .now))
             } catch {
                 throw .cancelled("waiting for events")
             }
         }
-        let tick = try await probe.tick()
-        look.withLock { $0.tick = tick }
-        if let hold = tick.hold { try await report(hold, probe) }
+        let sample = try await probe.sample()
+        look.withLock { $0.sample = sample }
+        if let hold = sample.hold { try await report(hold, probe) }
         let server = probe.store.serverRun
         let run = Run(server: server, session: server.id == nil ? look.withLock { $0.sessions } : 0)
         // A new probe of the same run may know less than the one before.
         let known = state.withLock { $0.seen?.run == run ? $0.seen?.mark : nil }
-        return Seen(mark: max(known ?? .zero, tick.mark), lastValue: tick.lastValue, run: run)
+        return Seen(mark: max(known ?? .zero, sample.mark), lastValue: sample.lastValue, run: run)
     }
 
     private func probe() async throws(EventStoreError) -> HighWaterMarkProbe {

@@ -1,10 +1,10 @@
 public import Refold
 
-/// How long to wait between two ticks of the high-water mark.
+/// How long to wait between two samples of the high-water mark.
 ///
 /// `last_value` moves before the commit does, so waiting for it to change would miss events: while the mark is below it,
-/// ticks follow each other quickly. A hold that lasts is looked at less often, up to the idle interval.
-public struct TickPacing: Sendable, Hashable {
+/// samples follow each other quickly. A hold that lasts is looked at less often, up to the idle interval.
+public struct SamplePacing: Sendable, Hashable {
     /// The wait while the mark may move any moment. Default 1 ms.
     public var eager: Duration
     /// The wait after the mark has moved. Default 2 ms.
@@ -26,23 +26,23 @@ public struct TickPacing: Sendable, Hashable {
         self.idle = max(idle, self.eager)
     }
 
-    /// The wait after a tick: the pause when it moved the mark, a hundredth of the hold's age while one lasts.
-    public func wait(after tick: Tick, at now: ContinuousClock.Instant) -> Duration {
-        if tick.moved { return pause }
-        guard let hold = tick.hold else { return idle }
+    /// The wait after a sample: the pause when it moved the mark, a hundredth of the hold's age while one lasts.
+    public func wait(after sample: MarkSample, at now: ContinuousClock.Instant) -> Duration {
+        if sample.moved { return pause }
+        guard let hold = sample.hold else { return idle }
         return min(max(eager, (now - hold.since) / 100), idle)
     }
 }
 
 /// What one look at the sequence and its holders gave.
-public struct Tick: Sendable, Equatable {
+public struct MarkSample: Sendable, Equatable {
     /// At or below this position nothing can appear any more.
     public let mark: GlobalPosition
     /// The sequence's newest value.
     public let lastValue: GlobalPosition
     /// Why the mark is below the newest value; nil when it is not.
     public let hold: Hold?
-    /// Whether the mark is higher than after the tick before.
+    /// Whether the mark is higher than after the sample before.
     public let moved: Bool
 
     package init(mark: GlobalPosition, lastValue: GlobalPosition, hold: Hold? = nil, moved: Bool = false) {
