@@ -65,18 +65,18 @@ struct PresentingTests {
         ]
     )
     func times(duration: Duration, text: String) {
-        #expect(Figures.time(duration) == text)
+        #expect(Format.time(duration) == text)
     }
 
     @Test("Numbers are grouped")
     func numbers() {
-        #expect(Figures.grouped(0) == "0")
-        #expect(Figures.grouped(999) == "999")
-        #expect(Figures.grouped(1_234_567) == "1,234,567")
-        #expect(Figures.grouped(-1_000) == "-1,000")
-        #expect(Figures.rate(0.25) == "0.3/s")
-        #expect(Figures.rate(431_002.4) == "431,002/s")
-        #expect(Figures.decimals(1.005, 1) == "1.0")
+        #expect(Format.grouped(0) == "0")
+        #expect(Format.grouped(999) == "999")
+        #expect(Format.grouped(1_234_567) == "1,234,567")
+        #expect(Format.grouped(-1_000) == "-1,000")
+        #expect(Format.rate(0.25) == "0.3/s")
+        #expect(Format.rate(431_002.4) == "431,002/s")
+        #expect(Format.decimals(1.005, 1) == "1.0")
     }
 
     @Test("A table aligns names to the left and figures to the right")

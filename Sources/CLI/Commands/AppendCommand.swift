@@ -61,7 +61,7 @@ struct AppendCommand: AsyncParsableCommand {
             ]
             return Console.out(json: result)
         }
-        let place = "version \(appended.version) of \(stream), at position \(Figures.grouped(position.rawValue))"
+        let place = "version \(appended.version) of \(stream), at position \(Format.grouped(position.rawValue))"
         Console.out(appended.wasRepeated ? "It was there before: \(place)." : "Appended \(place).")
     }
 

@@ -45,7 +45,7 @@ struct CacheCommand: ParsableCommand {
             let keys = try await UntilSignal.result(of: engine, unfinished: "some keys may be left: run it again") {
                 try await engine.clearCache(of: projection)
             }
-            Console.out("\(Figures.grouped(Int64(keys))) keys of \(projection.name) are gone.")
+            Console.out("\(Format.grouped(Int64(keys))) keys of \(projection.name) are gone.")
         }
     }
 }

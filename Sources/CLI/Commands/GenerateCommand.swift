@@ -66,7 +66,7 @@ struct GenerateCommand: AsyncParsableCommand {
         let started = ContinuousClock.now
         let summary = try await SampleLoader(into: store).load(log, on: connection) { sent in
             if isShown {
-                Console.show(bar: "generating: \(Figures.grouped(Int64(sent))) of \(Figures.grouped(Int64(total)))")
+                Console.show(bar: "generating: \(Format.grouped(Int64(sent))) of \(Format.grouped(Int64(total)))")
             }
         }
         Console.show(bar: "")
@@ -80,8 +80,8 @@ struct GenerateCommand: AsyncParsableCommand {
             Console.out(json: result)
         } else {
             Console.out(
-                "Appended \(Figures.grouped(Int64(summary.events))) events in \(Figures.time(time)); "
-                    + "the newest position is \(Figures.grouped(summary.last))."
+                "Appended \(Format.grouped(Int64(summary.events))) events in \(Format.time(time)); "
+                    + "the newest position is \(Format.grouped(summary.last))."
             )
         }
     }
@@ -116,8 +116,8 @@ struct GenerateCommand: AsyncParsableCommand {
                 Console.out(json: result)
             } else {
                 Console.out(
-                    "Appended \(Figures.grouped(Int64(counts.appended))) events and rolled "
-                        + "\(Figures.grouped(Int64(counts.discarded))) back in \(Figures.time(time))."
+                    "Appended \(Format.grouped(Int64(counts.appended))) events and rolled "
+                        + "\(Format.grouped(Int64(counts.discarded))) back in \(Format.time(time))."
                 )
             }
         }

@@ -40,7 +40,7 @@ extension GenerationStatus {
     fileprivate var cells: [String] {
         [
             projection.rawValue, "\(generation)", isCurrent ? role.rawValue : "\(role.rawValue), other settings",
-            Figures.grouped(position.rawValue), "\(ByteSize(bytes: Int(bytes)))", phase, "\(createdAt)",
+            Format.grouped(position.rawValue), "\(ByteSize(bytes: Int(bytes)))", phase, "\(createdAt)",
             pointedAt.map { "\($0)" } ?? "–",
         ]
     }

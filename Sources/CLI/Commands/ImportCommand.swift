@@ -37,8 +37,8 @@ struct ImportCommand: AsyncParsableCommand {
                 done in
                 if isShown {
                     let time = ContinuousClock.now - started
-                    let rate = Figures.rate(Double(done.lines) / (time / .seconds(1)))
-                    Console.show(bar: "importing: \(Figures.grouped(Int64(done.lines))) lines, \(rate)")
+                    let rate = Format.rate(Double(done.lines) / (time / .seconds(1)))
+                    Console.show(bar: "importing: \(Format.grouped(Int64(done.lines))) lines, \(rate)")
                 }
             }
         } catch {
@@ -71,10 +71,10 @@ struct ImportCommand: AsyncParsableCommand {
             ]
             return Console.out(json: result)
         }
-        var text = "Imported \(Figures.grouped(Int64(summary.events))) events in \(Figures.time(time))"
-        if summary.skipped > 0 { text += "; \(Figures.grouped(Int64(summary.skipped))) were there already" }
+        var text = "Imported \(Format.grouped(Int64(summary.events))) events in \(Format.time(time))"
+        if summary.skipped > 0 { text += "; \(Format.grouped(Int64(summary.skipped))) were there already" }
         if summary.linesBefore > 0 {
-            text += "; the first \(Figures.grouped(Int64(summary.linesBefore))) lines were done before"
+            text += "; the first \(Format.grouped(Int64(summary.linesBefore))) lines were done before"
         }
         Console.out(text + ".")
     }

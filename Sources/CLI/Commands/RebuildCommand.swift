@@ -103,8 +103,8 @@ extension RebuildOutcome {
 
     fileprivate var cells: [String] {
         [
-            projection.rawValue, generation.map { "\($0)" } ?? "–", Figures.grouped(passed), Figures.time(duration),
-            rate.map { Figures.rate($0) } ?? "–", state.rawValue,
+            projection.rawValue, generation.map { "\($0)" } ?? "–", Format.grouped(passed), Format.time(duration),
+            rate.map { Format.rate($0) } ?? "–", state.rawValue,
         ]
     }
 }

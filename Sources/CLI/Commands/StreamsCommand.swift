@@ -40,7 +40,7 @@ struct StreamsCommand: ParsableCommand {
             }
             var table = TextTable(["stream", "version", "last updated"])
             for stream in found {
-                table.append([stream.id, Figures.grouped(stream.version.rawValue), "\(stream.lastUpdated)"])
+                table.append([stream.id, Format.grouped(stream.version.rawValue), "\(stream.lastUpdated)"])
             }
             Console.out(lines: table.lines)
         }

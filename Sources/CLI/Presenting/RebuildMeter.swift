@@ -59,9 +59,9 @@ package struct RebuildMeter: Sendable {
         let what = projections == 1 ? "1 projection" : "\(projections) projections"
         var line = "rebuilding \(what): \(Int(share * 100)) %"
         guard !history.isEmpty else { return line }
-        line += ", \(Figures.grouped(reached)) of \(Figures.grouped(target))"
-        if let rate { line += ", \(Figures.rate(rate))" }
-        if let remaining, share < 1 { line += ", \(Figures.time(remaining)) left" }
+        line += ", \(Format.grouped(reached)) of \(Format.grouped(target))"
+        if let rate { line += ", \(Format.rate(rate))" }
+        if let remaining, share < 1 { line += ", \(Format.time(remaining)) left" }
         return line
     }
 

@@ -4,18 +4,18 @@ package import Refold
 extension RebuildPlan {
     /// What `rebuild --dry-run` prints.
     package var lines: [String] {
-        var lines = ["A rebuild would read up to position \(Figures.grouped(head.rawValue)):"]
+        var lines = ["A rebuild would read up to position \(Format.grouped(head.rawValue)):"]
         var table = TextTable(["event type", "events", "payloads"])
         for share in types {
-            table.append([share.type, Figures.grouped(share.events), "\(ByteSize(bytes: Int(share.bytes)))"])
+            table.append([share.type, Format.grouped(share.events), "\(ByteSize(bytes: Int(share.bytes)))"])
         }
         let (events, bytes) = types.reduce((0, 0)) { ($0.0 + $1.events, $0.1 + $1.bytes) }
-        table.append(["all of them", Figures.grouped(events), "\(ByteSize(bytes: Int(bytes)))"])
+        table.append(["all of them", Format.grouped(events), "\(ByteSize(bytes: Int(bytes)))"])
         lines += table.lines
         if !isExact { lines.append("(estimated from a sample of the table)") }
         lines += steps.map(\.text)
         lines.append(
-            time.map { "At the rate of the last rebuild it would take \(Figures.time($0))." }
+            time.map { "At the rate of the last rebuild it would take \(Format.time($0))." }
                 ?? "How long it takes is not known: there was no rebuild yet."
         )
         lines.append("Nothing was changed.")
@@ -41,7 +41,7 @@ extension RebuildPlan.Step {
             text +=
                 isReady
                 ? "point at generation \(resumed), which is ready"
-                : "go on with generation \(resumed) from position \(Figures.grouped(start.rawValue))"
+                : "go on with generation \(resumed) from position \(Format.grouped(start.rawValue))"
         } else {
             text += "build a new generation"
         }

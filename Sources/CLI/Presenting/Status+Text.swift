@@ -5,8 +5,8 @@ extension Status {
     /// What `status` prints: the store, a table of the projections, then a line for everything that wants attention.
     package var lines: [String] {
         var lines = [
-            "store \(store.table) (\(store.payload ?? "unreadable")): position \(Figures.grouped(store.position.rawValue)), "
-                + "high-water mark \(Figures.grouped(store.mark.rawValue)), batches of \(store.batchSize)"
+            "store \(store.table) (\(store.payload ?? "unreadable")): position \(Format.grouped(store.position.rawValue)), "
+                + "high-water mark \(Format.grouped(store.mark.rawValue)), batches of \(store.batchSize)"
         ]
         var table = TextTable(["projection", "live", "position", "lag", "age", "state", "rate", "cache", "owner"])
         for projection in projections { table.append(projection.cells) }
@@ -23,7 +23,7 @@ extension StoreStatus {
             let who =
                 hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.pid.map { "\($0)" } ?? "?")"
             let application = hold.application.map { " (\($0))" } ?? ""
-            let age = hold.age.map { "open for \(Figures.time($0))" } ?? "age unknown (it needs pg_read_all_stats)"
+            let age = hold.age.map { "open for \(Format.time($0))" } ?? "age unknown (it needs pg_read_all_stats)"
             notes.append("! the mark is held before position \(hold.position) by \(who)\(application), \(age)")
         }
         if !lateEvents.isEmpty {
@@ -40,9 +40,9 @@ extension StoreStatus {
 extension ProjectionStatus {
     fileprivate var cells: [String] {
         [
-            name.rawValue, live.map { "\($0)" } ?? "–", Figures.grouped(position.rawValue), Figures.grouped(lag),
-            lag == 0 ? "–" : lagTime.map { Figures.time($0) } ?? "–", state.rawValue,
-            rate.map { Figures.rate($0) } ?? "–", cache, owner.map { "\($0.host) \($0.pid)" } ?? "–",
+            name.rawValue, live.map { "\($0)" } ?? "–", Format.grouped(position.rawValue), Format.grouped(lag),
+            lag == 0 ? "–" : lagTime.map { Format.time($0) } ?? "–", state.rawValue,
+            rate.map { Format.rate($0) } ?? "–", cache, owner.map { "\($0.host) \($0.pid)" } ?? "–",
         ]
     }
 
@@ -51,10 +51,10 @@ extension ProjectionStatus {
         // A reset one is live before it has rows.
         let isLive = building.generation == live
         var line =
-            "  \(name): generation \(building.generation) is \(isLive ? "empty until it has caught up" : building.state), at \(Figures.grouped(building.position.rawValue))"
-        if let target = building.target { line += " of \(Figures.grouped(target.rawValue))" }
-        if let rate = building.rate { line += ", \(Figures.rate(rate))" }
-        if let remaining = building.remaining { line += ", \(Figures.time(remaining)) left" }
+            "  \(name): generation \(building.generation) is \(isLive ? "empty until it has caught up" : building.state), at \(Format.grouped(building.position.rawValue))"
+        if let target = building.target { line += " of \(Format.grouped(target.rawValue))" }
+        if let rate = building.rate { line += ", \(Format.rate(rate))" }
+        if let remaining = building.remaining { line += ", \(Format.time(remaining)) left" }
         if building.owner == nil {
             line += "; nobody is building it: refold \(isLive ? "tail fills it" : "rebuild goes on with it")"
         }
@@ -66,7 +66,7 @@ extension ProjectionStatus {
         if let cause { notes.append("! \(name): \(cause)") }
         if let lastError, cause == nil { notes.append("  \(name): last error \(lastError.at): \(lastError.message)") }
         if deadLetters > 0 {
-            notes.append("  \(name): \(Figures.grouped(deadLetters)) dead letters in refold.dead_letters")
+            notes.append("  \(name): \(Format.grouped(deadLetters)) dead letters in refold.dead_letters")
         }
         if let cacheError { notes.append("! \(name): the cache is behind: \(cacheError)") }
         return notes

@@ -1,5 +1,5 @@
 /// Numbers and times as people read them.
-package enum Figures {
+package enum Format {
     /// `1,234,567`
     package static func grouped(_ number: Int64) -> String {
         var text = ""
