@@ -13,7 +13,7 @@ extension Failure {
         } else {
             for line in lines { Console.error(line) }
         }
-        throw Reported(code: worst.code)
+        throw SilentExit(code: worst.code)
     }
 
     /// The gravest failure; nil for none.

@@ -17,7 +17,7 @@ package struct Failure: Sendable, Equatable {
     /// The one place where errors become exit codes.
     package init(_ error: any Error) {
         switch error {
-        case let error as Reported: self.init(error.code, nil)
+        case let error as SilentExit: self.init(error.code, nil)
         case let error as SettingError: self.init(Self.configuration, error.message, error.remedy)
         case let error as UsageError: self.init(Self.usage, error.message, error.remedy)
         case let error as EngineError: self.init(Self.code(of: error.code), error.message, error.remedy)
@@ -189,6 +189,6 @@ package struct UsageError: Error {
 }
 
 /// Ends the command with an exit code when everything about it has been printed.
-struct Reported: Error {
+struct SilentExit: Error {
     let code: Int32
 }

@@ -22,6 +22,6 @@ struct RefoldCommand: AsyncParsableCommand {
         for line in Self.helpMessage().split(separator: "\n", omittingEmptySubsequences: false) {
             Console.error(String(line))
         }
-        throw Reported(code: Failure.usage)
+        throw SilentExit(code: Failure.usage)
     }
 }

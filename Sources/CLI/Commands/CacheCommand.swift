@@ -23,7 +23,7 @@ struct CacheCommand: ParsableCommand {
         func run() async throws {
             let engine = try shared.engine()
             let projection = try engine.projection(named: projection)
-            try await UntilSignal.result(of: engine, unfinished: "a daemon warms it as well, or run the command again")
+            try await SignalRunner.result(of: engine, unfinished: "a daemon warms it as well, or run the command again")
             {
                 try await engine.warmCache(of: projection)
             }
@@ -42,7 +42,7 @@ struct CacheCommand: ParsableCommand {
         func run() async throws {
             let engine = try shared.engine()
             let projection = try engine.projection(named: projection)
-            let keys = try await UntilSignal.result(of: engine, unfinished: "some keys may be left: run it again") {
+            let keys = try await SignalRunner.result(of: engine, unfinished: "some keys may be left: run it again") {
                 try await engine.clearCache(of: projection)
             }
             Console.out("\(Format.grouped(Int64(keys))) keys of \(projection.name) are gone.")

@@ -32,7 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if let error = checks.compactMap(\.error).first {
             let failure = Failure(error)
             if let line = failure.line { Console.error(line) }
-            throw Reported(code: failure.code)
+            throw SilentExit(code: failure.code)
         }
     }
 }

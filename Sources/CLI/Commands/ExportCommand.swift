@@ -56,7 +56,7 @@ struct ExportCommand: AsyncParsableCommand {
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
                 Console.error("refold: the output cannot be written: \(String(cString: strerror(errno)))")
-                throw Reported(code: Failure.inputOutput)
+                throw SilentExit(code: Failure.inputOutput)
             }
             rest = rest.dropFirst(count)
         }

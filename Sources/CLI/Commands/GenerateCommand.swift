@@ -99,7 +99,7 @@ struct GenerateCommand: AsyncParsableCommand {
             into: store
         )
         let (json, started) = (json, ContinuousClock.now)
-        try await UntilSignal.run(
+        try await SignalRunner.run(
             engine.logger,
             unfinished: "what is not committed is rolled back",
             onLimit: engine.abandonConnections

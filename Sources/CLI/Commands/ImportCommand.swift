@@ -46,7 +46,7 @@ struct ImportCommand: AsyncParsableCommand {
             await connection.close()
             guard !error.badLines.isEmpty else { throw error }
             for line in error.badLines { Console.error("refold: \(line)") }
-            throw Reported(code: Failure.data)
+            throw SilentExit(code: Failure.data)
         }
         Console.show(bar: "")
         await connection.close()

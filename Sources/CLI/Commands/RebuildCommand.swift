@@ -33,7 +33,7 @@ struct RebuildCommand: AsyncParsableCommand {
         let engine = try shared.engine(logging: quiet ? .critical : .warning)
         let chosen = try engine.projections(named: projections)
         if abandon {
-            let abandoned = try await UntilSignal.result(of: engine, unfinished: "run the command again") {
+            let abandoned = try await SignalRunner.result(of: engine, unfinished: "run the command again") {
                 try await engine.abandon(chosen)
             }
             return report(abandoned: abandoned)
@@ -51,7 +51,7 @@ struct RebuildCommand: AsyncParsableCommand {
                 until: until.map { GlobalPosition($0) },
                 acceptsShortenedLog: acceptShortenedLog
             )
-            outcomes = try await UntilSignal.result(
+            outcomes = try await SignalRunner.result(
                 of: engine,
                 unfinished: "the live models serve on, and the next rebuild goes on from the last commit"
             ) {

@@ -25,7 +25,7 @@ struct ResetCommand: AsyncParsableCommand {
                 + "the rows of now are kept for refold rollback.",
             yes
         )
-        let generation = try await UntilSignal.result(
+        let generation = try await SignalRunner.result(
             of: engine,
             unfinished: "run refold status to see where it stands"
         ) {

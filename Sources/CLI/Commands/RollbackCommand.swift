@@ -27,7 +27,7 @@ struct RollbackCommand: AsyncParsableCommand {
             let back = live.map { " against \($0.position) of the live one" } ?? ""
             try Confirmation.require("Roll \(projection.name) back \(plan)\(back)?\(now ? " Now?" : "")", yes)
         }
-        let generation = try await UntilSignal.result(
+        let generation = try await SignalRunner.result(
             of: engine,
             unfinished: "run refold status to see where it stands"
         ) {

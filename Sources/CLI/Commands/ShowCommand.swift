@@ -31,7 +31,7 @@ struct ShowCommand: AsyncParsableCommand {
         }
         guard shown.json != nil else {
             Console.error("refold: \(projection.name) has no row \(key.joined(separator: ", ")) — look for another key")
-            throw Reported(code: Failure.data)
+            throw SilentExit(code: Failure.data)
         }
     }
 }

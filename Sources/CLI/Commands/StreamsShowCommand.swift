@@ -48,13 +48,13 @@ extension StreamsCommand {
             }
             guard let newest else {
                 Console.error("refold: there is no stream \(stream) — see refold streams list")
-                throw Reported(code: Failure.data)
+                throw SilentExit(code: Failure.data)
             }
             if let asOf { return try await streams.version(of: stream, at: asOf) ?? StreamPosition(-1) }
             guard let at else { return newest }
             guard at <= newest.rawValue else {
                 Console.error("refold: stream \(stream) has no version \(at) — it stands at \(newest)")
-                throw Reported(code: Failure.data)
+                throw SilentExit(code: Failure.data)
             }
             return StreamPosition(at)
         }

@@ -24,7 +24,7 @@ struct TailCommand: AsyncParsableCommand {
         let chosen = try engine.projections(named: projections)
         engine.say("tailing", chosen.map(\.name.rawValue))
         let left = Mutex<[TailRemainder]>([])
-        let wasStopped = try await UntilSignal.run(engine.logger, onLimit: engine.abandonConnections) {
+        let wasStopped = try await SignalRunner.run(engine.logger, onLimit: engine.abandonConnections) {
             let remainders = try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
             left.withLock { $0 = remainders }
         }
@@ -41,7 +41,7 @@ struct TailCommand: AsyncParsableCommand {
         }
         // Of what waits and what is stopped, the former: it goes on by itself.
         let codes = remainders.map { Failure($0.error).code }
-        throw Reported(code: codes.contains(Failure.unavailable) ? Failure.unavailable : codes[0])
+        throw SilentExit(code: codes.contains(Failure.unavailable) ? Failure.unavailable : codes[0])
     }
 }
 

@@ -7,7 +7,7 @@ internal import Synchronization
 internal import UnixSignals
 
 /// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then; after five seconds the process ends without it.
-enum UntilSignal {
+enum SignalRunner {
     /// - Parameters:
     ///   - unfinished: what becomes of work that the time limit cuts off.
     ///   - onLimit: called from any thread shortly before the time limit: gives up what the work waits for.
