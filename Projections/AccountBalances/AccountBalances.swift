@@ -17,8 +17,8 @@ public struct AccountBalances: Projection {
     public let model: ReadModel
 
     private let accounts: Table
-    private let balance: Column<Decimal>
-    private let overdraftLimit: Column<Decimal>
+    private let balance: Column<ExactDecimal>
+    private let overdraftLimit: Column<ExactDecimal>
     private let isActive: Column<Bool>
     private let transactions: Column<Int64>
     private let openedAt: Column<Timestamp>
@@ -71,7 +71,7 @@ public struct AccountBalances: Projection {
         account[lastActivity] = time
     }
 
-    private func move(_ accountID: Text, by amount: Decimal, at time: Timestamp, _ rows: Rows) throws {
+    private func move(_ accountID: Text, by amount: ExactDecimal, at time: Timestamp, _ rows: Rows) throws {
         guard let account = try rows.find(accounts, accountID) else { return }
         try account.add(amount, to: balance)
         try account.add(1, to: transactions)

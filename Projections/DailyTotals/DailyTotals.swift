@@ -15,9 +15,9 @@ public struct DailyTotals: Projection {
     public let model: ReadModel
 
     private let days: Table
-    private let deposits: Column<Decimal>
-    private let withdrawals: Column<Decimal>
-    private let net: Column<Decimal>
+    private let deposits: Column<ExactDecimal>
+    private let withdrawals: Column<ExactDecimal>
+    private let net: Column<ExactDecimal>
     private let count: Column<Int64>
 
     /// Lays the table out.
@@ -33,7 +33,7 @@ public struct DailyTotals: Projection {
 
     /// Adds one movement of money to its day.
     public func apply(_ event: Event, to rows: Rows) throws {
-        let (amount, column, sign): (Decimal, Column<Decimal>, Int)
+        let (amount, column, sign): (ExactDecimal, Column<ExactDecimal>, Int)
         switch event.type {
         case .accountOpened: (amount, column, sign) = (try AccountOpened(event.payload).initialDeposit, deposits, 1)
         case .accountDeposited: (amount, column, sign) = (try AccountDeposited(event.payload).amount, deposits, 1)

@@ -14,9 +14,9 @@ public struct BankAccount: Aggregate {
     /// The account's id.
     public let id: String
     /// What is in it; below 0 while it is overdrawn.
-    public private(set) var balance: Decimal = 0
+    public private(set) var balance: ExactDecimal = 0
     /// How far the balance may go below 0.
-    public private(set) var overdraftLimit: Decimal = 0
+    public private(set) var overdraftLimit: ExactDecimal = 0
     /// Whether it was opened, and perhaps closed since.
     public private(set) var isOpened = false
     /// Whether it was closed.
@@ -37,8 +37,8 @@ public struct BankAccount: Aggregate {
     /// - Throws: `alreadyOpened`, also when it was closed since; `negativeInitialDeposit`, `negativeOverdraftLimit`,
     ///   `tooManyDigits`.
     public func open(
-        initialDeposit: Decimal = 0,
-        overdraftLimit: Decimal = 0,
+        initialDeposit: ExactDecimal = 0,
+        overdraftLimit: ExactDecimal = 0,
         at time: Timestamp
     ) throws(BankAccountError) -> [BankAccountEvent] {
         guard !isOpened else { throw .alreadyOpened(account: id) }
@@ -53,7 +53,7 @@ public struct BankAccount: Aggregate {
     /// Pays money in.
     ///
     /// - Throws: `notOpened`, `closed`; `notPositive` unless the amount is above 0; `tooManyDigits`.
-    public func deposit(_ amount: Decimal) throws(BankAccountError) -> [BankAccountEvent] {
+    public func deposit(_ amount: ExactDecimal) throws(BankAccountError) -> [BankAccountEvent] {
         try requireOpen()
         guard amount > 0 else { throw .notPositive(amount) }
         // What can be withdrawn then must be a number, too.
@@ -65,7 +65,7 @@ public struct BankAccount: Aggregate {
     ///
     /// - Throws: `notOpened`, `closed`; `notPositive` unless the amount is above 0; `insufficientFunds` when it is above
     ///   balance and overdraft limit together; `tooManyDigits`.
-    public func withdraw(_ amount: Decimal) throws(BankAccountError) -> [BankAccountEvent] {
+    public func withdraw(_ amount: ExactDecimal) throws(BankAccountError) -> [BankAccountEvent] {
         try requireOpen()
         guard amount > 0 else { throw .notPositive(amount) }
         let available = try sum(balance, overdraftLimit)
@@ -88,7 +88,7 @@ public struct BankAccount: Aggregate {
         guard !isClosed else { throw .closed(account: id) }
     }
 
-    private func sum(_ left: Decimal, _ right: Decimal) throws(BankAccountError) -> Decimal {
+    private func sum(_ left: ExactDecimal, _ right: ExactDecimal) throws(BankAccountError) -> ExactDecimal {
         do throws(EventRefusal) {
             return try left.adding(right)
         } catch {
@@ -123,15 +123,15 @@ public enum BankAccountError: Error, Hashable, CustomStringConvertible {
     /// It was closed.
     case closed(account: String)
     /// An account begins with nothing or more.
-    case negativeInitialDeposit(Decimal)
+    case negativeInitialDeposit(ExactDecimal)
     /// An overdraft limit is how far the balance may go below 0, and so not below 0 itself.
-    case negativeOverdraftLimit(Decimal)
+    case negativeOverdraftLimit(ExactDecimal)
     /// An amount that is moved is above 0.
-    case notPositive(Decimal)
+    case notPositive(ExactDecimal)
     /// More was requested than balance and overdraft limit together.
-    case insufficientFunds(available: Decimal, requested: Decimal)
+    case insufficientFunds(available: ExactDecimal, requested: ExactDecimal)
     /// The balance is below 0.
-    case overdrawn(balance: Decimal)
+    case overdrawn(balance: ExactDecimal)
     /// The balance would have more digits than a number can have.
     case tooManyDigits
 
@@ -146,7 +146,7 @@ public enum BankAccountError: Error, Hashable, CustomStringConvertible {
         case .notPositive(let amount): "an amount is above 0: \(amount)"
         case .insufficientFunds(let available, let requested): "\(requested) requested, \(available) available"
         case .overdrawn(let balance): "the balance is below 0: \(balance)"
-        case .tooManyDigits: "the balance would have more than \(Decimal.maximumDigits) digits"
+        case .tooManyDigits: "the balance would have more than \(ExactDecimal.maximumDigits) digits"
         }
     }
 }

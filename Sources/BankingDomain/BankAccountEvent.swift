@@ -5,11 +5,11 @@ public import Refold
 /// What happens to an account, with the payloads of `BankingEvents`.
 public enum BankAccountEvent: AggregateEvent, Hashable {
     /// `account.opened`
-    case opened(accountID: String, initialDeposit: Decimal, overdraftLimit: Decimal, at: Timestamp?)
+    case opened(accountID: String, initialDeposit: ExactDecimal, overdraftLimit: ExactDecimal, at: Timestamp?)
     /// `account.deposited`
-    case deposited(accountID: String, amount: Decimal)
+    case deposited(accountID: String, amount: ExactDecimal)
     /// `account.withdrawn`
-    case withdrawn(accountID: String, amount: Decimal)
+    case withdrawn(accountID: String, amount: ExactDecimal)
     /// `account.closed`
     case closed(accountID: String)
 

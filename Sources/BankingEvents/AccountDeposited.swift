@@ -19,7 +19,7 @@ public struct AccountDeposited: Sendable {
     }
 
     /// What was paid in, above 0.
-    public var amount: Decimal {
+    public var amount: ExactDecimal {
         get throws(EventRefusal) { try payload.positiveMoney(Self.amountField) }
     }
 

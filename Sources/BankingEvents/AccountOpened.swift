@@ -20,12 +20,12 @@ public struct AccountOpened: Sendable {
     }
 
     /// What was paid in when the account was opened, from 0 on.
-    public var initialDeposit: Decimal {
+    public var initialDeposit: ExactDecimal {
         get throws(EventRefusal) { try payload.money(Self.initialDepositField) }
     }
 
     /// How far the balance may go below 0, from 0 on.
-    public var overdraftLimit: Decimal {
+    public var overdraftLimit: ExactDecimal {
         get throws(EventRefusal) { try payload.money(Self.overdraftLimitField) }
     }
 

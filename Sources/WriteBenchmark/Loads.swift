@@ -47,7 +47,8 @@ struct Loads: AsyncParsableCommand {
                 let started = ContinuousClock.now
                 let loaded = try await (way == 0 ? folding : loading).load(id)
                 let time = ContinuousClock.now - started
-                guard loaded.version.rawValue == Int64(events), loaded.aggregate.balance == Decimal(Int64(events - 1))
+                guard loaded.version.rawValue == Int64(events),
+                    loaded.aggregate.balance == ExactDecimal(Int64(events - 1))
                 else {
                     throw Wrong(version: loaded.version)
                 }

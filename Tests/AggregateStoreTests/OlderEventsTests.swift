@@ -28,13 +28,13 @@ struct OlderEventsTests {
             }
             for (id, limit) in [("1", 0), ("2", 20), ("3", 20)] {
                 let account = try await accounts(store).load(id).aggregate
-                #expect(account.balance == Decimal("7.5"))
-                #expect(account.overdraftLimit == Decimal(Int64(limit)))
+                #expect(account.balance == ExactDecimal("7.5"))
+                #expect(account.overdraftLimit == ExactDecimal(Int64(limit)))
             }
             try await accounts(store).execute("4") { try $0.open(at: .epoch) }
             let opened = try #require(try await streams.readStream("account-4").collect().first)
             #expect(opened.typeVersion == 3)
-            let deposit = try #require(Decimal("0.5"))
+            let deposit = try #require(ExactDecimal("0.5"))
             try await accounts(store).execute("4") { try $0.deposit(deposit) }
             #expect(try await streams.readStream("account-4").collect().last?.typeVersion == 1)
         }
@@ -57,14 +57,14 @@ struct OlderEventsTests {
     func digits() async throws {
         try await TallyStore.with { store in
             let accounts = accounts(store)
-            let amount = try #require(Decimal("12345678901234567890.123456789012345678"))
+            let amount = try #require(ExactDecimal("12345678901234567890.123456789012345678"))
             try await accounts.execute("1") { try $0.open(initialDeposit: amount, overdraftLimit: 1, at: .epoch) }
             let loaded = try await accounts.load("1")
             try await accounts.takeSnapshot(of: loaded)
             try await accounts.execute("1") { try $0.deposit(1) }
             try await store.change("DELETE FROM events WHERE stream_version = 0")
             let again = try await accounts.load("1").aggregate
-            #expect(again.balance == Decimal("12345678901234567891.123456789012345678"))
+            #expect(again.balance == ExactDecimal("12345678901234567891.123456789012345678"))
             #expect(again.isOpened)
         }
     }

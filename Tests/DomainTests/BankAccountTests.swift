@@ -8,9 +8,9 @@ import Testing
 struct BankAccountTests {
     private let noon = Timestamp("2026-05-01T12:00:00Z") ?? .epoch
 
-    private func decimal(_ text: String) throws -> Decimal { try #require(Decimal(text)) }
+    private func decimal(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(text)) }
 
-    private func opened(_ deposit: Decimal = 0, overdraft: Decimal = 0) -> BankAccountEvent {
+    private func opened(_ deposit: ExactDecimal = 0, overdraft: ExactDecimal = 0) -> BankAccountEvent {
         .opened(accountID: "a", initialDeposit: deposit, overdraftLimit: overdraft, at: noon)
     }
 

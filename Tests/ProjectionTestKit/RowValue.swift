@@ -16,7 +16,7 @@ public enum RowValue: Sendable, Hashable {
     /// A timestamp column.
     case timestamp(Timestamp)
     /// A decimal column.
-    case decimal(Decimal)
+    case decimal(ExactDecimal)
     /// A date column.
     case date(Day)
     /// A list or set of texts, in order.
@@ -32,7 +32,9 @@ public enum RowValue: Sendable, Hashable {
 
     /// An exact decimal, as JSON would write it.
     public static func exact(_ text: String) -> RowValue {
-        guard let decimal = Decimal(text) else { preconditionFailure("\"\(text)\" is no decimal of at most 38 digits") }
+        guard let decimal = ExactDecimal(text) else {
+            preconditionFailure("\"\(text)\" is no decimal of at most 38 digits")
+        }
         return .decimal(decimal)
     }
 

@@ -121,7 +121,7 @@ struct JSONTests {
         #expect(
             values.map { $0.asDecimal?.description } == ["1", "1", "100", "0.1", nil, nil, nil, "9223372036854775808"]
         )
-        #expect(JSON.decimal(try #require(Decimal("1.50"))).text == "1.5")
+        #expect(JSON.decimal(try #require(ExactDecimal("1.50"))).text == "1.5")
         #expect(JSON.number(.infinity).text == "null")
         #expect(JSON.number(0.25).text == "0.25")
     }

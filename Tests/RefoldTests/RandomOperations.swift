@@ -79,10 +79,10 @@ struct RandomOperations {
     }
 
     /// Small ones, such of which sums have many digits, and such that any sum overflows.
-    private mutating func decimal() -> Decimal {
+    private mutating func decimal() -> ExactDecimal {
         let digits: Int128 =
             generator.once(in: 8) ? (0..<37).reduce(9) { product, _ in product * 10 } : Int128(integer() % 1_000_003)
-        return Decimal(
+        return ExactDecimal(
             coefficient: generator.once(in: 2) ? digits : -digits,
             scale: Int.random(in: 0...38, using: &generator)
         ) ?? 7

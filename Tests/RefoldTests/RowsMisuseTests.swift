@@ -39,14 +39,14 @@ struct RowsMisuseTests {
         }
         await #expect(processExitsWith: .failure) {
             var other = ReadModel()
-            let column: Column<Decimal> = other.addColumn("sum", to: other.addTable("others", key: .text("id")))
+            let column: Column<ExactDecimal> = other.addColumn("sum", to: other.addTable("others", key: .text("id")))
             let model = RowsModel()
             let row = try Rows(model.model, isComplete: true).findOrInsert(model.byText.table, "a")
             row[column] = 1
         }
         await #expect(processExitsWith: .failure) {
             var other = ReadModel()
-            let _: Column<Decimal> = other.addColumn("sum", to: RowsModel().byText.table)
+            let _: Column<ExactDecimal> = other.addColumn("sum", to: RowsModel().byText.table)
         }
         await #expect(processExitsWith: .success) {
             let model = RowsModel()

@@ -26,7 +26,7 @@ enum ModelKey: Hashable {
 enum ModelCell: Hashable {
     case null
     case word(UInt64)
-    case decimal(Decimal)
+    case decimal(ExactDecimal)
     case bytes([UInt8])
 
     static func integer(_ number: Int64?) -> ModelCell { number.map { .word(UInt64(bitPattern: $0)) } ?? .null }
@@ -58,8 +58,8 @@ struct ModelRow: Hashable {
     var optionalBoolean: Bool?
     var timestamp: Int64 = 0
     var optionalTimestamp: Int64?
-    var decimal = Decimal.zero
-    var optionalDecimal: Decimal?
+    var decimal = ExactDecimal.zero
+    var optionalDecimal: ExactDecimal?
     var day: Int32 = 0
     var optionalDay: Int32?
     var text = ""
@@ -94,8 +94,8 @@ struct RowsModel: Sendable {
         let optionalBoolean: Column<Bool?>
         let timestamp: Column<Timestamp>
         let optionalTimestamp: Column<Timestamp?>
-        let decimal: Column<Decimal>
-        let optionalDecimal: Column<Decimal?>
+        let decimal: Column<ExactDecimal>
+        let optionalDecimal: Column<ExactDecimal?>
         let day: Column<Day>
         let optionalDay: Column<Day?>
         let text: Column<Text>

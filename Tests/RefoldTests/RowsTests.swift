@@ -196,8 +196,8 @@ struct RowsTests {
     func decimals() throws {
         let rows = Rows(model.model, isComplete: true)
         let key = ModelKey.day(8_826)
-        let tenth = try #require(Decimal("0.1"))
-        let most = try #require(Decimal(String(repeating: "9", count: 38)))
+        let tenth = try #require(ExactDecimal("0.1"))
+        let most = try #require(ExactDecimal(String(repeating: "9", count: 38)))
         apply(rows, [.addDecimal(key, tenth)], [.addDecimal(key, tenth), .addDecimal(key, tenth)])
         let row = try #require(try rows.find(model.byDay.table, Day(rawValue: 8_826)))
         #expect(row[model.byDay.decimal].description == "0.3")

@@ -27,7 +27,7 @@ struct UpcasterTests {
     func chained(payload: String, metadata: String?) throws {
         let event = opened(payload, metadata: metadata)
         #expect(try event.accountID == "a")
-        #expect(try event.initialDeposit == Decimal("12.5"))
+        #expect(try event.initialDeposit == ExactDecimal("12.5"))
         #expect(try event.overdraftLimit == .zero)
     }
 

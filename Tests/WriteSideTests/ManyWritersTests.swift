@@ -104,7 +104,7 @@ struct ManyWritersTests {
                     """,
                     [.text(id)]
                 )
-                #expect(try account.balance == Decimal(balance.text(0, 0)), "seed \(seed)")
+                #expect(try account.balance == ExactDecimal(balance.text(0, 0)), "seed \(seed)")
             }
             try await refold(database.url, "tail", "--until-caught-up")
             try await expectReadModels(connection, seed: seed)

@@ -6,13 +6,13 @@ public import TestSupport
 /// What people do with accounts. One in a few is refused.
 public enum AccountDecision: SimulatedDecision {
     /// Opens the account where it is not yet, else pays the same in.
-    case begin(deposit: Decimal, overdraft: Decimal)
+    case begin(deposit: ExactDecimal, overdraft: ExactDecimal)
     /// Pays in.
-    case deposit(Decimal)
+    case deposit(ExactDecimal)
     /// Takes out.
-    case withdraw(Decimal)
+    case withdraw(ExactDecimal)
     /// Several movements at once.
-    case move([Decimal])
+    case move([ExactDecimal])
     /// Closes the account, when it has seen enough.
     case close
     /// Looks, and leaves everything as it is.
@@ -38,11 +38,11 @@ public enum AccountDecision: SimulatedDecision {
     }
 
     /// Up to a thousand, with up to six digits behind the point.
-    private static func amount(using generator: inout SeededGenerator) -> Decimal {
+    private static func amount(using generator: inout SeededGenerator) -> ExactDecimal {
         let scale = Int.random(in: 0...6, using: &generator)
         var limit: Int128 = 1_000
         for _ in 0..<scale { limit *= 10 }
-        return Decimal(coefficient: Int128.random(in: 1...limit, using: &generator), scale: scale) ?? 1
+        return ExactDecimal(coefficient: Int128.random(in: 1...limit, using: &generator), scale: scale) ?? 1
     }
 
     /// Asks for it.

@@ -10,9 +10,9 @@ enum BinaryNumeric {
 
     /// The exact value.
     ///
-    /// - Throws: ``EngineError/Code/differs`` for NaN, an infinity, or more digits than a `Decimal` has: rows have none of
+    /// - Throws: ``EngineError/Code/differs`` for NaN, an infinity, or more digits than a `ExactDecimal` has: rows have none of
     ///   these unless somebody else wrote them.
-    static func decimal(_ bytes: UnsafeRawBufferPointer) throws -> Decimal {
+    static func decimal(_ bytes: UnsafeRawBufferPointer) throws -> ExactDecimal {
         func int16(_ offset: Int) -> UInt16 {
             UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
         }
@@ -37,9 +37,10 @@ enum BinaryNumeric {
         return try made(coefficient, sign, scale: -4 * (weight - count + 1))
     }
 
-    private static func made(_ coefficient: Int128, _ sign: UInt16, scale: Int) throws -> Decimal {
+    private static func made(_ coefficient: Int128, _ sign: UInt16, scale: Int) throws -> ExactDecimal {
         if coefficient == 0 { return .zero }
-        guard let decimal = Decimal(coefficient: sign == negative ? -coefficient : coefficient, scale: scale) else {
+        guard let decimal = ExactDecimal(coefficient: sign == negative ? -coefficient : coefficient, scale: scale)
+        else {
             throw unreadable
         }
         return decimal
@@ -80,7 +81,7 @@ enum BinaryNumeric {
 
 extension [UInt8] {
     /// A `numeric` field.
-    mutating func appendField(_ decimal: Decimal) {
+    mutating func appendField(_ decimal: ExactDecimal) {
         let (whole, fraction) = decimal.parts
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 24) { digits in
             // Whole digits fill the buffer from the middle to the left, the fraction's from the middle to the right.
@@ -113,7 +114,7 @@ extension [UInt8] {
     }
 }
 
-extension Decimal {
+extension ExactDecimal {
     /// The digits before the point and those behind it, without the sign.
     fileprivate var parts: (whole: UInt128, fraction: UInt128) {
         var power: UInt128 = 1

@@ -1,16 +1,18 @@
 extension Payload {
     /// The exact decimal of a field: a JSON number, or a text that holds one.
     ///
-    /// Refused when it has more digits than a ``Decimal``.
-    public func decimal(_ field: FieldName, in range: ClosedRange<Decimal>? = nil) throws(EventRefusal) -> Decimal {
+    /// Refused when it has more digits than a ``ExactDecimal``.
+    public func decimal(_ field: FieldName, in range: ClosedRange<ExactDecimal>? = nil) throws(EventRefusal)
+        -> ExactDecimal
+    {
         try decimal(of: needed(field, "a decimal number"), field, range)
     }
 
     /// The exact decimal of a field, or nil.
     public func optionalDecimal(
         _ field: FieldName,
-        in range: ClosedRange<Decimal>? = nil
-    ) throws(EventRefusal) -> Decimal? {
+        in range: ClosedRange<ExactDecimal>? = nil
+    ) throws(EventRefusal) -> ExactDecimal? {
         guard let value = try find(field) else { return nil }
         return try decimal(of: value, field, range)
     }
@@ -18,13 +20,13 @@ extension Payload {
     private func decimal(
         of value: JSONValue,
         _ field: FieldName,
-        _ range: ClosedRange<Decimal>?
-    ) throws(EventRefusal) -> Decimal {
+        _ range: ClosedRange<ExactDecimal>?
+    ) throws(EventRefusal) -> ExactDecimal {
         defer { extendLifetime(storage) }
-        let reading: Decimal.Reading
+        let reading: ExactDecimal.Reading
         switch value.kind {
-        case .number: reading = Decimal.read(UnsafeRawBufferPointer(start: value.start, count: value.length))
-        case .text: reading = try text(of: value, field).withBytes { Decimal.read($0) }
+        case .number: reading = ExactDecimal.read(UnsafeRawBufferPointer(start: value.start, count: value.length))
+        case .text: reading = try text(of: value, field).withBytes { ExactDecimal.read($0) }
         default: throw Self.mismatch(field, Self.expectedDecimal(range), value)
         }
         switch reading {
@@ -40,7 +42,7 @@ extension Payload {
             throw EventRefusal(
                 .outOfRange,
                 field: field.description,
-                "expected \(Self.expectedDecimal(range)), found one of more than \(Decimal.maximumDigits) digits"
+                "expected \(Self.expectedDecimal(range)), found one of more than \(ExactDecimal.maximumDigits) digits"
             )
         case .notANumber:
             throw EventRefusal(
@@ -52,7 +54,7 @@ extension Payload {
     }
 
     @inline(never)
-    private static func expectedDecimal(_ range: ClosedRange<Decimal>?) -> String {
+    private static func expectedDecimal(_ range: ClosedRange<ExactDecimal>?) -> String {
         range.map { "a decimal number from \($0.lowerBound) to \($0.upperBound)" } ?? "a decimal number"
     }
 }

@@ -6,7 +6,7 @@ public enum JSON: Sendable, Hashable {
     /// A number that need not be exact. One that is not finite has no JSON and is written as null.
     case number(Double)
     /// An exact number, written with all its digits.
-    case decimal(Decimal)
+    case decimal(ExactDecimal)
     case text(String)
     case array([JSON])
     case object(Object)
@@ -91,11 +91,11 @@ extension JSON {
     }
 
     /// The exact value of a number, or nil when it is none or has too many digits.
-    public var asDecimal: Decimal? {
+    public var asDecimal: ExactDecimal? {
         switch self {
-        case .integer(let value): Decimal(value)
+        case .integer(let value): ExactDecimal(value)
         case .decimal(let value): value
-        case .number, .raw: Decimal(text)
+        case .number, .raw: ExactDecimal(text)
         default: nil
         }
     }

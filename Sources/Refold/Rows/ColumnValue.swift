@@ -71,7 +71,7 @@ extension Timestamp: ColumnValue {
     public static var columnType: ColumnType { .timestamp }
 }
 
-extension Decimal: ColumnValue {
+extension ExactDecimal: ColumnValue {
     /// `numeric`.
     public static var columnType: ColumnType { .decimal }
 }

@@ -1,7 +1,7 @@
 /// Decimals and days.
 extension Row {
     /// A decimal column.
-    public subscript(column: Column<Decimal>) -> Decimal {
+    public subscript(column: Column<ExactDecimal>) -> ExactDecimal {
         get {
             check(column)
             return record.decimal(column.offset)
@@ -13,7 +13,7 @@ extension Row {
     }
 
     /// A decimal column that may be null.
-    public subscript(column: Column<Decimal?>) -> Decimal? {
+    public subscript(column: Column<ExactDecimal?>) -> ExactDecimal? {
         get {
             check(column)
             return isNull(column) ? nil : record.decimal(column.offset)
@@ -40,7 +40,7 @@ extension Row {
     /// Adds to a decimal column.
     ///
     /// - Throws: ``EventRefusal`` when the sum has more than 38 digits; the column keeps its value.
-    public func add(_ amount: Decimal, to column: Column<Decimal>) throws {
+    public func add(_ amount: ExactDecimal, to column: Column<ExactDecimal>) throws {
         do {
             self[column] = try self[column].adding(amount)
         } catch {
@@ -55,15 +55,15 @@ extension Row {
 extension Record {
     /// A decimal's three words: the coefficient's lower and upper half, and the scale. 0 is three times 0.
     @inline(__always)
-    func decimal(_ offset: Int) -> Decimal {
+    func decimal(_ offset: Int) -> ExactDecimal {
         let coefficient = UInt128(word(offset + 8)) << 64 | UInt128(word(offset))
-        return Decimal(normalized: Int128(truncatingIfNeeded: coefficient), scale: Int(word(offset + 16)))
+        return ExactDecimal(normalized: Int128(truncatingIfNeeded: coefficient), scale: Int(word(offset + 16)))
     }
 }
 
 extension TableMemory {
     /// Sets a decimal's three words.
-    func setDecimal(_ record: Record, _ offset: Int, _ value: Decimal) {
+    func setDecimal(_ record: Record, _ offset: Int, _ value: ExactDecimal) {
         setWord(record, offset, UInt64(truncatingIfNeeded: value.coefficient))
         setWord(record, offset + 8, UInt64(truncatingIfNeeded: value.coefficient >> 64))
         setWord(record, offset + 16, UInt64(value.scale))
@@ -72,7 +72,7 @@ extension TableMemory {
 
 extension LoadingRecord {
     /// Sets a decimal cell.
-    package func setDecimal(_ column: Int, _ value: Decimal) {
+    package func setDecimal(_ column: Int, _ value: ExactDecimal) {
         let offset = memory.definition.columns[column].offset
         record.setWord(offset, UInt64(truncatingIfNeeded: value.coefficient))
         record.setWord(offset + 8, UInt64(truncatingIfNeeded: value.coefficient >> 64))
@@ -82,7 +82,7 @@ extension LoadingRecord {
 
 extension ChangedRecord {
     /// A decimal cell.
-    package func decimal(_ column: Int) -> Decimal {
+    package func decimal(_ column: Int) -> ExactDecimal {
         record.decimal(memory.definition.columns[column].offset)
     }
 

@@ -21,7 +21,7 @@ struct HotRowEncoderTests {
         let list: Column<[Text]>
         let set: Column<TextSet>
         let numbers: Column<NumberSet>
-        let amount: Column<Decimal>
+        let amount: Column<ExactDecimal>
         let day: Column<Day>
         let missing: Column<Text?>
         let own: Column<Int64>
@@ -83,7 +83,7 @@ struct HotRowEncoderTests {
                 row[my.list] = ["z", "a\"", "z"]
                 for member: Text in ["b", "a"] { row.insert(member, into: my.set) }
                 for member: UInt16 in [258, 3] { row.insert(member, into: my.numbers) }
-                row[my.amount] = try #require(Decimal("-123456789012345678901234567890.120"))
+                row[my.amount] = try #require(ExactDecimal("-123456789012345678901234567890.120"))
                 row[my.day] = Day(rawValue: 8_825)
             }
         )

@@ -20,8 +20,8 @@ struct EveryType: Projection {
     let optionalBoolean: Column<Bool?>
     let timestamp: Column<Timestamp>
     let optionalTimestamp: Column<Timestamp?>
-    let decimal: Column<Decimal>
-    let optionalDecimal: Column<Decimal?>
+    let decimal: Column<ExactDecimal>
+    let optionalDecimal: Column<ExactDecimal?>
     let date: Column<Day>
     let optionalDate: Column<Day?>
     let text: Column<Text>
@@ -35,7 +35,7 @@ struct EveryType: Projection {
     let numbered: Table
     let note: Column<Text?>
     let days: Table
-    let sum: Column<Decimal>
+    let sum: Column<ExactDecimal>
 
     init(_ script: Script = [:]) {
         self.script = script

@@ -24,8 +24,8 @@ struct GenerationWriterTests {
             row[types.optionalBoolean] = false
             row[types.timestamp] = Timestamp(microseconds: -1)
             row[types.optionalTimestamp] = Timestamp(microseconds: 777_777_777_777_777)
-            row[types.decimal] = try #require(Decimal("-99999999999999999999999999999999999999"))
-            row[types.optionalDecimal] = Decimal("0.00000000000000000000000000000000000001")
+            row[types.decimal] = try #require(ExactDecimal("-99999999999999999999999999999999999999"))
+            row[types.optionalDecimal] = ExactDecimal("0.00000000000000000000000000000000000001")
             row[types.date] = Day(rawValue: -2_451_507)
             row[types.optionalDate] = .infinity
             row[types.text] = "it's \\N \"quoted\"\n\t\u{1}\u{7f} é e\u{301} 喜劇 🎬"
@@ -50,7 +50,7 @@ struct GenerationWriterTests {
                 try rows.findOrInsert(types.numbered, number)[types.note] = number == 0 ? nil : "number"
             }
             for (day, sum) in [(0, "0.3"), (-1, "-12.5"), (8_826, "1e37"), (Int32.max, "0"), (Int32.min, "10000")] {
-                try rows.findOrInsert(types.days, Day(rawValue: day))[types.sum] = try #require(Decimal(sum))
+                try rows.findOrInsert(types.days, Day(rawValue: day))[types.sum] = try #require(ExactDecimal(sum))
             }
             try rows.findOrInsert(types.wide, "gone later")[types.optionalList] = ["x"]
         },

@@ -7,10 +7,10 @@ import Testing
 @Suite("Decimals as PostgreSQL has them")
 struct NumericTests {
     /// Decimals of every length and scale, and each power of ten.
-    private static func decimals() -> [Decimal] {
+    private static func decimals() -> [ExactDecimal] {
         var generator = SystemRandomNumberGenerator()
         var decimals = (0...38).flatMap { scale in
-            [Decimal(coefficient: 1, scale: scale), Decimal(coefficient: -1, scale: -scale)]
+            [ExactDecimal(coefficient: 1, scale: scale), ExactDecimal(coefficient: -1, scale: -scale)]
         }
         for _ in 0..<3_000 {
             let digits = Int.random(in: 1...38, using: &generator)
@@ -18,7 +18,7 @@ struct NumericTests {
             // Groups of zeros within, which the binary form may leave out at its ends only.
             let coefficient = Int128(text).map { Bool.random() ? $0 : $0 / 100_000_000 * 100_000_000 } ?? 0
             decimals.append(
-                Decimal(
+                ExactDecimal(
                     coefficient: Bool.random() ? coefficient : -coefficient,
                     scale: Int.random(in: 0...38, using: &generator)
                 )
@@ -27,7 +27,7 @@ struct NumericTests {
         return decimals.compactMap { $0 }
     }
 
-    private func days(_ decimals: [Decimal]) -> EveryType {
+    private func days(_ decimals: [ExactDecimal]) -> EveryType {
         EveryType([
             1: { types, rows in
                 for (index, decimal) in decimals.enumerated() {

@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 @Suite("Exact decimals")
-struct DecimalTests {
+struct ExactDecimalTests {
     private let nines = String(repeating: "9", count: 38)
 
-    private func decimal(_ text: String) throws -> Decimal { try #require(Decimal(text), "\(text)") }
+    private func decimal(_ text: String) throws -> ExactDecimal { try #require(ExactDecimal(text), "\(text)") }
 
     @Test(
         "A number is read exactly, however it is written, and written in one way",
@@ -25,7 +25,7 @@ struct DecimalTests {
     func texts(written: String, read: String) throws {
         let value = try decimal(written)
         #expect(value.description == read)
-        #expect(Decimal(read) == value)
+        #expect(ExactDecimal(read) == value)
         #expect(try Event(type: "test", payload: #"{"n":\#(written)}"#).payload.decimal("n") == value)
         #expect(try Event(type: "test", payload: #"{"n":"\#(written)"}"#).payload.decimal("n") == value)
     }
@@ -38,7 +38,7 @@ struct DecimalTests {
         ]
     )
     func noNumbers(text: String) throws {
-        #expect(Decimal(text) == nil)
+        #expect(ExactDecimal(text) == nil)
         let refusal = #expect(throws: EventRefusal.self) {
             try Event(type: "test", payload: #"{"n":"\#(text)"}"#).payload.decimal("n")
         }
@@ -55,7 +55,7 @@ struct DecimalTests {
         ]
     )
     func tooLong(text: String) {
-        #expect(Decimal(text) == nil)
+        #expect(ExactDecimal(text) == nil)
         let refusal = #expect(throws: EventRefusal.self) {
             try Event(type: "test", payload: #"{"n":\#(text)}"#).payload.decimal("n")
         }
@@ -70,8 +70,8 @@ struct DecimalTests {
             let coefficient = first * (1..<digits).reduce(1) { power, _ in power * 10 }
             for exponent in [0, 1, 2, 36, 37, 38, 39] {
                 let isFitting = digits + exponent <= 38
-                #expect((Decimal(coefficient: coefficient, scale: -exponent) != nil) == isFitting)
-                #expect((Decimal("\(coefficient)e\(exponent)") != nil) == isFitting)
+                #expect((ExactDecimal(coefficient: coefficient, scale: -exponent) != nil) == isFitting)
+                #expect((ExactDecimal("\(coefficient)e\(exponent)") != nil) == isFitting)
             }
         }
         for text in ["3.4e37", "3.5e37", "-4e37", "9.9e37", nines, "-" + nines] {
@@ -79,7 +79,7 @@ struct DecimalTests {
         }
         for text in ["3.4e38", "3.5e38", "4e38", "-4e38", "9.9e38", nines + "e1", nines + "e37", nines + "0", "4e1000"]
         {
-            #expect(Decimal(text) == nil, "\(text)")
+            #expect(ExactDecimal(text) == nil, "\(text)")
             #expect(JSON.raw(text).asDecimal == nil && JSON.raw(text).asInteger == nil)
             #expect(throws: EventRefusal.self) {
                 try Event(type: "t", payload: #"{"n":\#(text)}"#).payload.decimal("n")
@@ -90,17 +90,17 @@ struct DecimalTests {
         }
         for coefficient in [Int128.min, .max, .min + 1, 4, -4, Int128(Int64.max), Int128(Int64.min)] {
             for scale in [Int.min, .min + 1, -1_000_000, .max, 1_000_000] {
-                #expect(Decimal(coefficient: coefficient, scale: scale) == nil)
+                #expect(ExactDecimal(coefficient: coefficient, scale: scale) == nil)
             }
         }
-        #expect(Decimal(coefficient: 0, scale: .min) == .zero)
-        #expect(Decimal(Int64.min).description == "\(Int64.min)")
-        #expect(try Decimal(Int64.min).subtracting(Decimal(Int64.max)).description == "-18446744073709551615")
+        #expect(ExactDecimal(coefficient: 0, scale: .min) == .zero)
+        #expect(ExactDecimal(Int64.min).description == "\(Int64.min)")
+        #expect(try ExactDecimal(Int64.min).subtracting(ExactDecimal(Int64.max)).description == "-18446744073709551615")
         for text in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", nines] {
-            #expect(JSON.raw(text).asInteger == nil && Decimal(text) != nil)
+            #expect(JSON.raw(text).asInteger == nil && ExactDecimal(text) != nil)
         }
         for exponent in [Int.max, .min] {
-            #expect(Decimal("1e\(exponent)") == nil)
+            #expect(ExactDecimal("1e\(exponent)") == nil)
             #expect(throws: EventRefusal.self) {
                 try Event(type: "t", payload: #"{"n":1e\#(exponent)0}"#).payload.decimal("n")
             }
@@ -110,7 +110,7 @@ struct DecimalTests {
     @Test("A field of another type is refused, one out of range too, and an absent one when it is needed")
     func fields() throws {
         let payload = Event(type: "test", payload: #"{"a":true,"b":[1],"c":null,"d":5,"e":"\u0031.5"}"#).payload
-        func reason(_ read: () throws -> Decimal?) -> String? {
+        func reason(_ read: () throws -> ExactDecimal?) -> String? {
             #expect(throws: EventRefusal.self) { try read() }?.reason
         }
         #expect(reason { try payload.decimal("a") } == "expected a decimal number, found a boolean")
@@ -172,18 +172,18 @@ struct DecimalTests {
             let left = Int64.random(in: -1_000_000...1_000_000, using: &generator)
             let right = Int64.random(in: -1_000_000...1_000_000, using: &generator)
             let (a, b) = (
-                try #require(Decimal(coefficient: Int128(left), scale: leftScale)),
-                try #require(Decimal(coefficient: Int128(right), scale: rightScale))
+                try #require(ExactDecimal(coefficient: Int128(left), scale: leftScale)),
+                try #require(ExactDecimal(coefficient: Int128(right), scale: rightScale))
             )
             func scaled(_ number: Int64, _ scale: Int) -> Int128 {
                 (scale..<8).reduce(Int128(number)) { number, _ in number * 10 }
             }
             let (wholeA, wholeB) = (scaled(left, leftScale), scaled(right, rightScale))
-            #expect(try a.adding(b) == Decimal(coefficient: wholeA + wholeB, scale: 8))
-            #expect(try a.subtracting(b) == Decimal(coefficient: wholeA - wholeB, scale: 8))
+            #expect(try a.adding(b) == ExactDecimal(coefficient: wholeA + wholeB, scale: 8))
+            #expect(try a.subtracting(b) == ExactDecimal(coefficient: wholeA - wholeB, scale: 8))
             #expect((a < b) == (wholeA < wholeB))
             #expect((a == b) == (wholeA == wholeB))
-            #expect(Decimal(a.description) == a)
+            #expect(ExactDecimal(a.description) == a)
         }
     }
 }

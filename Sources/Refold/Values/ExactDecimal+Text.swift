@@ -1,11 +1,13 @@
-extension Decimal: LosslessStringConvertible {
+extension ExactDecimal: LosslessStringConvertible {
     /// Reads a number as JSON writes it: `12.50`, `-3`, `1.5e3`.
     ///
     /// Nil for anything else, and for a number that does not fit (more than 38 digits, or more than 38 behind the point,
     /// trailing zeros aside).
     public init?(_ text: String) {
         var text = text
-        guard case .value(let value) = text.withUTF8({ Decimal.read(UnsafeRawBufferPointer($0)) }) else { return nil }
+        guard case .value(let value) = text.withUTF8({ ExactDecimal.read(UnsafeRawBufferPointer($0)) }) else {
+            return nil
+        }
         self = value
     }
 
@@ -23,7 +25,7 @@ extension Decimal: LosslessStringConvertible {
 
     /// What a text is as a decimal.
     enum Reading: Equatable {
-        case value(Decimal)
+        case value(ExactDecimal)
         /// A number whose digits do not fit.
         case doesNotFit
         case notANumber
@@ -50,7 +52,7 @@ private struct DecimalReader {
         self.bytes = bytes
     }
 
-    mutating func read() -> Decimal.Reading {
+    mutating func read() -> ExactDecimal.Reading {
         let isNegative = skip("-")
         let whole = at
         takeDigits()
@@ -65,9 +67,9 @@ private struct DecimalReader {
         }
         guard let exponent = exponent(), at == bytes.count else { return .notANumber }
         if digits == 0 { return .value(.zero) }
-        guard digits <= Decimal.maximumDigits else { return .doesNotFit }
+        guard digits <= ExactDecimal.maximumDigits else { return .doesNotFit }
         guard
-            let value = Decimal(
+            let value = ExactDecimal(
                 isNegative: isNegative,
                 magnitude: magnitude,
                 scale: fractionDigits - zeros - exponent
@@ -85,8 +87,8 @@ private struct DecimalReader {
             }
             digits += zeros + 1
             // Beyond 38 digits only their number matters.
-            if digits <= Decimal.maximumDigits {
-                magnitude = magnitude * Decimal.power(of: zeros + 1) + UInt128(digit)
+            if digits <= ExactDecimal.maximumDigits {
+                magnitude = magnitude * ExactDecimal.power(of: zeros + 1) + UInt128(digit)
             }
             zeros = 0
         }

@@ -1,9 +1,9 @@
 /// As a text, because coders may pass numbers through `Double`.
-extension Decimal: Codable {
+extension ExactDecimal: Codable {
     /// Reads a text that holds a number.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        guard let value = Decimal(try container.decode(String.self)) else {
+        guard let value = ExactDecimal(try container.decode(String.self)) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a decimal number")
         }
         self = value

@@ -4,7 +4,7 @@
 /// representation: the scale is the smallest that keeps every digit, and there is no −0, so `1.10` and `1.1` are the same
 /// value and are written the same. Nothing is ever rounded: text or a sum that does not fit is refused. PostgreSQL keeps it
 /// as `numeric`.
-public struct Decimal: Sendable, Hashable {
+public struct ExactDecimal: Sendable, Hashable {
     /// The digits as a whole number, its sign the value's; below 10^38 without the sign.
     public let coefficient: Int128
     /// How many of the digits stand behind the point: 0 to 38, and 0 for whole numbers.
@@ -14,7 +14,7 @@ public struct Decimal: Sendable, Hashable {
     public static let maximumDigits = 38
 
     /// 0.
-    public static let zero = Decimal(0)
+    public static let zero = ExactDecimal(0)
 
     /// A whole number.
     public init(_ value: Int64) {
@@ -75,16 +75,16 @@ public struct Decimal: Sendable, Hashable {
     public var isNegative: Bool { coefficient < 0 }
 
     /// The value with the other sign.
-    public var negated: Decimal { Decimal(normalized: -coefficient, scale: scale) }
+    public var negated: ExactDecimal { ExactDecimal(normalized: -coefficient, scale: scale) }
 }
 
 // MARK: Arithmetic
 
-extension Decimal {
+extension ExactDecimal {
     /// The exact sum.
     ///
     /// - Throws: `EventRefusal` with code `overflow` when it has more than 38 digits.
-    public func adding(_ other: Decimal) throws(EventRefusal) -> Decimal {
+    public func adding(_ other: ExactDecimal) throws(EventRefusal) -> ExactDecimal {
         guard let sum = sum(other) else {
             throw EventRefusal(.overflow, "a sum has more than \(Self.maximumDigits) digits")
         }
@@ -94,24 +94,24 @@ extension Decimal {
     /// The exact difference.
     ///
     /// - Throws: `EventRefusal` with code `overflow` when it has more than 38 digits.
-    public func subtracting(_ other: Decimal) throws(EventRefusal) -> Decimal {
+    public func subtracting(_ other: ExactDecimal) throws(EventRefusal) -> ExactDecimal {
         guard let difference = sum(other.negated) else {
             throw EventRefusal(.overflow, "a difference has more than \(Self.maximumDigits) digits")
         }
         return difference
     }
 
-    private func sum(_ other: Decimal) -> Decimal? {
+    private func sum(_ other: ExactDecimal) -> ExactDecimal? {
         let scale = Swift.max(scale, other.scale)
         // A magnitude that outgrows 128 bits is above 3 × 10^38: no other value could bring the sum back below 10^38.
         guard let left = magnitude(atScale: scale), let right = other.magnitude(atScale: scale) else { return nil }
         if isNegative == other.isNegative {
             let (sum, overflow) = left.addingReportingOverflow(right)
-            return overflow ? nil : Decimal(isNegative: isNegative, magnitude: sum, scale: scale)
+            return overflow ? nil : ExactDecimal(isNegative: isNegative, magnitude: sum, scale: scale)
         }
         return left >= right
-            ? Decimal(isNegative: isNegative, magnitude: left - right, scale: scale)
-            : Decimal(isNegative: other.isNegative, magnitude: right - left, scale: scale)
+            ? ExactDecimal(isNegative: isNegative, magnitude: left - right, scale: scale)
+            : ExactDecimal(isNegative: other.isNegative, magnitude: right - left, scale: scale)
     }
 
     /// The digits with so many behind the point, without the sign; nil beyond 128 bits.
@@ -124,9 +124,9 @@ extension Decimal {
     }
 }
 
-extension Decimal: Comparable {
+extension ExactDecimal: Comparable {
     /// Whether it is the smaller number.
-    public static func < (lhs: Decimal, rhs: Decimal) -> Bool {
+    public static func < (lhs: ExactDecimal, rhs: ExactDecimal) -> Bool {
         if lhs.isNegative != rhs.isNegative { return lhs.isNegative }
         let scale = Swift.max(lhs.scale, rhs.scale)
         // At most one of the two is scaled up; where that passes 128 bits, it is the one further from 0.
@@ -136,7 +136,7 @@ extension Decimal: Comparable {
     }
 }
 
-extension Decimal: ExpressibleByIntegerLiteral {
+extension ExactDecimal: ExpressibleByIntegerLiteral {
     /// The whole number written in code.
     public init(integerLiteral value: Int64) {
         self.init(value)
