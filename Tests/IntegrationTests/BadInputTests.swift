@@ -84,7 +84,7 @@ extension BlackBox {
         @Test("gets the right exit code and a message that names it", arguments: withoutServer)
         func isRefused(_ item: Case) async throws {
             var environment: [String: String] = [:]
-            for (key, value) in item.settings { environment[Site.variable(key)] = value }
+            for (key, value) in item.settings { environment[TestSite.variable(key)] = value }
             let outcome = try await RefoldProcess.run(
                 item.arguments,
                 environment: environment,
@@ -120,7 +120,7 @@ extension BlackBox {
 
         @Test("that only the store can tell: no tables, no row, no confirmation") func storeTells() async throws {
             try await TestDatabase.with { database in
-                let site = try await Site(url: database.url)
+                let site = try await TestSite(url: database.url)
                 let unmigrated = try await site.refold("rebuild")
                 #expect(unmigrated.code == 78 && unmigrated.errors.contains("refold migrate"), "\(unmigrated)")
                 try await site.succeed("migrate")

@@ -7,7 +7,7 @@ import Testing
 extension BlackBox {
     @Suite("Another domain: bank accounts") struct BankingTests {
         private func expectRight(
-            _ site: Site,
+            _ site: TestSite,
             refused: Set<Int64> = [],
             _ circumstances: String = "",
             sourceLocation: SourceLocation = #_sourceLocation
@@ -17,13 +17,13 @@ extension BlackBox {
             #expect(found.rows > 20, "nothing was compared", sourceLocation: sourceLocation)
         }
 
-        private func load(_ site: Site, _ events: Int, seed: Int = 1, as json: String = "json") async throws {
+        private func load(_ site: TestSite, _ events: Int, seed: Int = 1, as json: String = "json") async throws {
             try await site.connection.executeScript(BankingLog.insert(events: events, seed: seed, json: json))
         }
 
         @Test("Rebuilt, tailed and by plain SQL the rows are the same to the last digit", arguments: ["json", "jsonb"])
         func equality(payload: String) async throws {
-            try await Site.with(payload: payload) { site in
+            try await TestSite.with(payload: payload) { site in
                 for seed in 1...3 {
                     try await load(site, 1_000, seed: seed, as: payload)
                     try await site.load(200, seed: UInt64(seed))
@@ -45,7 +45,7 @@ extension BlackBox {
                 try await load(site, 500, seed: 4, as: payload)
                 try await site.succeed("tail", "--until-caught-up")
                 try await expectRight(site)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -54,7 +54,7 @@ extension BlackBox {
             let skip = ["account_balances", "daily_totals"].reduce(into: [String: String]()) {
                 $0["projections.\($1).policy"] = "skip"
             }
-            try await Site.with(settings: skip) { site in
+            try await TestSite.with(settings: skip) { site in
                 try await load(site, 500)
                 let most = String(repeating: "9", count: 38)
                 let opened = #"{"account_id":"huge","deposit":\#(most)}"#
@@ -100,7 +100,7 @@ extension BlackBox {
         @Test("Rows are cached and shown with exact digits, by day too") func cached() async throws {
             try await PrivateRedisServer.withServer { server in
                 let settings = ["redis.url": server.urlText, "redis.timeout": "300ms"]
-                try await Site.with(settings: settings) { site in
+                try await TestSite.with(settings: settings) { site in
                     try await site.append("account.opened", #"{"account_id":"a","deposit":0}"#)
                     for amount in ["0.1", "0.2", "123456789012345678901234567890"] {
                         for _ in 1...2 {

@@ -9,18 +9,18 @@ extension BlackBox {
         private func withCache(
             settings: [String: String] = [:],
             arguments: [String] = [],
-            _ body: (Site, PrivateRedisServer) async throws -> Void
+            _ body: (TestSite, PrivateRedisServer) async throws -> Void
         ) async throws {
             try await PrivateRedisServer.withServer(arguments: arguments) { server in
                 var all = ["redis.url": server.urlText, "redis.timeout": "300ms"]
                 for projection in ReadModelViews.names { all["projections.\(projection).hot.by"] = "all" }
                 all.merge(settings) { $1 }
-                try await Site.with(settings: all) { site in try await body(site, server) }
+                try await TestSite.with(settings: all) { site in try await body(site, server) }
             }
         }
 
         /// Waits until the cache holds nothing but the truth.
-        private func expectRight(_ site: Site, _ server: PrivateRedisServer) async throws {
+        private func expectRight(_ site: TestSite, _ server: PrivateRedisServer) async throws {
             var complaints: [String] = []
             do {
                 try await wait(for: "a cache that is right", within: .seconds(20)) {
@@ -108,7 +108,7 @@ extension BlackBox {
                     try await expectRight(site, server)
                     #expect(await daemon.isRunning)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -148,7 +148,7 @@ extension BlackBox {
                     try await expectRight(site, server)
                     #expect(await daemon.isRunning)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -185,7 +185,7 @@ extension BlackBox {
                     try await expectRight(site, server)
                     #expect(await daemon.isRunning)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -202,19 +202,19 @@ extension BlackBox {
                     let outcome = try await rebuild.outcome(within: .seconds(20))
                     #expect(outcome.code == 0, "\(outcome)")
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 if isKilled { try await server.start() } else { server.resume() }
                 try await site.running("tail") { _ in try await expectRight(site, server) }
             }
         }
 
         @Test("is not needed: without Redis everything works, and says so") func isNotNeeded() async throws {
-            try await Site.with(settings: ["redis.url": "redis://127.0.0.1:1"]) { site in
+            try await TestSite.with(settings: ["redis.url": "redis://127.0.0.1:1"]) { site in
                 try await site.load(500)
                 try await site.succeed("rebuild")
                 try await site.load(500, seed: 2)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 #expect(try await site.succeed("show", "content_popularity", "top", "--json").contains("database"))
             }
         }

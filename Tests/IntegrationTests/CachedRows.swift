@@ -5,11 +5,11 @@ import TestSupport
 
 /// What a site's cache holds, compared with the views.
 struct CachedRows {
-    private let site: Site
+    private let site: TestSite
     private let redis: RedisConnection
     private let prefix: String
 
-    init(_ site: Site, _ redis: RedisConnection) {
+    init(_ site: TestSite, _ redis: RedisConnection) {
         self.site = site
         self.redis = redis
         prefix = site.environment["REFOLD_REDIS_PREFIX"] ?? "refold"

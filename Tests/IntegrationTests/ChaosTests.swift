@@ -17,7 +17,7 @@ extension BlackBox {
                     "engine.window-time": "30ms", "engine.memory-budget": "256KiB",
                 ]
                 for projection in ReadModelViews.names { settings["projections.\(projection).hot.by"] = "all" }
-                try await Site.with(settings: settings) { site in
+                try await TestSite.with(settings: settings) { site in
                     try await site.load(2_000)
                     try await site.succeed("rebuild")
                     let writing = Task {
@@ -41,7 +41,7 @@ extension BlackBox {
                     _ = try await writing.value
                     try await site.running("tail") { _ in
                         try await site.waitUntilCaughtUp()
-                        try await site.expectPlainFold()
+                        try await site.expectReferenceFold()
                         let redis = try await server.connect()
                         try await wait(for: "a cache that is right", within: .seconds(20)) {
                             try await CachedRows(site, redis).complaints().isEmpty
@@ -56,7 +56,7 @@ extension BlackBox {
         }
 
         private func killAgainAndAgain(
-            _ site: Site,
+            _ site: TestSite,
             _ arguments: [String],
             until deadline: ContinuousClock.Instant
         ) async throws {

@@ -8,7 +8,7 @@ extension BlackBox {
     @Suite("The command line") struct CommandTests {
         @Test("migrates once, however often and by however many it is asked") func migratesOnce() async throws {
             try await TestDatabase.with { database in
-                let site = try await Site(url: database.url)
+                let site = try await TestSite(url: database.url)
                 let codes = try await withThrowingTaskGroup(of: ChildProcess.Outcome.self) { group in
                     for _ in 0..<4 { group.addTask { try await site.refold("migrate") } }
                     return try await group.reduce(into: []) { $0.append($1) }
@@ -19,13 +19,13 @@ extension BlackBox {
                 let before = try await site.digests()
                 try await site.succeed("migrate", "--json")
                 #expect(try await site.digests() == before)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 await site.connection.close()
             }
         }
 
         @Test("generates the same log as the module does, and continues it") func generates() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.succeed("generate", "--events", "1500", "--seed", "9")
                 let generated = try await site.connection.query(
                     "SELECT event_id::text, event_data::text FROM events ORDER BY global_position"
@@ -50,12 +50,12 @@ extension BlackBox {
                 )
                 #expect(try await site.number("SELECT count(*) FROM events") > 2_000)
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("tells the status: positions, lag, state, batch size") func tellsTheStatus() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(400)
                 try await site.succeed("rebuild")
                 try await site.load(100, seed: 2)
@@ -84,7 +84,7 @@ extension BlackBox {
         }
 
         @Test("shows a row with its source") func shows() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(400)
                 try await site.succeed("rebuild")
                 let user = try await site.connection.query("SELECT user_id FROM read_models.user_profiles LIMIT 1")
@@ -99,7 +99,7 @@ extension BlackBox {
         }
 
         @Test("says what a rebuild would do, and does nothing, with --dry-run") func dryRun() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(400)
                 try await site.succeed("rebuild")
                 let generations = try await site.number("SELECT max(generation) FROM refold.generations")
@@ -110,7 +110,7 @@ extension BlackBox {
         }
 
         @Test("is silent with --quiet, and gives JSON with --json") func isQuiet() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(400)
                 let quiet = try await site.refold("rebuild", "--quiet")
                 #expect(quiet.code == 0 && quiet.output.isEmpty && quiet.errors.isEmpty, "\(quiet)")
@@ -123,18 +123,18 @@ extension BlackBox {
         }
 
         @Test("rebuilds and tails an empty store") func copesWithNothing() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.succeed("rebuild")
                 try await site.succeed("tail", "--until-caught-up")
                 #expect(try await site.number("SELECT count(*) FROM read_models.content_popularity") == 0)
                 try await site.load(300)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("finds that all is well, and what is not, with doctor") func doctor() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.succeed("doctor")
                 let json = try await site.succeed("doctor", "--json")
                 #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(json.utf8)) }

@@ -9,7 +9,7 @@ extension BlackBox {
         private static let settings = ["engine.window-events": "700", "engine.window-time": "20ms"]
 
         /// Exactly-once, told by sums that every repeated or lost event changes.
-        private func expectExactlyOnce(_ site: Site) async throws {
+        private func expectExactlyOnce(_ site: TestSite) async throws {
             let sums = try await site.connection.query(
                 """
                 SELECT (SELECT count(*) FROM events WHERE event_type = 'content.watched'),
@@ -24,7 +24,7 @@ extension BlackBox {
 
         @Test("a rebuild goes on from its last commit, with the same result", arguments: ["64KiB", "512MiB"])
         func rebuildResumes(budget: String) async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(15_000)
                 try await site.succeed("rebuild")
                 let expected = try await site.digests()
@@ -49,13 +49,13 @@ extension BlackBox {
                 #expect(killed > 3)
                 try await small.succeedSoon("rebuild")
                 #expect(try await site.digests() == expected, "killed after \(delays) ms")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 #expect(try await site.number("SELECT count(*) FROM refold.generations WHERE state = 'building'") == 0)
             }
         }
 
         @Test("a rebuild does not start over") func rebuildKeepsItsWork() async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(15_000)
                 try await site.succeed("rebuild")
                 try await site.running("rebuild") { process in
@@ -66,12 +66,12 @@ extension BlackBox {
                 let generations = try await site.number("SELECT max(generation) FROM refold.generations")
                 try await site.succeedSoon("rebuild")
                 #expect(try await site.number("SELECT max(generation) FROM refold.generations") == generations)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("--fresh starts over, and --abandon drops what was half built") func rebuildStartsOver() async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(15_000)
                 try await site.succeed("rebuild")
                 for flag in ["--fresh", "--abandon"] {
@@ -87,12 +87,12 @@ extension BlackBox {
                     )
                     #expect((try await site.liveGeneration("content_popularity") > live) == (flag == "--fresh"))
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("the daemon loses nothing and repeats nothing") func daemonResumes() async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 for round in 1...12 {
                     try await site.load(1_500, seed: UInt64(round))
                     try await site.running("tail") { process in
@@ -104,7 +104,7 @@ extension BlackBox {
                 }
                 try await site.succeedSoon("tail", "--until-caught-up")
                 try await expectExactlyOnce(site)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 let tailed = try await site.digests()
                 try await site.succeed("rebuild")
                 #expect(try await site.digests() == tailed)

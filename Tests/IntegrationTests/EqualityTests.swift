@@ -6,34 +6,34 @@ extension BlackBox {
     @Suite("The read models") struct EqualityTests {
         @Test("equal an independent plain fold of a log with every edge", arguments: ["json", "jsonb"])
         func equalAPlainFold(payload: String) async throws {
-            try await Site.with(payload: payload) { site in
+            try await TestSite.with(payload: payload) { site in
                 try await site.load(5_000)
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("decay with the half-life of the settings, and a changed one asks for a rebuild") func decay()
             async throws
         {
-            try await Site.with(settings: ["projections.trending_score.half-life": "1h"]) { site in
+            try await TestSite.with(settings: ["projections.trending_score.half-life": "1h"]) { site in
                 try await site.load(1_000)
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold(halfLife: 3_600)
+                try await site.expectReferenceFold(halfLife: 3_600)
                 let other = site.with(["projections.trending_score.half-life": "7d"])
                 let refused = try await other.refold("tail", "trending_score", "--until-caught-up")
                 #expect(refused.code == 65 && refused.errors.contains("rebuild"), "\(refused)")
                 try await other.succeed("rebuild")
-                try await site.expectPlainFold(halfLife: 7 * 86_400)
+                try await site.expectReferenceFold(halfLife: 7 * 86_400)
             }
         }
 
         @Test("are byte-equal for every batch size and memory budget") func areByteEqual() async throws {
-            try await Site.with(settings: ["engine.window-time": "50ms"]) { site in
+            try await TestSite.with(settings: ["engine.window-time": "50ms"]) { site in
                 try await site.load(3_000)
                 try await site.succeed("rebuild")
                 let expected = try await site.digests()
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 for budget in ["64KiB", "1MiB", "512MiB"] {
                     for batch in ["1", "7", "100", "10000"] {
                         let other = site.with(["engine.batch-size": batch, "engine.memory-budget": budget])
@@ -45,7 +45,7 @@ extension BlackBox {
         }
 
         @Test("are byte-equal for every commit window") func areByteEqualForWindows() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(2_000)
                 try await site.succeed("rebuild")
                 let expected = try await site.digests()
@@ -61,7 +61,7 @@ extension BlackBox {
 
         @Test("that a rebuild makes are those that tailing made", arguments: ["64KiB", "512MiB"])
         func rebuildEqualsTail(budget: String) async throws {
-            try await Site.with(settings: ["engine.memory-budget": budget]) { site in
+            try await TestSite.with(settings: ["engine.memory-budget": budget]) { site in
                 for seed in 1...3 as ClosedRange<UInt64> {
                     try await site.load(800, seed: seed)
                     try await site.succeed("tail", "--until-caught-up")
@@ -71,17 +71,17 @@ extension BlackBox {
                 try await site.succeed("rebuild")
                 #expect(try await site.liveGeneration("content_popularity") > generation)
                 #expect(try await site.digests() == tailed)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 // What was rebuilt goes on as what was tailed would have.
                 try await site.load(800, seed: 4)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("are not shown while a rebuild stands at the position it was given, and then go on from there")
         func rebuildUntil() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(1_000)
                 try await site.succeed("tail", "--until-caught-up")
                 let before = try await site.digests()

@@ -17,7 +17,7 @@ extension BlackBox {
         }
 
         /// Waits until the cache holds nothing but the truth.
-        private func expectRight(_ site: Site, _ server: PrivateRedisServer) async throws {
+        private func expectRight(_ site: TestSite, _ server: PrivateRedisServer) async throws {
             var complaints = ["nothing was compared"]
             do {
                 try await wait(for: "a cache that is right", within: .seconds(30)) {
@@ -43,7 +43,7 @@ extension BlackBox {
                             "redis.url": redis.urlText, "redis.timeout": "300ms", "engine.lease-time": "1s",
                         ]
                         for projection in ReadModelViews.names { settings["projections.\(projection).hot.by"] = "all" }
-                        var site = try await Site(url: primary.url, settings: settings)
+                        var site = try await TestSite(url: primary.url, settings: settings)
                         site.environment["REFOLD_DATABASE_URL"] = primary.url(or: standby)
                         try await site.succeed("migrate")
                         try await site.load(500)
@@ -83,20 +83,20 @@ extension BlackBox {
                             await site.connection.close()
                             try await primary.stop(.immediate)
                             try await standby.promote()
-                            var promoted = try await Site(url: standby.url, settings: settings)
+                            var promoted = try await TestSite(url: standby.url, settings: settings)
                             promoted.environment = site.environment
                             // Positions that are drawn again.
                             try await promoted.load(100, seed: 3)
                             try await promoted.waitUntilCaughtUp()
                             #expect(await daemon.isRunning)
-                            try await promoted.expectPlainFold()
+                            try await promoted.expectReferenceFold()
                             try await expectRight(promoted, redis)
                             if isLagging {
                                 let status = try await promoted.succeed("status", "--json")
                                 #expect(status.contains("are gone") || daemon.errors.contains("are gone"), "\(status)")
                             }
                             try await promoted.succeed("rebuild")
-                            try await promoted.expectPlainFold()
+                            try await promoted.expectReferenceFold()
                             await promoted.connection.close()
                         }
                     }
@@ -107,7 +107,7 @@ extension BlackBox {
         @Test("by a recovery after a killed backend, with the same postmaster: nothing is skipped or doubled")
         func recovered() async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url)
+                let site = try await TestSite(url: server.url)
                 try await site.succeed("migrate")
                 try await site.load(500)
                 try await site.running("tail") { daemon in
@@ -133,10 +133,10 @@ extension BlackBox {
                             return true
                         } catch { return false }
                     }
-                    let again = try await Site(url: server.url)
+                    let again = try await TestSite(url: server.url)
                     try await again.load(300, seed: 2)
                     try await again.waitUntilCaughtUp()
-                    try await again.expectPlainFold()
+                    try await again.expectReferenceFold()
                     #expect(await daemon.isRunning)
                     await again.connection.close()
                 }

@@ -7,7 +7,7 @@ import Testing
 extension BlackBox {
     @Suite("A commit that fails") struct InterruptedCommitTests {
         /// Makes the server refuse what is written to a projection's live rows, with a SQLSTATE of the test's.
-        private func refuse(_ projection: String, with state: String, on site: Site) async throws -> String {
+        private func refuse(_ projection: String, with state: String, on site: TestSite) async throws -> String {
             let table = "refold_data.\(projection)_g\(try await site.liveGeneration(projection))"
             try await site.connection.executeScript(
                 """
@@ -23,7 +23,7 @@ extension BlackBox {
         func atTheHead()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(300)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -36,7 +36,7 @@ extension BlackBox {
                     try await site.connection.executeScript("DROP TRIGGER refusal ON \(table)")
                     try await site.waitUntilCaughtUp(within: .seconds(15))
                     #expect(await daemon.isRunning)
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                     try await wait(for: "the cause to be gone") {
                         try await site.status(of: "user_profiles")["cause"] is NSNull
                     }
@@ -47,7 +47,7 @@ extension BlackBox {
         @Test("while the daemon is stopped is told: nothing says that all is committed") func whileStopping()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(300)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -68,7 +68,7 @@ extension BlackBox {
         @Test("for good in a rebuild has an outcome for every projection, and an exit code") func rebuildOutcomes()
             async throws
         {
-            try await Site.with(settings: ["database.retry-limit": "1s"]) { site in
+            try await TestSite.with(settings: ["database.retry-limit": "1s"]) { site in
                 try await site.load(2_000)
                 try await site.connection.executeScript(
                     """
@@ -90,14 +90,14 @@ extension BlackBox {
                 )
                 try await site.connection.executeScript("DROP EVENT TRIGGER refusal")
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("of a reset's first rows: checkpoint and view change in one moment") func resetIsWholeAtOnce()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(3_000)
                 try await site.running("tail") { _ in
                     try await site.waitUntilCaughtUp()

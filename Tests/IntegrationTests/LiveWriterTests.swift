@@ -27,7 +27,7 @@ extension BlackBox {
         @Test("who roll back, a tailing daemon loses nothing, where a naive reader does") func losesNothing()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.running("tail") { daemon in
                     let naive = NaiveReader()
                     let connection = try await PostgresConnection.connect(to: site.url)
@@ -48,7 +48,7 @@ extension BlackBox {
                     #expect(try await site.number("SELECT count(*) FROM events") == Int64(counts.appended))
                     #expect(await daemon.isRunning)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 let tailed = try await site.digests()
                 try await site.succeed("rebuild")
                 #expect(try await site.digests() == tailed)
@@ -56,7 +56,7 @@ extension BlackBox {
         }
 
         @Test("a rebuild beside the daemon ends at the head, and both agree") func rebuildsBeside() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(3_000)
                 try await site.running("tail") { daemon in
                     // Its first act is to create the live generations, which moves the pointers.
@@ -77,12 +77,12 @@ extension BlackBox {
                     try await site.waitUntilCaughtUp()
                     #expect(await daemon.isRunning)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("an event is in the view within moments of its commit") func wakesUp() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(200)
                 try await site.running("tail") { _ in
                     try await site.waitUntilCaughtUp()

@@ -5,7 +5,7 @@ import Testing
 extension BlackBox {
     @Suite("A log that is not what it was") struct LostLogTests {
         /// Takes the last events away and sets the sequence back, as a restored backup does.
-        private func lose(_ count: Int64, of site: Site) async throws {
+        private func lose(_ count: Int64, of site: TestSite) async throws {
             try await site.connection.execute(
                 "DELETE FROM events WHERE global_position > (SELECT max(global_position) FROM events) - $1",
                 [.int64(count)]
@@ -15,7 +15,7 @@ extension BlackBox {
             )
         }
 
-        private func checkpoints(_ site: Site) async throws -> [String] {
+        private func checkpoints(_ site: TestSite) async throws -> [String] {
             try await site.connection.query(
                 "SELECT generation || ' ' || position FROM refold.checkpoints ORDER BY generation"
             ).rows.map { try $0.text(0) }
@@ -25,7 +25,7 @@ extension BlackBox {
             "is not adopted before something was folded from it: a rebuild that ends half-way leaves all the evidence"
         )
         func adoptsNothingEarly() async throws {
-            try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
+            try await TestSite.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
                 try await site.load(300)
                 for _ in 0..<2 { try await site.succeed("rebuild") }
                 try await site.load(100, seed: 2)
@@ -52,10 +52,10 @@ extension BlackBox {
                 #expect(tail.code == 65, "\(tail)")
                 #expect(try await site.digests() == digests)
                 try await site.succeed("rebuild", "--fresh")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 try await site.load(100, seed: 4)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 let rollback = try await site.refold("rollback", "user_profiles", "--yes")
                 #expect(rollback.code == 65, "the kept generation is of the lost log: \(rollback)")
                 #expect(try await site.refold("doctor").code == 0)
@@ -65,7 +65,7 @@ extension BlackBox {
         @Test("is rebuilt under a daemon's commits without anything having two effects") func freshBesideADaemon()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(2_000)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -78,13 +78,13 @@ extension BlackBox {
                     }
                     try await site.waitUntilCaughtUp()
                     #expect(await daemon.isRunning)
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
             }
         }
 
         @Test("because its beginning was deleted: tailing goes on, a rebuild asks") func retention() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(400)
                 try await site.succeed("rebuild")
                 try await site.connection.execute("DELETE FROM events WHERE global_position <= 100")
@@ -101,18 +101,18 @@ extension BlackBox {
                 #expect(try await site.digests() == digests)
                 try await site.succeed("reset", "user_profiles", "--yes", "--accept-shortened-log")
                 try await site.succeed("rebuild", "--accept-shortened-log")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 // What is missing now was missing when this generation was begun.
                 try await site.succeed("rebuild")
                 try await site.connection.execute("DELETE FROM events WHERE global_position <= 200")
                 #expect(try await site.refold("rebuild").code == 65)
                 try await site.with(["store.accept-shortened-log": "true"]).succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("because one event was erased, or all of them: nothing stops") func erasure() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(200)
                 try await site.succeed("tail", "--until-caught-up")
                 try await site.connection.execute("DELETE FROM events WHERE global_position = 200")

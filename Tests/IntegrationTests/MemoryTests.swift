@@ -10,7 +10,7 @@ extension BlackBox {
         private static let beside = 120
 
         /// Rebuilds the profiles and returns the process' peak, in MiB.
-        private func peak(of site: Site, budget: Int) async throws -> Int {
+        private func peak(of site: TestSite, budget: Int) async throws -> Int {
             let limited = site.with(["engine.memory-budget": "\(budget)MiB"])
             return try await limited.running("rebuild", "user_profiles", "--fresh") { process in
                 var peak = 0
@@ -28,7 +28,7 @@ extension BlackBox {
             }
         }
 
-        private func addEvents(_ site: Site, _ select: String) async throws {
+        private func addEvents(_ site: TestSite, _ select: String) async throws {
             try await site.connection.executeScript(
                 """
                 INSERT INTO events (event_id, stream_id, stream_version, event_type, event_data, "timestamp")
@@ -44,7 +44,7 @@ extension BlackBox {
 
         @Test("Rows of 200 KB take the budget and little more")
         func largeRows() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let name = "repeat(md5(u::text), 6400)"
                 try await addEvents(
                     site,
@@ -60,7 +60,7 @@ extension BlackBox {
 
         @Test("Rows of 1 MiB that are cached take the budget and little more") func cachedRows() async throws {
             try await TestRedis.withPrefix { redis in
-                try await Site.with(settings: ["redis.url": redis.urlText, "redis.prefix": redis.prefix]) { site in
+                try await TestSite.with(settings: ["redis.url": redis.urlText, "redis.prefix": redis.prefix]) { site in
                     try await site.connection.executeScript("ALTER TABLE events ALTER event_data SET STORAGE external")
                     let name = "repeat(md5(u::text), 32768)"
                     try await addEvents(
@@ -77,7 +77,7 @@ extension BlackBox {
 
         @Test("Sets that grow in step take the budget and little more")
         func growingSets() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let genre = "repeat('g', 100) || ((u * 31 + r * 77) % 160)"
                 let watch =
                     "json_build_object('user_id', 'u' || u, 'content_id', 'c', 'genre', \(genre), "
@@ -99,7 +99,7 @@ extension BlackBox {
 
         @Test("A window of more changed rows than are encoded beside them is committed, and gone on from")
         func borrowedWindow() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let name = "repeat(md5(u::text), 640)"
                 try await addEvents(
                     site,

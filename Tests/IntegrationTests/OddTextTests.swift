@@ -24,7 +24,7 @@ extension BlackBox {
         }
 
         @Test("are escaped for people and kept in JSON") func areEscaped() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let odd = Self.odd
                 try await site.connection.execute(
                     """
@@ -60,7 +60,7 @@ extension BlackBox {
         }
 
         @Test("are escaped in what append says, in errors, and in the status") func inMessages() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let appended = try await site.succeed("append", Self.odd, "--type", "t", "--data", "1")
                 expectPlain(appended)
                 #expect(appended == "Appended version 1 of \(Self.shown), at position 1.\n")
@@ -90,7 +90,7 @@ extension BlackBox {
         @Test("that are no UTF-8 are refused in an argument, rather than taken for others") func invalidUTF8()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let script = #"exec "$0" append "$(printf 'caf\351')" --type t --data 1"#
                 let outcome = try await ChildProcess.run(
                     ["sh", "-c", script, RefoldProcess.binary],
@@ -104,7 +104,7 @@ extension BlackBox {
 
         @Test("and those that are too long are refused as data, by name, limit and remedy") func tooLong() async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let long = "\n" + String(repeating: "é", count: 3_000)
                 let name = "\\n" + String(repeating: "é", count: 99) + "… (6001 bytes)"
                 let events = [("a stream's id", long, "t"), ("an event's type", "a", long)]

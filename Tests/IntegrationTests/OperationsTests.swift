@@ -13,7 +13,7 @@ extension BlackBox {
         func cronLine()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 let folder = FileManager.default.temporaryDirectory.appending(path: "refold-cron-\(UUID())")
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -35,7 +35,7 @@ extension BlackBox {
                 ]
                 let good = try await ChildProcess.run(cron)
                 #expect(good.code == 0 && good.output.isEmpty && good.errors.isEmpty, "\(good)")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
 
                 try await site.append("content.watched", #"{"user_id":"u"}"#)
                 let bad = try await ChildProcess.run(cron)
@@ -54,7 +54,7 @@ extension BlackBox {
                 try await administrator.execute("CREATE DATABASE app OWNER app")
                 await administrator.close()
                 let url = server.url.replacing("user=postgres dbname=postgres", with: "user=app dbname=app")
-                let site = try await Site(url: url)
+                let site = try await TestSite(url: url)
                 try await site.succeed("migrate")
                 try await site.load(500)
                 try await site.succeed("tail", "--until-caught-up")
@@ -68,7 +68,7 @@ extension BlackBox {
                     try await site.load(200, seed: seed)
                     try await site.succeed("rebuild")
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 try await site.succeed("doctor")
                 #expect(try await ReadModelViews.digests(reader) == before)
                 try await reader.executeScript("COMMIT")
@@ -82,7 +82,7 @@ extension BlackBox {
 
         @Test("a view that somebody made on a generation's table keeps that generation, by name, and no rebuild fails")
         func foreignView() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(300)
                 try await site.succeed("rebuild")
                 let first = try await site.liveGeneration("user_profiles")
@@ -110,7 +110,7 @@ extension BlackBox {
                 try await site.connection.executeScript("DROP VIEW \"my\nview\"")
                 try await site.succeed("rebuild", "user_profiles")
                 #expect(try await site.number(held) == 0)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
     }

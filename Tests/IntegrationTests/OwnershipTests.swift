@@ -8,7 +8,7 @@ extension BlackBox {
         @Test("is exclusive: who would catch up once beside a daemon exits 75 at once and names it") func isExclusive()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.running("tail") { first in
                     try await site.waitUntilCaughtUp()
@@ -21,13 +21,13 @@ extension BlackBox {
                 }
                 try await site.load(500, seed: 2)
                 try await site.succeedSoon("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("ends cleanly on a signal, within five seconds, with everything committed", arguments: [SIGTERM, SIGINT])
         func endsCleanly(signal: Int32) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(20_000)
                 for _ in 0..<3 {
                     try await site.running("tail") { daemon in
@@ -43,14 +43,14 @@ extension BlackBox {
                     }
                 }
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("lost while paused: the old owner writes nothing more, and every event has one effect") func isFenced()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(1_000)
                 try await site.running("tail") { old in
                     try await site.waitUntilCaughtUp()
@@ -76,7 +76,7 @@ extension BlackBox {
                             let owner = try await site.status(of: "content_popularity")["owner"] as? [String: Any]
                             return owner?["pid"] as? Int == Int(new.id) || owner?["pid"] as? Int == Int(old.id)
                         }
-                        try await site.expectPlainFold()
+                        try await site.expectReferenceFold()
                     }
                 }
             }
@@ -89,7 +89,7 @@ extension BlackBox {
             ]
         )
         func followsAReset(projection: String) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(2_000)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -101,7 +101,7 @@ extension BlackBox {
                     try await site.waitUntilCaughtUp()
                     #expect(try await site.liveGeneration("trending_score") == others)
                     #expect(await daemon.isRunning)
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
             }
         }

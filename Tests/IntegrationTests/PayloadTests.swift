@@ -121,7 +121,7 @@ extension BlackBox {
         /// Folds the events with the policy `skip` and returns what the views hold.
         private func fold(_ edges: [Edge], payload: String) async throws -> [String: String] {
             let projections = Self.all.map { ("projections.\($0).policy", "skip") }
-            return try await Site.with(payload: payload, settings: Dictionary(uniqueKeysWithValues: projections)) {
+            return try await TestSite.with(payload: payload, settings: Dictionary(uniqueKeysWithValues: projections)) {
                 site in
                 var expected: Set<String> = []
                 for edge in edges {
@@ -162,7 +162,7 @@ extension BlackBox {
         }
 
         @Test("never show in an error message") func areNotShown() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.append(
                     "content.watched",
                     #"{"user_id":"a secret","content_id":"c","watch_duration_seconds":"another secret"}"#

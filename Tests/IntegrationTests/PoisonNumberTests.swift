@@ -10,7 +10,7 @@ extension BlackBox {
         /// Amounts and versions that end a process when they are multiplied without a look.
         private static let amounts = ["4e38", "3.5e38", "-9.9e38", "\"4e38\"", "1e99999999999999999999"]
 
-        private func append(_ site: Site) async throws -> [Int64] {
+        private func append(_ site: TestSite) async throws -> [Int64] {
             try await site.append("account.opened", #"{"account_id":"a","deposit":1}"#)
             var poison: [Int64] = []
             for amount in Self.amounts {
@@ -32,7 +32,7 @@ extension BlackBox {
         }
 
         @Test("stops its projections in front of the event, and no process dies") func stops() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let poison = try await append(site)
                 for command in [["tail", "--until-caught-up"], ["rebuild"]] {
                     let outcome = try await RefoldProcess.run(command, environment: site.environment)
@@ -52,7 +52,7 @@ extension BlackBox {
             let policies = Dictionary(
                 uniqueKeysWithValues: Self.projections.map { ("projections.\($0).policy", "skip") }
             )
-            try await Site.with(settings: policies) { site in
+            try await TestSite.with(settings: policies) { site in
                 let poison = try await append(site)
                 try await site.succeed(command, command == "tail" ? "--until-caught-up" : "--quiet")
                 let found = try await site.connection.query(
@@ -70,7 +70,7 @@ extension BlackBox {
 
         @Test("in a line to be imported refuses the line", arguments: ["position", "version", "type_version"])
         func inALine(member: String) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let path = "/tmp/refold-test-\(UInt64.random(in: .min ... .max)).ndjson"
                 defer { unlink(path) }
                 for number in ["4e38", "-9.9e38", "1e99999999999999999999"] {

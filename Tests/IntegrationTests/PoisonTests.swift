@@ -9,7 +9,7 @@ extension BlackBox {
             #"{"user_id":"u","content_id":"c","watch_duration_seconds":1,"completion_percentage":1,"title":5}"#
 
         @Test("stops its own projection in front of it, and no other") func stops() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(700)
                 let position = try await site.append("content.watched", Self.poison)
                 try await site.load(700, seed: 2)
@@ -43,14 +43,14 @@ extension BlackBox {
                 try await skipping.succeed("tail", "--until-caught-up")
                 try await site.waitUntilCaughtUp("content_popularity")
                 #expect(try await site.number("SELECT count(*) FROM refold.dead_letters") == 1)
-                try await site.expectPlainFold(refused: [position])
+                try await site.expectReferenceFold(refused: [position])
             }
         }
 
         @Test("is set aside with all that is needed to mend it, by policy", arguments: ["tail", "rebuild"])
         func isSetAside(command: String) async throws {
             let settings = ["projections.content_popularity.policy": "skip", "engine.window-events": "300"]
-            try await Site.with(settings: settings) { site in
+            try await TestSite.with(settings: settings) { site in
                 try await site.load(500)
                 let position = try await site.append("content.watched", Self.poison)
                 try await site.load(500, seed: 2)
@@ -69,12 +69,12 @@ extension BlackBox {
                 #expect(try letters.text(0, 3).contains("title"))
                 #expect(try letters.bool(0, 4) && letters.bool(0, 5))
                 #expect(try await site.status(of: "content_popularity")["dead_letters"] as? Int == 1)
-                try await site.expectPlainFold(refused: [position])
+                try await site.expectReferenceFold(refused: [position])
             }
         }
 
         @Test("stops a rebuild with exit code 65, and readers keep the old model") func stopsARebuild() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.succeed("rebuild")
                 let position = try await site.append("content.watched", Self.poison)
@@ -94,7 +94,7 @@ extension BlackBox {
                     ]
                 )
                 try await site.succeed("rebuild", "content_popularity")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
     }

@@ -6,10 +6,10 @@ import Testing
 extension BlackBox {
     @Suite("Behind a pooler that shares sessions") struct PoolerTests {
         /// Lends a site whose processes all go through PgBouncer in transaction mode, with few sessions for all of them.
-        private func withSite(_ body: (Site) async throws -> Void) async throws {
+        private func withSite(_ body: (TestSite) async throws -> Void) async throws {
             try await TestDatabase.with { database in
                 try await PrivatePgBouncer.with(before: database.url, sessions: 6) { pooler in
-                    var site = try await Site(url: database.url, settings: ["engine.lease-time": "1s"])
+                    var site = try await TestSite(url: database.url, settings: ["engine.lease-time": "1s"])
                     site.environment["REFOLD_DATABASE_URL"] = pooler.url(to: database.name)
                     try await site.succeed("migrate")
                     try await body(site)
@@ -22,7 +22,7 @@ extension BlackBox {
             try await withSite { site in
                 try await site.load(3_000)
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 try await site.running("tail") { daemon in
                     try await site.load(500, seed: 2)
                     try await site.waitUntilCaughtUp()
@@ -32,7 +32,7 @@ extension BlackBox {
                     try await site.waitUntilCaughtUp()
                     try await site.succeed("rollback", "user_profiles", "--yes")
                     try await site.waitUntilCaughtUp()
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                     await daemon.send(SIGTERM)
                     #expect(try await daemon.outcome(within: .seconds(6)).code == 0)
                 }
@@ -54,7 +54,7 @@ extension BlackBox {
                         _ = try await first.outcome()
                         try await site.load(500, seed: 2)
                         try await site.waitUntilCaughtUp(within: .seconds(20))
-                        try await site.expectPlainFold()
+                        try await site.expectReferenceFold()
                     }
                 }
             }

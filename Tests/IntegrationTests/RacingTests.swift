@@ -14,7 +14,7 @@ extension BlackBox {
             ]
         )
         func isKept(move: [String]) async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(12_000)
                 try await site.succeed("rebuild")
                 try await site.succeed("rebuild")
@@ -34,12 +34,12 @@ extension BlackBox {
                 try await site.succeed("rebuild", "content_popularity")
                 #expect(try await site.liveGeneration("content_popularity") == ready.int64(0, 0))
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("by a second one: the second finds the first at work and exits 75 at once") func isAlone() async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(12_000)
                 try await site.succeed("rebuild")
                 try await site.running("rebuild") { first in
@@ -58,13 +58,13 @@ extension BlackBox {
                     let outcome = try await first.outcome()
                     #expect(outcome.code == 0, "\(outcome)")
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("by others all at once: one wins, the rest exit 75, the models are right") func manyAtOnce() async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(3_000)
                 let codes = try await withThrowingTaskGroup(of: Int32.self) { group in
                     for _ in 0..<4 { group.addTask { try await site.refold("rebuild", "trending_score").code } }
@@ -73,14 +73,14 @@ extension BlackBox {
                 #expect(codes.contains(0))
                 #expect(codes.allSatisfy { $0 == 0 || $0 == 75 }, "\(codes)")
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("by rollback afterwards: the kept generation is brought to the same position first") func rollsBack()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(1_000)
                 try await site.succeed("rebuild")
                 let first = try await site.liveGeneration("trending_score")
@@ -92,7 +92,7 @@ extension BlackBox {
                 #expect(try await site.digests() == digests)
                 try await site.load(500, seed: 3)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
     }

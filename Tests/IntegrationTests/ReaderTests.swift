@@ -44,7 +44,7 @@ extension BlackBox {
         }
 
         @Test("never see fewer rows or older values, at any isolation level") func seeAWholeModel() async throws {
-            try await Site.with(settings: ["engine.window-events": "1000"]) { site in
+            try await TestSite.with(settings: ["engine.window-events": "1000"]) { site in
                 try await site.load(4_000)
                 try await site.succeed("rebuild")
                 // Opened before, read only afterwards too: its first statement fixes what it may see.
@@ -78,14 +78,14 @@ extension BlackBox {
                 try await repeatable.executeScript("COMMIT")
                 try await idle.executeScript("COMMIT")
                 #expect(try await ReadModelViews.digests(repeatable) == site.digests())
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 await repeatable.close()
                 await idle.close()
             }
         }
 
         @Test("keep their views on top of ours, and their grants") func keepWhatTheyHave() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(1_000)
                 try await site.succeed("rebuild")
                 let role = "refold_test_reader_\(UInt32.random(in: .min ... .max))"
@@ -119,7 +119,7 @@ extension BlackBox {
         @Test("do not hold up a rebuild, and old generations go when nobody can see them") func oldOnesGo()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.succeed("rebuild")
                 let reader = try await PostgresConnection.connect(to: site.url)

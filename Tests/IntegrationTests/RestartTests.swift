@@ -10,7 +10,7 @@ extension BlackBox {
         @Test("of a rebuild: it goes on by itself", arguments: [PrivatePostgres.StopMode.fast, .immediate])
         func rebuildGoesOn(mode: PrivatePostgres.StopMode) async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url, settings: Self.settings)
+                let site = try await TestSite(url: server.url, settings: Self.settings)
                 try await site.succeed("migrate")
                 try await site.load(12_000)
                 try await site.succeed("rebuild")
@@ -21,14 +21,14 @@ extension BlackBox {
                     let outcome = try await rebuild.outcome()
                     #expect(outcome.code == 0, "\(outcome)")
                 }
-                let again = try await Site(url: server.url)
-                try await again.expectPlainFold()
+                let again = try await TestSite(url: server.url)
+                try await again.expectReferenceFold()
                 await again.connection.close()
             }
         }
 
         @Test("while a daemon starts: it begins again") func starting() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 for _ in 0..<5 {
                     try await site.running("tail") { daemon in
@@ -53,7 +53,7 @@ extension BlackBox {
 
         @Test("for its watchers alone: they begin again, and the tails are not disturbed") func watchers() async throws
         {
-            try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
+            try await TestSite.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
                 try await site.load(500)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -96,7 +96,7 @@ extension BlackBox {
 
         @Test("of the daemon's work: it goes on by itself, however long it takes") func daemonGoesOn() async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url, settings: Self.settings)
+                let site = try await TestSite(url: server.url, settings: Self.settings)
                 try await site.succeed("migrate")
                 try await site.load(2_000)
                 try await site.running("tail") { daemon in
@@ -106,10 +106,10 @@ extension BlackBox {
                         let status = try await site.refold("status")
                         #expect(status.code == 69, "\(status)")
                         try await server.start()
-                        let again = try await Site(url: server.url)
+                        let again = try await TestSite(url: server.url)
                         try await again.load(1_000, seed: UInt64(seed))
                         try await again.waitUntilCaughtUp()
-                        try await again.expectPlainFold()
+                        try await again.expectReferenceFold()
                         #expect(await daemon.isRunning)
                         await again.connection.close()
                     }

@@ -8,7 +8,7 @@ extension BlackBox {
         private static let settings = ["engine.lease-time": "1s"]
 
         /// How many live generations each process owns, by its id.
-        private func shares(_ site: Site) async throws -> [Int64: Int64] {
+        private func shares(_ site: TestSite) async throws -> [Int64: Int64] {
             let rows = try await site.connection.query(
                 """
                 SELECT o.pid::bigint, count(*) FROM refold.projections p JOIN refold.checkpoints c ON c.generation = p.live
@@ -21,7 +21,7 @@ extension BlackBox {
         @Test("share the projections, one move at a time, and what a dead one had is taken over") func share()
             async throws
         {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(500)
                 try await site.running("tail") { first in
                     try await site.waitUntilCaughtUp()
@@ -36,7 +36,7 @@ extension BlackBox {
                                 }
                                 for seed in 2...6 as ClosedRange<UInt64> { try await site.load(200, seed: seed) }
                                 try await site.waitUntilCaughtUp()
-                                try await site.expectPlainFold()
+                                try await site.expectReferenceFold()
                                 for daemon in [second, third, fourth] { await daemon.send(SIGKILL) }
                                 for daemon in [second, third, fourth] { _ = try await daemon.outcome() }
                             }
@@ -47,13 +47,13 @@ extension BlackBox {
                     }
                     try await site.load(200, seed: 7)
                     try await site.waitUntilCaughtUp()
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
             }
         }
 
         @Test("that have nothing to do write nothing but their leases") func idle() async throws {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(100)
                 try await site.running("tail", "trending_score") { _ in
                     try await site.waitUntilCaughtUp("trending_score")
@@ -74,7 +74,7 @@ extension BlackBox {
         @Test("that hang lose what they own when their lease ends, on another machine as on this one") func hangs()
             async throws
         {
-            try await Site.with(settings: Self.settings) { site in
+            try await TestSite.with(settings: Self.settings) { site in
                 try await site.load(500)
                 try await site.running("tail") { hung in
                     try await site.waitUntilCaughtUp()
@@ -82,13 +82,13 @@ extension BlackBox {
                     try await site.load(500, seed: 2)
                     try await site.running("tail") { _ in
                         try await site.waitUntilCaughtUp(within: .seconds(20))
-                        try await site.expectPlainFold()
+                        try await site.expectReferenceFold()
                         await hung.send(SIGCONT)
                         for seed in 3...5 as ClosedRange<UInt64> {
                             try await site.load(200, seed: seed)
                             try await site.waitUntilCaughtUp()
                         }
-                        try await site.expectPlainFold()
+                        try await site.expectReferenceFold()
                     }
                 }
             }

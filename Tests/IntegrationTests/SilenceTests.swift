@@ -7,7 +7,7 @@ extension BlackBox {
     /// Nothing fails in these, so nobody would be told.
     @Suite("A server that does not answer for a while is told of")
     struct SilenceTests {
-        private func expectCause(_ site: Site, _ daemon: ChildProcess, _ parts: String...) async throws {
+        private func expectCause(_ site: TestSite, _ daemon: ChildProcess, _ parts: String...) async throws {
             try await wait(for: "status to say \(parts)", within: .seconds(20)) {
                 let cause = try await site.status(of: "user_profiles")["cause"] as? String ?? ""
                 return parts.allSatisfy { cause.contains($0) }
@@ -17,7 +17,7 @@ extension BlackBox {
             }
         }
 
-        private func expectNoCause(_ site: Site) async throws {
+        private func expectNoCause(_ site: TestSite) async throws {
             try await site.waitUntilCaughtUp()
             try await wait(for: "status to say nothing any more") {
                 try await site.status(of: "user_profiles")["cause"] as? String == nil
@@ -25,7 +25,7 @@ extension BlackBox {
         }
 
         @Test("A lock that somebody has, with its holder") func lock() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -36,13 +36,13 @@ extension BlackBox {
                     try await expectCause(site, daemon, "lock", "pid \(blocker.backendPID) (somebody's console) has")
                     await blocker.close()
                     try await expectNoCause(site)
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
             }
         }
 
         @Test("A lock on the lease itself: the log says what status cannot") func lockedLease() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -64,7 +64,7 @@ extension BlackBox {
         @Test("A checkpoint that is locked when a daemon starts; the others do not wait for it") func lockedAtStart()
             async throws
         {
-            try await Site.with(settings: ["database.retry-limit": "3s"]) { site in
+            try await TestSite.with(settings: ["database.retry-limit": "3s"]) { site in
                 try await site.load(500)
                 try await site.succeed("rebuild")
                 let blocker = try await PostgresConnection.connect(to: site.url)
@@ -82,12 +82,12 @@ extension BlackBox {
                     await blocker.close()
                     try await expectNoCause(site)
                 }
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("What a dead process waited for is told no more") func dead() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 let blocker = try await PostgresConnection.connect(to: site.url)
                 try await site.running("tail") { daemon in
@@ -118,7 +118,7 @@ extension BlackBox {
         @Test("A process of the server that stands still, and a synchronous standby that is gone")
         func frozenAndAlone() async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url)
+                let site = try await TestSite(url: server.url)
                 try await site.succeed("migrate")
                 try await site.load(500)
                 try await site.running("tail") { daemon in
@@ -154,7 +154,7 @@ extension BlackBox {
                     try await site.connection.executeOutsideTransaction("ALTER SYSTEM RESET synchronous_standby_names")
                     try await site.connection.executeScript("SELECT pg_reload_conf()")
                     try await expectNoCause(site)
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
                 await site.connection.close()
             }

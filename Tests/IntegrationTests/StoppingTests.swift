@@ -20,7 +20,7 @@ extension BlackBox {
 
         @Test("behind a row lock ends within five seconds, and the next start folds what was not committed")
         func behindLock() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.running("tail") { daemon in
                     try await site.waitUntilCaughtUp()
@@ -41,14 +41,14 @@ extension BlackBox {
                     await blocker.close()
                 }
                 try await site.succeedSoon("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("is not the only one: a rebuild frees what it had, and the next goes on at once") func rebuild()
             async throws
         {
-            try await Site.with(settings: ["engine.window-events": "500"]) { site in
+            try await TestSite.with(settings: ["engine.window-events": "500"]) { site in
                 try await site.load(60_000)
                 try await site.running("rebuild", "--until", "59000") { rebuild in
                     try await site.waitUntilBuilding(beyond: 1_000)
@@ -60,12 +60,12 @@ extension BlackBox {
                 #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
                 try await site.succeed("rebuild")
                 #expect(try await site.number("SELECT count(*) FROM refold.generations") == 5)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("is not the only one: what cannot get on is given up in time") func reset() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(500)
                 try await site.succeed("rebuild")
                 let blocker = try await PostgresConnection.connect(to: site.url)
@@ -87,13 +87,13 @@ extension BlackBox {
                 }
                 await blocker.close()
                 #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("whose backends are frozen ends within five seconds as well") func frozen() async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url)
+                let site = try await TestSite(url: server.url)
                 try await site.succeed("migrate")
                 try await site.load(500)
                 try await site.running("tail") { daemon in
@@ -107,7 +107,7 @@ extension BlackBox {
                     try await expectCutOff(daemon)
                 }
                 try await site.succeedSoon("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 await site.connection.close()
             }
         }

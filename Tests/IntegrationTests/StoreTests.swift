@@ -11,7 +11,7 @@ extension BlackBox {
             async throws
         {
             try await TestDatabase.with { database in
-                let site = try await Site(
+                let site = try await TestSite(
                     url: database.url,
                     settings: [
                         "store.schema": "My Shop", "store.table": "Event log", "store.streams-table": "Heads",
@@ -33,7 +33,7 @@ extension BlackBox {
                 try await site.succeed("migrate")
                 _ = try await SampleLoader(into: store).load(SampleLog(events: 2_000), on: site.connection)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold(table: #""My Shop"."Event log""#)
+                try await site.expectReferenceFold(table: #""My Shop"."Event log""#)
                 let tailed = try await site.digests()
                 try await site.succeed("rebuild")
                 #expect(try await site.digests() == tailed)
@@ -50,7 +50,7 @@ extension BlackBox {
 
         @Test("in which nothing is left to read ends --until-caught-up at once, however long the idle interval is")
         func nothingLeft() async throws {
-            try await Site.with(settings: ["store.idle-interval": "1h"]) { site in
+            try await TestSite.with(settings: ["store.idle-interval": "1h"]) { site in
                 try await site.load(300)
                 try await site.succeed("rebuild")
                 for _ in 0..<2 {
@@ -60,7 +60,7 @@ extension BlackBox {
         }
 
         @Test("whose event has no id is exported up to it, and the event is named") func nullID() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(100)
                 try await site.connection.executeScript(
                     "ALTER TABLE events ALTER event_id DROP NOT NULL; UPDATE events SET event_id = NULL WHERE global_position = 7"
@@ -69,7 +69,7 @@ extension BlackBox {
                 #expect(outcome.code == 65, "\(outcome.errors)")
                 #expect(outcome.errors.contains("the event at position 7: its event_id is null"), "\(outcome.errors)")
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -84,7 +84,7 @@ extension BlackBox {
             ]
         )
         func lacksStreams(change: String, message: String) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(100)
                 try await site.connection.executeScript("ALTER TABLE events \(change)")
                 let line = #"{"id": "00000000-0000-4000-8000-000000000001"}"#
@@ -97,7 +97,7 @@ extension BlackBox {
                     #expect(outcome.code == 78 && outcome.errors.contains(message), "\(call): \(outcome)")
                 }
                 try await site.succeed("rebuild")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -111,7 +111,7 @@ extension BlackBox {
             ]
         )
         func isRefused(change: String, word: String) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(200)
                 try await site.connection.executeScript(change)
                 for command in [["rebuild"], ["tail", "--until-caught-up"]] {
@@ -122,7 +122,7 @@ extension BlackBox {
         }
 
         @Test("that was set back stops every command with exit code 65 and the remedy") func setBack() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(1_000)
                 try await site.succeed("tail", "--until-caught-up")
                 let before = try await site.digests()
@@ -137,16 +137,16 @@ extension BlackBox {
                 #expect(try await site.digests() == before)
                 // The remedy: all is folded anew, and what comes after is not taken for what was read before.
                 try await site.succeed("rebuild", "--fresh")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 try await site.load(200, seed: 2)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("reports an event that was drawn early and inserted late, until a rebuild") func lateEvent() async throws
         {
-            try await Site.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
+            try await TestSite.with(settings: ["store.sweep-delays": "1s,2s"]) { site in
                 try await site.load(500)
                 let drawn = try await site.number("SELECT nextval('events_global_position_seq')")
                 try await site.load(500, seed: 2)
@@ -167,14 +167,14 @@ extension BlackBox {
                 try await site.succeedSoon("rebuild")
                 let store = try await site.status()["store"] as? [String: Any]
                 #expect(store?["late_events"] as? [Int] == [])
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
         @Test("holds the mark below a running writer, says who it is, and goes on when it ends") func hold()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(300)
                 let writer = try await PostgresConnection.connect(
                     to: site.url,
@@ -198,7 +198,7 @@ extension BlackBox {
                     #expect(rebuild.code == 0, "\(rebuild)")
                     try await writer.executeScript("ROLLBACK")
                     try await site.waitUntilCaughtUp()
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
                 await writer.close()
             }
@@ -208,7 +208,7 @@ extension BlackBox {
         func holes()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(50)
                 try await site.succeed("tail", "--until-caught-up")
                 for end in [100_000_000_000, Int64.max - 1_000] {
@@ -221,17 +221,17 @@ extension BlackBox {
                     try await site.succeed("reset", "user_profiles", "--yes")
                     let tail = try await site.refold("tail", "--until-caught-up", within: .seconds(20))
                     #expect(tail.code == 0, "\(tail)")
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                     try await site.succeed("rebuild")
                     try await site.succeed("status")
-                    try await site.expectPlainFold()
+                    try await site.expectReferenceFold()
                 }
             }
         }
 
         @Test("on a standby is refused") func standby() async throws {
             try await PrivatePostgres.with { server in
-                let site = try await Site(url: server.url)
+                let site = try await TestSite(url: server.url)
                 try await site.succeed("migrate")
                 try await site.load(200)
                 await site.connection.close()

@@ -6,7 +6,7 @@ import Testing
 extension BlackBox {
     @Suite("Streams on the command line") struct StreamsShowTests {
         /// An account with four events, by clocks that are hours apart.
-        private func fill(_ site: Site) async throws {
+        private func fill(_ site: TestSite) async throws {
             let events = [
                 ("account.opened", #"{"account_id": "7", "deposit": 100.10}"#, "10:00:00"),
                 ("account.deposited", #"{"account_id": "7", "amount": 0.20}"#, "11:00:00"),
@@ -29,7 +29,7 @@ extension BlackBox {
         }
 
         @Test("show prints the events and the state of the aggregate") func shows() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await fill(site)
                 let text = try await site.succeed("streams", "show", "account-7")
                 #expect(
@@ -47,7 +47,7 @@ extension BlackBox {
         }
 
         @Test("show --json is one object, with metadata and state") func showsJSON() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await fill(site)
                 let shown = try object(try await site.succeed("streams", "show", "account-7", "--json"))
                 let events = try #require(shown["events"] as? [[String: Any]])
@@ -64,7 +64,7 @@ extension BlackBox {
         }
 
         @Test("show tells the past, by version and by time") func showsThePast() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await fill(site)
                 let past: [([String], Int, String?)] = [
                     (["--at", "2"], 2, "100.3"), (["--as-of", "2026-05-01T11:30:00Z"], 2, "100.3"),
@@ -84,7 +84,7 @@ extension BlackBox {
         }
 
         @Test("show of a stream whose aggregate is not known has no state") func showsUnknown() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.append("test.happened", "[1, 2]")
                 let text = try await site.succeed("streams", "show", "test")
                 #expect(text == "stream test\n1  2026-05-01T12:00:00Z  test.happened  [1, 2]\n")
@@ -95,7 +95,7 @@ extension BlackBox {
         }
 
         @Test("show says what is wrong") func refuses() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await fill(site)
                 let wrong: [([String], Int32, String)] = [
                     (["account-8"], 65, "there is no stream account-8"),
@@ -120,7 +120,7 @@ extension BlackBox {
         @Test("An event that the aggregate cannot read is named, after all events were shown") func unreadable()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await fill(site)
                 try await site.connection.executeScript("UPDATE events SET event_data = '{}' WHERE stream_version = 2")
                 for flags in [[], ["--json"]] {

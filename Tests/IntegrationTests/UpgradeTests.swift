@@ -13,9 +13,9 @@ extension BlackBox {
         )
 
         /// Lends a database as that version left it.
-        private func withInstallation(_ body: (Site) async throws -> Void) async throws {
+        private func withInstallation(_ body: (TestSite) async throws -> Void) async throws {
             try await TestDatabase.with { database in
-                let site = try await Site(url: database.url)
+                let site = try await TestSite(url: database.url)
                 try await site.connection.executeScript(try #require(Self.installation))
                 // It was made in another database.
                 try await site.connection.executeScript(
@@ -51,18 +51,18 @@ extension BlackBox {
                 #expect(try await site.digests() == digests)
                 try await site.load(30, seed: 7)
                 try await site.succeed("tail", "--until-caught-up")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 #expect(try await site.liveGeneration("content_popularity") == live)
                 #expect(try await site.liveGeneration("user_profiles") == profiles)
                 try await site.succeed("rollback", "trending_score", "--yes")
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
                 // The half-built generation is the one that is pointed at.
                 let half = try await site.number(
                     "SELECT generation FROM refold.generations WHERE projection = 'content_popularity' AND state = 'building'"
                 )
                 try await site.succeed("rebuild")
                 #expect(try await site.liveGeneration("content_popularity") == half)
-                try await site.expectPlainFold()
+                try await site.expectReferenceFold()
             }
         }
 
@@ -91,7 +91,7 @@ extension BlackBox {
         }
 
         @Test("that a newer refold has migrated is refused") func newer() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.connection.execute("UPDATE refold.schema_version SET version = version + 1")
                 for command in [["tail"], ["rebuild"], ["status"]] {
                     let outcome = try await RefoldProcess.run(command, environment: site.environment)

@@ -12,7 +12,7 @@ extension BlackBox {
         @Test("append stores an event with all that was given, and the same again only once") func appends()
             async throws
         {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let id = "018f3c1e-9a00-7b1c-8000-5f2d3c4b5a69"
                 let arguments = [
                     "append", "account-1", "--type", "account.deposited", "--data", #"{"amount": 12.50}"#, "--id", id,
@@ -74,7 +74,7 @@ extension BlackBox {
             ]
         )
         func refuses(arguments: [String], code: Int32, part: String) async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let outcome = try await RefoldProcess.run(["append"] + arguments, environment: site.environment)
                 #expect(outcome.code == code, "\(outcome)")
                 #expect(outcome.errors.contains(part), "\(outcome)")
@@ -84,7 +84,7 @@ extension BlackBox {
         }
 
         @Test("streams list shows streams and their versions") func lists() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 for stream in ["user-1", "account-2", "account-1", "account-1"] {
                     try await site.succeed("append", stream, "--type", "t", "--data", "{}")
                 }
@@ -114,7 +114,7 @@ extension BlackBox {
         }
 
         @Test("export and import move a log to another store, by position or by stream") func moves() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 try await site.load(2_000)
                 let all = try await site.succeed("export")
                 #expect(try await site.succeed("export", "--from", "1501").split(separator: "\n").count == 500)
@@ -126,7 +126,7 @@ extension BlackBox {
                 let events = try await site.succeed("export", "--stream", stream.text(0)).split(separator: "\n")
                 #expect(Int64(events.count) == (try stream.int64(1)))
                 try await Self.withFile(all.split(separator: "\n").map { String($0) }) { path in
-                    try await Site.with { other in
+                    try await TestSite.with { other in
                         let text = try await other.succeed("import", path, "--json")
                         #expect(text.contains("\"appended\":2000,\"skipped\":0"))
                         #expect(try await other.succeed("export") == all)
@@ -134,7 +134,7 @@ extension BlackBox {
                             try await other.succeed("import", path).contains("the first 2,000 lines were done before")
                         )
                         try await other.succeed("rebuild")
-                        try await other.expectPlainFold()
+                        try await other.expectReferenceFold()
                     }
                 }
             }
@@ -142,7 +142,7 @@ extension BlackBox {
 
         @Test("import reports bad lines by number with exit code 65, and files that are not there with 64")
         func reports() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 let lines = [#"{"stream":"a","type":"t","data":1}"#, "{", #"{"stream":"a","type":"t"}"#]
                 try await Self.withFile(lines) { path in
                     let outcome = try await site.refold("import", path)
@@ -162,7 +162,7 @@ extension BlackBox {
 
         @Test("An import that is killed again and again stores each line once", .timeLimit(.minutes(2)))
         func killed() async throws {
-            try await Site.with { site in
+            try await TestSite.with { site in
                 // Without ids: only the note of how far it came keeps a line from being stored twice.
                 let count = 120_000
                 let lines = (1...count).lazy.map { #"{"stream":"s\#($0 % 100)","type":"t","data":\#($0)}"# }

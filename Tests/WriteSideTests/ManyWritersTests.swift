@@ -33,9 +33,9 @@ struct ManyWritersTests {
         let (forRollbacks, forInterrupts) = (generator.split(), generator.split())
         let seeds = (0..<Self.writers).map { _ in generator.next() }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await Nuisances.rollBack(url, streams: streams, times: 40, forRollbacks) }
+            group.addTask { try await FaultInjector.rollBack(url, streams: streams, times: 40, forRollbacks) }
             try await withThrowingTaskGroup(of: Void.self) { writers in
-                let interrupter = Task { try await Nuisances.interrupt(url, forInterrupts) }
+                let interrupter = Task { try await FaultInjector.interrupt(url, forInterrupts) }
                 for (number, seed) in seeds.enumerated() {
                     writers.addTask {
                         let writer = SimulatedWriter<D>(
@@ -121,7 +121,7 @@ struct ManyWritersTests {
             try await write(UserDecision.self, ids: ids, seed: seed, database.url, connection, ledger)
             try await write(ContentDecision.self, ids: ids, seed: seed, database.url, connection, ledger)
             try await refold(database.url, "tail", "--until-caught-up")
-            let expected = try await PlainFold.models(on: connection)
+            let expected = try await ReferenceFold.models(on: connection)
             let differences = try await ReadModelViews.read(connection).differences(from: expected)
             #expect(differences.isEmpty, "seed \(seed): \(differences.joined(separator: "\n"))")
             #expect(expected.contentPopularity.count == 3)

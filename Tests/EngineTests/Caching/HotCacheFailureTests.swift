@@ -27,7 +27,7 @@ struct HotCacheFailureTests {
 
     @Test("after a flush in the middle of many commits", arguments: [true, false])
     func flushed(isRanked: Bool) async throws {
-        try await CachedShelf.following(isRanked ? ranked : plain) { shelf in
+        try await CacheHarness.following(isRanked ? ranked : plain) { shelf in
             for round in 1...60 {
                 try await shelf.commit(things(round))
                 if round % 20 == 7 { try await shelf.redis("FLUSHALL") }
@@ -41,7 +41,7 @@ struct HotCacheFailureTests {
 
     @Test("after the server was killed and came back empty", arguments: [true, false])
     func killed(isRanked: Bool) async throws {
-        try await CachedShelf.following(isRanked ? ranked : plain) { shelf in
+        try await CacheHarness.following(isRanked ? ranked : plain) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             shelf.server.kill()
@@ -60,7 +60,7 @@ struct HotCacheFailureTests {
 
     @Test("after a server that did not answer for a while, and nobody waited for it", arguments: [true, false])
     func paused(isRanked: Bool) async throws {
-        try await CachedShelf.following(isRanked ? ranked : plain) { shelf in
+        try await CacheHarness.following(isRanked ? ranked : plain) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             shelf.server.pause()
@@ -83,7 +83,7 @@ struct HotCacheFailureTests {
     func overflow() async throws {
         let limits = CacheLimits(rows: 30, bytes: 1 << 20, windows: 2)
         for settings in [ranked, plain] {
-            try await CachedShelf.following(settings, limits: limits) { shelf in
+            try await CacheHarness.following(settings, limits: limits) { shelf in
                 for round in 1...100 { try await shelf.commit(things(round)) }
                 try await shelf.commit(things(101, count: 60))
                 try await shelf.commit(.taken("thing 3"), .taken("thing 4"))
@@ -94,7 +94,7 @@ struct HotCacheFailureTests {
 
     @Test("after windows that nobody told it about")
     func untold() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             for round in 1...5 { try await shelf.commit(things(round)) }
             try await shelf.waitUntilRight("five windows")
             // More rows in one window than the set has are not sent but read.
@@ -105,7 +105,7 @@ struct HotCacheFailureTests {
 
     @Test("after the server had no memory left, and serves nothing old meanwhile")
     func full() async throws {
-        try await CachedShelf.following(ranked, arguments: ["--maxmemory-policy", "noeviction"]) { shelf in
+        try await CacheHarness.following(ranked, arguments: ["--maxmemory-policy", "noeviction"]) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("CONFIG", "SET", "maxmemory", "1")
@@ -129,7 +129,7 @@ struct HotCacheFailureTests {
 
     @Test("after its scripts were taken away")
     func scriptFlush() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.redis("SCRIPT", "FLUSH")
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
@@ -138,7 +138,7 @@ struct HotCacheFailureTests {
 
     @Test("after its own session with the database was ended")
     func databaseSession() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             let connection = try await shelf.database.connect()
             let ended = try await connection.query(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cache'"
@@ -153,7 +153,7 @@ struct HotCacheFailureTests {
 
     @Test("after the database began anew under the same keys")
     func otherDatabase() async throws {
-        try await CachedShelf.following(ranked) { old in
+        try await CacheHarness.following(ranked) { old in
             for round in 1...10 { try await old.commit(things(round)) }
             try await old.waitUntilRight("ten windows")
             // Another database whose generation has the same number, lower positions and a lower fencing value and revision.
@@ -162,7 +162,7 @@ struct HotCacheFailureTests {
                 var engine = EngineSettings()
                 engine.databaseURL = database.url
                 try await Engine(engine, projections: [Shelf()], logger: Logger(label: "test")).migrate()
-                let new = try await CachedShelf(database, old.server, ranked)
+                let new = try await CacheHarness(database, old.server, ranked)
                 #expect(new.generation == old.generation)
                 try await new.point()
                 new.follow()
@@ -179,7 +179,7 @@ struct HotCacheFailureTests {
 
     @Test("An owner that was replaced writes nothing, and leaves")
     func fenced() async throws {
-        try await CachedShelf.following(ranked) { old in
+        try await CacheHarness.following(ranked) { old in
             try await old.commit(.put("a", genre: "drama", score: 1))
             try await old.waitUntilRight("the first owner's row")
             let row = try await old.cachedJSON("a")
@@ -209,7 +209,7 @@ struct HotCacheFailureTests {
 
     @Test("Who has lost the lease cannot take a key that nobody has")
     func leaseLost() async throws {
-        try await CachedShelf.with(ranked) { old in
+        try await CacheHarness.with(ranked) { old in
             let new = try await old.takenOver()
             old.follow()
             try await old.whileRunning {
@@ -222,7 +222,7 @@ struct HotCacheFailureTests {
 
     @Test("A row is never replaced by an older one")
     func olderPosition() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit((0..<20).map { .put("thing \($0)", score: Double($0)) })
             try await shelf.waitUntilRight("the rows")
             let newer = #"{"_position":9223372036854775806,"id":"thing 3"}"#

@@ -11,9 +11,9 @@ struct HotCacheLeaseTests {
         limit: 50,
         ranking: HotRanking(score: "score", group: "genre", best: 10)
     )
-    private let pointer = "\(CachedShelf.prefix):shelf:live"
+    private let pointer = "\(CacheHarness.prefix):shelf:live"
 
-    private func lifetime(_ shelf: CachedShelf) async throws -> Int64 {
+    private func lifetime(_ shelf: CacheHarness) async throws -> Int64 {
         try await shelf.redis("PTTL", pointer).integerValue ?? -3
     }
 
@@ -23,7 +23,7 @@ struct HotCacheLeaseTests {
 
     @Test("It is renewed while what was committed is there, and made short again when something else made it long")
     func renewed() async throws {
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             #expect((1...10_000).contains(try await lifetime(shelf)))
@@ -36,14 +36,14 @@ struct HotCacheLeaseTests {
 
     @Test("It expires when the server refuses writes and serves reads, the status says why, and it comes back")
     func refused() async throws {
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "1")
             try await shelf.commit(things(2))
             try await wait(for: "the pointer to expire") { try await lifetime(shelf) == -2 }
             let connection = try await shelf.database.connect()
-            let observer = try await CachedShelf(shelf.database, shelf.server, shelf.settings).cache
+            let observer = try await CacheHarness(shelf.database, shelf.server, shelf.settings).cache
             for cache in [shelf.cache, observer] {
                 let status = await cache.status(of: "shelf", on: connection)
                 #expect(status.state == .behind)
@@ -56,7 +56,7 @@ struct HotCacheLeaseTests {
 
     @Test("It comes back by warming when the server takes writes again")
     func comesBack() async throws {
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "1")
@@ -69,7 +69,7 @@ struct HotCacheLeaseTests {
 
     @Test("At rest it lasts for long; who owns the generation next makes it short, and nobody else makes it long again")
     func rest() async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             shelf.follow()
             try await shelf.commit(things(1))
             await shelf.cache.finish(shelf.generation)
@@ -90,7 +90,7 @@ struct HotCacheLeaseTests {
 
     @Test("A rebuild that nobody follows leaves it for long")
     func pointed() async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
             _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await shelf.cache.point("shelf", to: shelf.generation))
@@ -100,7 +100,7 @@ struct HotCacheLeaseTests {
 
     @Test("An owner that cannot make it short says until when readers get old rows")
     func stale() async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
             _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await shelf.cache.point("shelf", to: shelf.generation))
@@ -126,7 +126,7 @@ struct HotCacheLeaseTests {
 
     @Test("After a crash or a promotion what was cached goes, and rows of events that are gone are never served again")
     func serverChanged() async throws {
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             for round in 1...3 { try await shelf.commit(things(round)) }
             try await shelf.waitUntilRight("three windows")
             try await shelf.loseEvents(to: 20)
@@ -140,7 +140,7 @@ struct HotCacheLeaseTests {
 
     @Test("Nothing is written before the pointer is gone")
     func pointerFirst() async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
             shelf.follow()
             await shelf.cache.finish(shelf.generation)
@@ -171,7 +171,7 @@ struct HotCacheLeaseTests {
 
     @Test("Who takes a generation over and finds the cache ahead of it writes all of it anew")
     func ahead() async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(things(1), isTold: false)
             shelf.follow()
             await shelf.cache.finish(shelf.generation)

@@ -14,19 +14,19 @@ struct HotCacheLimitsTests {
         )
     }
 
-    private func groups(_ shelf: CachedShelf) async throws -> Set<[UInt8]> {
+    private func groups(_ shelf: CacheHarness) async throws -> Set<[UInt8]> {
         let start = Array(shelf.key("genre:").utf8)
         let all = try await shelf.redis("KEYS", "*").elements?.compactMap(\.bytes) ?? []
         return Set(all.filter { $0.starts(with: start) }.map { Array($0.dropFirst(start.count)) })
     }
 
-    private func rows(_ shelf: CachedShelf) async throws -> Set<String> {
+    private func rows(_ shelf: CacheHarness) async throws -> Set<String> {
         Set(try await shelf.redis("ZRANGE", shelf.key("hot"), "0", "-1").elements?.compactMap(\.text) ?? [])
     }
 
     private func names(_ texts: String...) -> Set<[UInt8]> { Set(texts.map { Array($0.utf8) }) }
 
-    private func waitUntilSent(_ shelf: CachedShelf) async throws {
+    private func waitUntilSent(_ shelf: CacheHarness) async throws {
         try await wait(for: "everything to be sent") {
             let position = await shelf.position
             return try await shelf.redis("GET", shelf.key("through")).integerValue == position
@@ -37,7 +37,7 @@ struct HotCacheLimitsTests {
 
     @Test("Only the largest groups have a set; one that comes late gets none before the next warming")
     func groupLimit() async throws {
-        try await CachedShelf.following(ranked(groups: 2)) { shelf in
+        try await CacheHarness.following(ranked(groups: 2)) { shelf in
             try await shelf.commit(.put("a", genre: "small", score: 1), .put("b", genre: "middle", score: 2))
             try await waitUntilSent(shelf)
             #expect(try await groups(shelf) == names("small", "middle"))
@@ -60,7 +60,7 @@ struct HotCacheLimitsTests {
         let changes: [ShelfChange] = (0..<120).map { number in
             .put("thing \(number)", genre: "genre \(number % 7 * (number % 5))", score: Double(number))
         }
-        try await CachedShelf.with(ranked(groups: limit)) { shelf in
+        try await CacheHarness.with(ranked(groups: limit)) { shelf in
             try await shelf.commit(changes, isTold: false)
             try await shelf.preload()
             let preloaded = try await groups(shelf)
@@ -73,7 +73,7 @@ struct HotCacheLimitsTests {
 
     @Test("Sets of a hundred thousand groups that are left from before go, piece by piece")
     func manyGroups() async throws {
-        try await CachedShelf.following(ranked(groups: 5)) { shelf in
+        try await CacheHarness.following(ranked(groups: 5)) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1))
             try await shelf.waitUntilRight("a row")
             let fill = """
@@ -92,7 +92,7 @@ struct HotCacheLimitsTests {
     @Test("Groups are bytes: canonically equal ones and one that begins with a combining mark have sets of their own")
     func groupsAreBytes() async throws {
         let genres = ["caf\u{e9}", "cafe\u{301}", "\u{301}x", "x", ""]
-        try await CachedShelf.following(ranked(best: 2)) { shelf in
+        try await CacheHarness.following(ranked(best: 2)) { shelf in
             for (index, genre) in genres.enumerated() {
                 try await shelf.commit((0..<4).map { .put("\(index) \($0)", genre: genre, score: Double($0)) })
             }
@@ -121,7 +121,7 @@ struct HotCacheLimitsTests {
         arguments: ["hot", "top", "groups", "grouped", "genre:drama", "owner", "through", "row:a", "crowded", "stale"]
     )
     func wrongType(name: String) async throws {
-        try await CachedShelf.following(ranked()) { shelf in
+        try await CacheHarness.following(ranked()) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1), .put("b", genre: "drama", score: 2))
             try await shelf.waitUntilRight("two rows")
             try await shelf.redis("DEL", shelf.key(name))
@@ -139,13 +139,13 @@ struct HotCacheLimitsTests {
 
     @Test("A pointer of another type is removed, and comes back")
     func wrongPointer() async throws {
-        try await CachedShelf.following(ranked()) { shelf in
+        try await CacheHarness.following(ranked()) { shelf in
             for name in ["live", "revision"] {
-                try await shelf.redis("DEL", "\(CachedShelf.prefix):shelf:\(name)")
-                try await shelf.redis("LPUSH", "\(CachedShelf.prefix):shelf:\(name)", "not ours")
+                try await shelf.redis("DEL", "\(CacheHarness.prefix):shelf:\(name)")
+                try await shelf.redis("LPUSH", "\(CacheHarness.prefix):shelf:\(name)", "not ours")
                 try await shelf.commit(.put("a", genre: "drama", score: 3))
                 try await wait(for: "the key to go") {
-                    try await shelf.redis("TYPE", "\(CachedShelf.prefix):shelf:\(name)").text != "list"
+                    try await shelf.redis("TYPE", "\(CacheHarness.prefix):shelf:\(name)").text != "list"
                 }
                 try await shelf.waitUntilRight("a \(name) of another type")
             }
@@ -154,7 +154,7 @@ struct HotCacheLimitsTests {
 
     @Test("A row that the server does not take is left out, and so is the copy from before; the others stay right")
     func tooLarge() async throws {
-        try await CachedShelf.following(ranked(), arguments: ["--proto-max-bulk-len", "1mb"]) { shelf in
+        try await CacheHarness.following(ranked(), arguments: ["--proto-max-bulk-len", "1mb"]) { shelf in
             let large = String(repeating: "long", count: 500_000)
             try await shelf.commit(.put("a", genre: "drama", score: 1), .put("b", genre: "drama", score: 2))
             try await shelf.waitUntilRight("two rows")
@@ -183,14 +183,14 @@ struct HotCacheLimitsTests {
             .put("hour", hour: hour - 1), .put("days", hour: hour - 240), .put("future", hour: 70_110_000),
             .put("months", hour: hour - 1440),
         ]
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(changes)
             try await waitUntilSent(shelf)
             #expect(try await rows(shelf) == ["hour", "days", "future"])
             try await shelf.redis("FLUSHALL")
             try await wait(for: "warming") { try await rows(shelf) == ["hour", "days", "future"] }
         }
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(changes, isTold: false)
             try await shelf.preload()
             #expect(try await rows(shelf) == ["hour", "days", "future"])

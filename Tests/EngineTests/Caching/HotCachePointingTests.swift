@@ -18,13 +18,13 @@ struct HotCachePointingTests {
     }
 
     /// A first generation that is followed, and a second one of the same log that a rebuild has folded.
-    private func withRebuilt(_ body: @Sendable (_ live: CachedShelf, _ rebuilt: CachedShelf) async throws -> Void)
+    private func withRebuilt(_ body: @Sendable (_ live: CacheHarness, _ rebuilt: CacheHarness) async throws -> Void)
         async throws
     {
-        try await CachedShelf.following(settings) { live in
+        try await CacheHarness.following(settings) { live in
             for round in 1...3 { try await live.commit(things(round)) }
             try await live.waitUntilRight("three windows")
-            let rebuilt = try await CachedShelf(live.database, live.server, live.settings)
+            let rebuilt = try await CacheHarness(live.database, live.server, live.settings)
             for round in 1...3 { try await rebuilt.commit(things(round), isTold: false) }
             try await body(live, rebuilt)
             await rebuilt.cache.close()
@@ -156,10 +156,10 @@ struct HotCachePointingTests {
 
     @Test("An empty generation is pointed at at once, as a reset does")
     func reset() async throws {
-        try await CachedShelf.following(settings) { live in
+        try await CacheHarness.following(settings) { live in
             try await live.commit(things(1))
             try await live.waitUntilRight("a window")
-            let empty = try await CachedShelf(live.database, live.server, live.settings)
+            let empty = try await CacheHarness(live.database, live.server, live.settings)
             try await empty.point()
             #expect(try await empty.cache.point("shelf", to: empty.generation))
             #expect(try await empty.cache.row("shelf", key: "thing 3") == nil)
@@ -172,11 +172,11 @@ struct HotCachePointingTests {
         try await withRebuilt { live, rebuilt in
             try await rebuilt.cache.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
             try await rebuilt.point()
-            let third = try await CachedShelf(live.database, live.server, live.settings)
+            let third = try await CacheHarness(live.database, live.server, live.settings)
             try await third.point()
             #expect(try await third.cache.point("shelf", to: third.generation))
             #expect(try await !rebuilt.cache.point("shelf", to: rebuilt.generation))
-            #expect(try await live.redis("GET", "\(CachedShelf.prefix):shelf:live").integerValue == third.generation)
+            #expect(try await live.redis("GET", "\(CacheHarness.prefix):shelf:live").integerValue == third.generation)
             await third.cache.close()
         }
     }
@@ -209,11 +209,11 @@ struct HotCachePointingTests {
             #expect(try await rebuilt.cache.point("shelf", to: rebuilt.generation))
             try await wait(for: "the first owner to leave") { !live.cache.isFollowing(live.generation) }
             #expect(try await live.cachedJSON("thing 3") != nil)
-            let back = try await CachedShelf(live.database, live.server, live.settings, generation: live.generation)
+            let back = try await CacheHarness(live.database, live.server, live.settings, generation: live.generation)
             try await back.commit(things(5), isTold: false)
             try await back.point()
             #expect(try await back.cache.point("shelf", to: back.generation))
-            #expect(try await live.redis("GET", "\(CachedShelf.prefix):shelf:live").integerValue == back.generation)
+            #expect(try await live.redis("GET", "\(CacheHarness.prefix):shelf:live").integerValue == back.generation)
             #expect(try await back.cachedJSON("thing 3") == nil)
             await back.cache.close()
         }
@@ -223,7 +223,7 @@ struct HotCachePointingTests {
 
     @Test("Cleared, the cache is warmed again by its owner; asked to, it is too; without an owner nobody does")
     func clearedAndAsked() async throws {
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("SET", "test*:shelf:1:row:another", "is not ours")
@@ -246,7 +246,7 @@ struct HotCachePointingTests {
     func twelveThousand() async throws {
         var large = settings
         large.limit = 10_000
-        try await CachedShelf.with(large) { shelf in
+        try await CacheHarness.with(large) { shelf in
             try await shelf.commit(
                 (0..<12_000).map { .put("thing \($0)", genre: "genre \($0 % 40)", score: Double($0 % 7000), hour: 7) }
             )
@@ -264,7 +264,7 @@ struct HotCachePointingTests {
 
     @Test("What does not go with a cache is named", arguments: ["allkeys-lru", "volatile-lru", "noeviction"])
     func checked(policy: String) async throws {
-        try await CachedShelf.with(settings, arguments: ["--maxmemory-policy", policy, "--maxmemory", "50mb"]) {
+        try await CacheHarness.with(settings, arguments: ["--maxmemory-policy", policy, "--maxmemory", "50mb"]) {
             shelf in
             let check = try await shelf.cache.check()
             #expect(check.policy == policy)

@@ -27,16 +27,16 @@ struct HotCachePreloadTests {
 
     private func withPreloaded(
         _ settings: HotSetSettings,
-        _ body: @Sendable (CachedShelf) async throws -> Void
+        _ body: @Sendable (CacheHarness) async throws -> Void
     ) async throws {
-        try await CachedShelf.with(settings) { shelf in
+        try await CacheHarness.with(settings) { shelf in
             try await shelf.commit(changes, isTold: false)
             try await shelf.preload()
             try await body(shelf)
         }
     }
 
-    private func expectRightOncePointed(_ shelf: CachedShelf) async throws {
+    private func expectRightOncePointed(_ shelf: CacheHarness) async throws {
         _ = try await shelf.cache.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
         #expect(try await shelf.cache.point("shelf", to: shelf.generation))
         #expect(try await shelf.discrepancy() == nil)

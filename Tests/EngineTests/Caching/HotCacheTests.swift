@@ -15,7 +15,7 @@ struct HotCacheTests {
 
     @Test("Rows, rankings and groups are those of the database after each commit")
     func follows() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1), .put("b", genre: "comedy", score: 2))
             try await shelf.waitUntilRight("the first rows")
             for round in 1...20 {
@@ -35,7 +35,7 @@ struct HotCacheTests {
 
     @Test("Folding and warming write the same bytes")
     func sameBytes() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit(.put("a\"\u{1}é", genre: "dräma", score: 0.1 + 0.2, hour: 190_000))
             try await shelf.waitUntilRight("the row")
             let followed = try await shelf.cachedJSON("a\"\u{1}é")
@@ -51,7 +51,7 @@ struct HotCacheTests {
 
     @Test("Content ids that look like other keys are rows like any other")
     func awkwardIDs() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit(
                 .put("top", genre: "top", score: 1),
                 .put("genre:drama", genre: "drama", score: 2),
@@ -72,7 +72,7 @@ struct HotCacheTests {
 
     @Test("A row that leaves the hot set, a ranking or a group goes, and the next one takes its place")
     func trimmedAndRefilled() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit((0..<12).map { .put("thing \($0)", genre: "drama", score: Double($0)) })
             try await shelf.waitUntilRight("twelve rows")
             // Falls, changes its group, loses its score, is removed: each time another one is next.
@@ -94,7 +94,7 @@ struct HotCacheTests {
 
     @Test("Of equal scores the database and the cache keep the same rows")
     func ties() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit(
                 ["b", "Z", "a", "é", "c", "B", "z", "A", "0"].map { .put($0, genre: "drama", score: 7) }
             )
@@ -107,7 +107,7 @@ struct HotCacheTests {
     @Test("Recent rows are those touched within the log's last hours")
     func recent() async throws {
         let settings = HotSetSettings(.recent(column: "seen", within: .seconds(10 * 3600)), limit: 5)
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit((0..<4).map { .put("thing \($0)", hour: $0) })
             try await shelf.waitUntilRight("four rows")
             try await shelf.commit(.put("later", hour: 11))
@@ -121,7 +121,7 @@ struct HotCacheTests {
 
     @Test("All rows means the ones changed last when there are more than the limit")
     func all() async throws {
-        try await CachedShelf.following(HotSetSettings(.all, limit: 5)) { shelf in
+        try await CacheHarness.following(HotSetSettings(.all, limit: 5)) { shelf in
             try await shelf.commit((0..<9).map { .put("thing \($0)") })
             try await shelf.commit(.put("thing 0"))
             try await shelf.waitUntilRight("more rows than the limit")
@@ -132,7 +132,7 @@ struct HotCacheTests {
 
     @Test("A window without rows moves the cache's position")
     func emptyWindow() async throws {
-        try await CachedShelf.following(ranked) { shelf in
+        try await CacheHarness.following(ranked) { shelf in
             try await shelf.commit(.taken("nobody"))
             try await shelf.waitUntilRight("a window without rows")
         }
@@ -142,7 +142,7 @@ struct HotCacheTests {
     func lifetimes() async throws {
         var settings = ranked
         settings.lifetime = .seconds(3000)
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1))
             try await shelf.waitUntilRight("a row")
             let lifetime = try await shelf.redis("TTL", shelf.key("row:a")).integerValue ?? 0
@@ -157,7 +157,7 @@ struct HotCacheTests {
     func renewed() async throws {
         var settings = ranked
         settings.lifetime = .seconds(3)
-        try await CachedShelf.following(settings) { shelf in
+        try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1))
             try await shelf.waitUntilRight("a row")
             var lifetime: Int64 = 0
@@ -173,7 +173,7 @@ struct HotCacheTests {
 
     @Test("An owner that ends in good order leaves the cache up to date")
     func finished() async throws {
-        try await CachedShelf.with(ranked) { shelf in
+        try await CacheHarness.with(ranked) { shelf in
             // One that has only just come, then one that has not been sent everything.
             shelf.follow()
             await shelf.cache.finish(shelf.generation)
@@ -201,7 +201,7 @@ struct HotCacheTests {
 
     @Test("A projection that is not cached leaves no key")
     func off() async throws {
-        try await CachedShelf.with(ranked) { shelf in
+        try await CacheHarness.with(ranked) { shelf in
             let cache = try HotCache(
                 CacheSettings(url: shelf.server.urlText, prefix: "off"),
                 hotSets: ["shelf": .none],

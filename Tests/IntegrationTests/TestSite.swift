@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// One installation of Refold: a database of its own, perhaps a Redis prefix, and the settings of its processes.
-struct Site: Sendable {
+struct TestSite: Sendable {
     let url: String
     /// The test's own connection.
     let connection: PostgresConnection
@@ -19,10 +19,10 @@ struct Site: Sendable {
         payload: String = "json",
         settings: [String: String] = [:],
         isolation: isolated (any Actor)? = #isolation,
-        _ body: (Site) async throws -> R
+        _ body: (TestSite) async throws -> R
     ) async throws -> R {
         try await TestDatabase.with { database in
-            let site = try await Site(url: database.url, settings: settings)
+            let site = try await TestSite(url: database.url, settings: settings)
             if payload != "json" { try await site.connection.executeScript(Self.storeTables(payload: payload)) }
             try await site.succeed("migrate")
             let result = try await body(site)
@@ -39,7 +39,7 @@ struct Site: Sendable {
     }
 
     /// The same site with other settings, by their keys.
-    func with(_ settings: [String: String]) -> Site {
+    func with(_ settings: [String: String]) -> TestSite {
         var copy = self
         for (key, value) in settings { copy.environment[Self.variable(key)] = value }
         return copy
@@ -124,15 +124,20 @@ struct Site: Sendable {
     /// Expects the views to hold what an independent fold of the log gives.
     ///
     /// - Parameter refused: the positions that content_popularity refuses, and no other projection.
-    func expectPlainFold(
+    func expectReferenceFold(
         table: String = "public.events",
         refused: Set<Int64> = [],
         halfLife: Double = 86_400,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        var expected = try await PlainFold.models(on: connection, table: table, halfLife: halfLife)
+        var expected = try await ReferenceFold.models(on: connection, table: table, halfLife: halfLife)
         if !refused.isEmpty {
-            let without = try await PlainFold.models(on: connection, table: table, refused: refused, halfLife: halfLife)
+            let without = try await ReferenceFold.models(
+                on: connection,
+                table: table,
+                refused: refused,
+                halfLife: halfLife
+            )
             expected.contentPopularity = without.contentPopularity
         }
         let found = try await ReadModelViews.read(connection)

@@ -8,7 +8,7 @@ import TestSupport
 /// A generation of ``Shelf`` that a test folds and commits by hand, as its owner, and a cache that follows it.
 ///
 /// What the cache should hold is asked of PostgreSQL with statements of its own.
-actor CachedShelf {
+actor CacheHarness {
     nonisolated let database: TestDatabase
     nonisolated let server: PrivateRedisServer
     nonisolated let settings: HotSetSettings
@@ -29,14 +29,14 @@ actor CachedShelf {
         _ settings: HotSetSettings,
         arguments: [String] = [],
         limits: CacheLimits = CacheLimits(),
-        _ body: @Sendable (CachedShelf) async throws -> Void
+        _ body: @Sendable (CacheHarness) async throws -> Void
     ) async throws {
         try await PrivateRedisServer.withServer(arguments: arguments) { server in
             try await TestDatabase.with { database in
                 var engine = EngineSettings()
                 engine.databaseURL = database.url
                 try await Engine(engine, projections: [Shelf()], logger: Logger(label: "test")).migrate()
-                let shelf = try await CachedShelf(database, server, settings, limits: limits)
+                let shelf = try await CacheHarness(database, server, settings, limits: limits)
                 try await shelf.point()
                 try await body(shelf)
                 await shelf.cache.close()
@@ -49,7 +49,7 @@ actor CachedShelf {
         _ settings: HotSetSettings,
         arguments: [String] = [],
         limits: CacheLimits = CacheLimits(),
-        _ body: @Sendable (CachedShelf) async throws -> Void
+        _ body: @Sendable (CacheHarness) async throws -> Void
     ) async throws {
         try await with(settings, arguments: arguments, limits: limits) { shelf in
             shelf.follow()
@@ -225,8 +225,8 @@ actor CachedShelf {
     }
 
     /// The same generation, taken over by another process.
-    nonisolated func takenOver() async throws -> CachedShelf {
-        try await CachedShelf(database, server, settings, generation: generation)
+    nonisolated func takenOver() async throws -> CacheHarness {
+        try await CacheHarness(database, server, settings, generation: generation)
     }
 
     // MARK: Looking

@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 
 /// What writers have to live with.
-enum Nuisances {
+enum FaultInjector {
     /// Draws positions and versions in transactions that are rolled back, on the streams that others write to.
     ///
     /// - Returns: how often.

@@ -3,7 +3,7 @@ public import Postgres
 
 /// An independent fold of a log: Foundation's JSON, dictionaries, one event after the other. It shares no code with the
 /// projections, and nothing in it is clever.
-public struct PlainFold {
+public struct ReferenceFold {
     private struct Profile {
         var email: ByteText
         var name: ByteText
@@ -64,7 +64,7 @@ public struct PlainFold {
         refused: Set<Int64> = [],
         halfLife: Double = 86_400
     ) async throws -> Models {
-        var fold = PlainFold(halfLife: halfLife)
+        var fold = ReferenceFold(halfLife: halfLife)
         var position: Int64 = 0
         while true {
             let page = try await connection.query(
