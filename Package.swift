@@ -53,8 +53,6 @@ let package = Package(
             resources: [.embedInCode("Schema")],
             swiftSettings: settings
         ),
-        .target(name: "VideoEvents", dependencies: ["Refold"], swiftSettings: settings),
-        .target(name: "BankingEvents", dependencies: ["Refold"], swiftSettings: settings),
 
         // The other way: what decides which events there are.
         .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
@@ -67,12 +65,12 @@ let package = Package(
         ),
         .target(
             name: "BankingDomain",
-            dependencies: ["Aggregates", "BankingEvents", "Refold"],
+            dependencies: ["Aggregates", "Refold"],
             swiftSettings: settings
         ),
         .target(
             name: "VideoDomain",
-            dependencies: ["Aggregates", "Refold", "VideoEvents"],
+            dependencies: ["Aggregates", "Refold"],
             swiftSettings: settings
         ),
         .target(name: "SampleLog", dependencies: ["Postgres"], swiftSettings: settings),
@@ -92,38 +90,38 @@ let package = Package(
         // The projections.
         .target(
             name: "UserProfiles",
-            dependencies: ["Refold", "VideoEvents"],
+            dependencies: ["Refold", "VideoDomain"],
             path: "Projections/UserProfiles",
             swiftSettings: settings
         ),
         .target(
             name: "ContentPopularity",
-            dependencies: ["Refold", "VideoEvents"],
+            dependencies: ["Refold", "VideoDomain"],
             path: "Projections/ContentPopularity",
             swiftSettings: settings
         ),
         .target(
             name: "TrendingScore",
-            dependencies: ["Refold", "VideoEvents"],
+            dependencies: ["Refold", "VideoDomain"],
             path: "Projections/TrendingScore",
             swiftSettings: settings
         ),
         .target(
             name: "AccountBalances",
-            dependencies: ["Refold", "BankingEvents"],
+            dependencies: ["Refold", "BankingDomain"],
             path: "Projections/AccountBalances",
             swiftSettings: settings
         ),
         .target(
             name: "DailyTotals",
-            dependencies: ["Refold", "BankingEvents"],
+            dependencies: ["Refold", "BankingDomain"],
             path: "Projections/DailyTotals",
             swiftSettings: settings
         ),
         .target(
             name: "AllProjections",
             dependencies: [
-                "AccountBalances", "BankingEvents", "ContentPopularity", "DailyTotals", "Refold", "TrendingScore",
+                "AccountBalances", "BankingDomain", "ContentPopularity", "DailyTotals", "Refold", "TrendingScore",
                 "UserProfiles",
             ],
             path: "Projections/AllProjections",
@@ -183,7 +181,7 @@ let package = Package(
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RefoldTests",
-            dependencies: ["BankingEvents", "Refold", "TestSupport", "VideoEvents"],
+            dependencies: ["BankingDomain", "Refold", "TestSupport", "VideoDomain"],
             swiftSettings: settings
         ),
         .target(
@@ -195,8 +193,8 @@ let package = Package(
         .testTarget(
             name: "ProjectionTests",
             dependencies: [
-                "AccountBalances", "BankingEvents", "ContentPopularity", "DailyTotals", "ProjectionTestKit", "Refold",
-                "TrendingScore", "UserProfiles", "VideoEvents",
+                "AccountBalances", "BankingDomain", "ContentPopularity", "DailyTotals", "ProjectionTestKit", "Refold",
+                "TrendingScore", "UserProfiles", "VideoDomain",
             ],
             swiftSettings: settings
         ),
@@ -211,32 +209,29 @@ let package = Package(
         ),
         .executableTarget(
             name: "TestWriter",
-            dependencies: ["BankingDomain", "BankingEvents", "Refold", "TestSupport", "WriteSimulation"],
+            dependencies: ["BankingDomain", "Refold", "TestSupport", "WriteSimulation"],
             path: "Tests/TestWriter",
             swiftSettings: settings
         ),
         .testTarget(
             name: "WriteSideTests",
             dependencies: [
-                "Aggregates", "AggregateStore", "AllProjections", "BankingDomain", "BankingEvents", "EventStore",
-                "Postgres", "Redis", "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
+                "Aggregates", "AggregateStore", "AllProjections", "BankingDomain", "EventStore", "Postgres", "Redis",
+                "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AggregateStoreTests",
             dependencies: [
-                "Aggregates", "AggregateStore", "BankingDomain", "BankingEvents", "EventStore", "Postgres", "Refold",
-                "TestSupport",
+                "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Refold", "TestSupport",
             ],
             swiftSettings: settings
         ),
         .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Refold"], swiftSettings: settings),
         .testTarget(
             name: "DomainTests",
-            dependencies: [
-                "Aggregates", "BankingDomain", "BankingEvents", "Refold", "VideoDomain", "VideoEvents",
-            ],
+            dependencies: ["Aggregates", "BankingDomain", "Refold", "VideoDomain"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,4 +1,4 @@
-import BankingEvents
+import BankingDomain
 public import Refold
 
 /// What stands on each bank account.

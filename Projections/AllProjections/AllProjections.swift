@@ -1,5 +1,5 @@
 import AccountBalances
-import BankingEvents
+import BankingDomain
 import ContentPopularity
 import DailyTotals
 public import Refold

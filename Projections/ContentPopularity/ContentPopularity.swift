@@ -1,5 +1,5 @@
 public import Refold
-public import VideoEvents
+public import VideoDomain
 
 /// How often, how long and by how many each content is watched, and how it is rated.
 ///

@@ -1,4 +1,4 @@
-import BankingEvents
+import BankingDomain
 public import Refold
 
 /// What was paid into and taken from all bank accounts on each day, by the events' own timestamps in UTC.

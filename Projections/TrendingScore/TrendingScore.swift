@@ -1,5 +1,5 @@
 public import Refold
-public import VideoEvents
+public import VideoDomain
 
 /// Which content is being watched now: views that fade with time.
 ///

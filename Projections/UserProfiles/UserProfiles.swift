@@ -1,5 +1,5 @@
 public import Refold
-import VideoEvents
+import VideoDomain
 
 /// What is known of each registered user: plan, preferences, time watched, favourite genres.
 ///

@@ -1,5 +1,4 @@
 public import Aggregates
-internal import BankingEvents
 public import Refold
 
 /// What happens to an account, with the payloads of `BankingEvents`.

@@ -1,5 +1,4 @@
 public import Aggregates
-internal import VideoEvents
 
 /// A title of the catalogue: added once, then watched and rated.
 public struct Content: Aggregate {

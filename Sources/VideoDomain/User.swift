@@ -1,6 +1,5 @@
 public import Aggregates
 public import Refold
-internal import VideoEvents
 
 /// A user of the video service: registers once, may subscribe and change preferences until they leave.
 public struct User: Aggregate {

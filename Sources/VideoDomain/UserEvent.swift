@@ -1,6 +1,5 @@
 public import Aggregates
 public import Refold
-internal import VideoEvents
 
 /// What happens to a user, with the payloads of `VideoEvents`.
 public enum UserEvent: AggregateEvent, Hashable {

@@ -1,6 +1,5 @@
 import AggregateStore
 import BankingDomain
-import BankingEvents
 import EventStore
 import Refold
 import Testing

@@ -1,6 +1,5 @@
 import Aggregates
 import BankingDomain
-import BankingEvents
 import Refold
 import Testing
 

@@ -2,7 +2,6 @@ import Aggregates
 import Refold
 import Testing
 import VideoDomain
-import VideoEvents
 
 @Suite("Content")
 struct ContentTests {

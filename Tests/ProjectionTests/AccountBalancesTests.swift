@@ -1,5 +1,5 @@
 import AccountBalances
-import BankingEvents
+import BankingDomain
 import ProjectionTestKit
 import Refold
 import Testing

@@ -3,7 +3,7 @@ import ProjectionTestKit
 import Refold
 import Testing
 import TrendingScore
-import VideoEvents
+import VideoDomain
 
 @Suite("Content popularity")
 struct ContentPopularityTests {

@@ -1,4 +1,4 @@
-import BankingEvents
+import BankingDomain
 import DailyTotals
 import ProjectionTestKit
 import Refold

@@ -1,7 +1,7 @@
 import ProjectionTestKit
 import Refold
 import Testing
-import VideoEvents
+import VideoDomain
 
 /// The example of the README.
 private struct FinishedViews: Projection {

@@ -2,7 +2,7 @@ import ProjectionTestKit
 import Refold
 import Testing
 import UserProfiles
-import VideoEvents
+import VideoDomain
 
 @Suite("User profiles")
 struct UserProfilesTests {

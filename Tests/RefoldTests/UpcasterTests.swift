@@ -1,4 +1,4 @@
-import BankingEvents
+import BankingDomain
 import Refold
 import Testing
 

@@ -1,6 +1,6 @@
 import Refold
 import Testing
-import VideoEvents
+import VideoDomain
 
 @Suite("The sample domain's payloads")
 struct VideoEventsTests {

@@ -1,5 +1,4 @@
 import BankingDomain
-import BankingEvents
 import Glibc
 import Refold
 import TestSupport

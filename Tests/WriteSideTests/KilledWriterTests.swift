@@ -1,6 +1,5 @@
 import AggregateStore
 import BankingDomain
-import BankingEvents
 import Glibc
 import Postgres
 import Refold

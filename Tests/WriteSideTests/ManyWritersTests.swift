@@ -1,7 +1,6 @@
 import AggregateStore
 import Aggregates
 import BankingDomain
-import BankingEvents
 import EventStore
 import Postgres
 import Refold
