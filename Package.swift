@@ -87,44 +87,23 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // The projections.
+        // The projections, a folder for each domain, and the list of them all.
         .target(
-            name: "UserProfiles",
+            name: "VideoProjections",
             dependencies: ["Refold", "VideoDomain"],
-            path: "Projections/UserProfiles",
+            path: "Projections/Video",
             swiftSettings: settings
         ),
         .target(
-            name: "ContentPopularity",
-            dependencies: ["Refold", "VideoDomain"],
-            path: "Projections/ContentPopularity",
+            name: "BankingProjections",
+            dependencies: ["BankingDomain", "Refold"],
+            path: "Projections/Banking",
             swiftSettings: settings
         ),
         .target(
-            name: "TrendingScore",
-            dependencies: ["Refold", "VideoDomain"],
-            path: "Projections/TrendingScore",
-            swiftSettings: settings
-        ),
-        .target(
-            name: "AccountBalances",
-            dependencies: ["Refold", "BankingDomain"],
-            path: "Projections/AccountBalances",
-            swiftSettings: settings
-        ),
-        .target(
-            name: "DailyTotals",
-            dependencies: ["Refold", "BankingDomain"],
-            path: "Projections/DailyTotals",
-            swiftSettings: settings
-        ),
-        .target(
-            name: "AllProjections",
-            dependencies: [
-                "AccountBalances", "BankingDomain", "ContentPopularity", "DailyTotals", "Refold", "TrendingScore",
-                "UserProfiles",
-            ],
-            path: "Projections/AllProjections",
+            name: "Installation",
+            dependencies: ["BankingDomain", "BankingProjections", "Refold", "VideoProjections"],
+            path: "Projections/Installation",
             swiftSettings: settings
         ),
 
@@ -132,7 +111,7 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "AggregateStore", "AllProjections", "BankingDomain", "CMalloc", "Engine", "EventStore", "Postgres",
+                "AggregateStore", "Installation", "BankingDomain", "CMalloc", "Engine", "EventStore", "Postgres",
                 "Redis", "Refold", "SampleLog", "VideoDomain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -168,7 +147,7 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "AllProjections", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport",
+                "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -193,8 +172,8 @@ let package = Package(
         .testTarget(
             name: "ProjectionTests",
             dependencies: [
-                "AccountBalances", "BankingDomain", "ContentPopularity", "DailyTotals", "ProjectionTestKit", "Refold",
-                "TrendingScore", "UserProfiles", "VideoDomain",
+                "BankingProjections", "BankingDomain", "ProjectionTestKit", "Refold",
+                "VideoProjections", "VideoDomain",
             ],
             swiftSettings: settings
         ),
@@ -216,7 +195,7 @@ let package = Package(
         .testTarget(
             name: "WriteSideTests",
             dependencies: [
-                "Aggregates", "AggregateStore", "AllProjections", "BankingDomain", "EventStore", "Postgres", "Redis",
+                "Aggregates", "AggregateStore", "Installation", "BankingDomain", "EventStore", "Postgres", "Redis",
                 "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
             ],
             swiftSettings: settings

@@ -1,8 +1,8 @@
-internal import AllProjections
 internal import ArgumentParser
 internal import Engine
 internal import EventStore
 internal import FoundationEssentials
+internal import Installation
 internal import Logging
 internal import Postgres
 internal import Refold

@@ -1,5 +1,5 @@
-import AccountBalances
 import BankingDomain
+import BankingProjections
 import ProjectionTestKit
 import Refold
 import Testing

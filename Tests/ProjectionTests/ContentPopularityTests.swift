@@ -1,9 +1,8 @@
-import ContentPopularity
 import ProjectionTestKit
 import Refold
 import Testing
-import TrendingScore
 import VideoDomain
+import VideoProjections
 
 @Suite("Content popularity")
 struct ContentPopularityTests {

@@ -1,5 +1,5 @@
 import BankingDomain
-import DailyTotals
+import BankingProjections
 import ProjectionTestKit
 import Refold
 import Testing

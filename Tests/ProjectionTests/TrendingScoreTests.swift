@@ -2,8 +2,8 @@ import Foundation
 import ProjectionTestKit
 import Refold
 import Testing
-import TrendingScore
 import VideoDomain
+import VideoProjections
 
 @Suite("Trending scores")
 struct TrendingScoreTests {

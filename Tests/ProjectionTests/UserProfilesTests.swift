@@ -1,8 +1,8 @@
 import ProjectionTestKit
 import Refold
 import Testing
-import UserProfiles
 import VideoDomain
+import VideoProjections
 
 @Suite("User profiles")
 struct UserProfilesTests {

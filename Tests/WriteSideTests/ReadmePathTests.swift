@@ -1,6 +1,6 @@
 import AggregateStore
-import AllProjections
 import BankingDomain
+import Installation
 import Postgres
 import Redis
 import Refold

@@ -1,6 +1,6 @@
-internal import AllProjections
 package import Engine
 internal import EventStore
+internal import Installation
 package import Refold
 
 /// Everything that was set: defaults, then the file, then the environment.

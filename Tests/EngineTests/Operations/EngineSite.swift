@@ -1,5 +1,5 @@
-import AllProjections
 import Engine
+import Installation
 import Logging
 import Postgres
 import Refold

@@ -1,10 +1,7 @@
-import AccountBalances
 import BankingDomain
-import ContentPopularity
-import DailyTotals
+import BankingProjections
 public import Refold
-import TrendingScore
-import UserProfiles
+import VideoProjections
 
 /// The projections that the command line runs, and what they read older events through. Adding one is a line here.
 public enum AllProjections {
