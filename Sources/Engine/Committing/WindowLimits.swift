@@ -1,5 +1,5 @@
 /// When a commit window is closed.
-struct WindowLimits: Sendable {
+package struct WindowLimits: Sendable {
     /// Time since the window before, while more events are waiting. At the head a window is closed at once.
     let time: Duration
     /// Events.
@@ -7,7 +7,7 @@ struct WindowLimits: Sendable {
     /// Smaller windows, to find the event that the database refuses.
     let bisection: FaultBisection
 
-    init(_ settings: EngineSettings, bisection: FaultBisection) {
+    package init(_ settings: EngineSettings, bisection: FaultBisection) {
         time = settings.windowTime
         events = settings.windowEvents
         self.bisection = bisection

@@ -1,9 +1,9 @@
-internal import Postgres
-internal import Refold
+package import Postgres
+package import Refold
 
 /// Finds the event whose rows the database refuses: when a window fails on its data, it is folded again batch by batch,
 /// and the batch that fails event by event. The event found is then refused like one that the projection refuses.
-struct FaultBisection: Sendable {
+package struct FaultBisection: Sendable {
     /// What commits together.
     enum Step: Sendable {
         case window, batch, event
@@ -13,10 +13,12 @@ struct FaultBisection: Sendable {
     /// The events found, with what the database said.
     private(set) var culprits: [GlobalPosition: PostgresError] = [:]
 
+    package init() {}
+
     /// Takes an error of a runner in.
     ///
     /// - Returns: whether a new runner, from the committed checkpoint and with this value, gets further.
-    mutating func narrow(after error: any Error) -> Bool {
+    package mutating func narrow(after error: any Error) -> Bool {
         if let refused = error as? RefusedByDatabase {
             culprits[refused.position] = refused.cause
             step = .window
@@ -34,7 +36,12 @@ struct FaultBisection: Sendable {
 }
 
 /// The database refused the rows of one event.
-struct RefusedByDatabase: Error {
-    let position: GlobalPosition
-    let cause: PostgresError
+package struct RefusedByDatabase: Error {
+    package let position: GlobalPosition
+    package let cause: PostgresError
+
+    package init(position: GlobalPosition, cause: PostgresError) {
+        self.position = position
+        self.cause = cause
+    }
 }

@@ -13,12 +13,11 @@ actor ProjectionRunner {
     nonisolated let projection: any Projection
     nonisolated let generation: Generation
     nonisolated let writer: GenerationWriter
-    private let policy: RefusalPolicy
-    private let limits: WindowLimits
+    private let folder: BatchFolder
+    private let step: FaultBisection.Step
     private let budget: MemoryBudget
     private let cache: (any CacheFollower)?
     private let logger: Logger
-    private let types: EventTypeSet
 
     private var rows: Rows
     private var phase: Generation.Phase
@@ -35,12 +34,7 @@ actor ProjectionRunner {
     nonisolated var committedPosition: GlobalPosition { GlobalPosition(committed.load(ordering: .relaxed)) }
     /// ``position`` for those who watch.
     nonisolated var foldedPosition: GlobalPosition { GlobalPosition(folded.load(ordering: .relaxed)) }
-    /// Everything up to here is in a window that was handed over for committing.
-    private var windowStart: GlobalPosition
-    private var windowOpened = ContinuousClock.now
-    private var windowEvents = 0
-    private var knowsFirstEvent: Bool
-    private var deadLetters: [DeadLetter] = []
+    private var window: OpenWindow
     /// The window being committed while the next one is folded; awaited before another is handed over.
     private var committing: Task<Void, any Error>?
     /// What blocks come through: ended when a commit fails, since the next block may be long in coming.
@@ -57,21 +51,23 @@ actor ProjectionRunner {
     ) {
         self.projection = projection
         self.writer = writer
-        self.policy = policy
         self.logger = logger
-        limits = options.limits
+        folder = BatchFolder(projection, policy: policy, bisection: options.limits.bisection)
+        step = options.limits.bisection.step
         budget = options.budget
         cache = options.cache
         // At position 0 no row exists.
         rows = Rows(projection.model, isComplete: writer.claim.position == .zero)
         generation = writer.generation
         phase = writer.generation.phase
-        knowsFirstEvent = writer.generation.firstEvent != nil
-        types = EventTypeSet(projection.eventTypes)
+        window = OpenWindow(
+            at: writer.claim.position,
+            options.limits,
+            knowsFirstEvent: writer.generation.firstEvent != nil
+        )
         position = writer.claim.position
         folded = Atomic(writer.claim.position.rawValue)
         committed = Atomic(writer.claim.position.rawValue)
-        windowStart = writer.claim.position
     }
 
     deinit { budget.leave(generation.number) }
@@ -120,7 +116,7 @@ actor ProjectionRunner {
         guard block.after <= position else { throw EngineError.gap(projection.name, after: position, block.after) }
         for batch in block.batches {
             let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
-            switch limits.bisection.step {
+            switch step {
             case .window:
                 try await fold(batch, first..<batch.endIndex)
                 if isWindowDue { try await closeWindow() }
@@ -169,32 +165,26 @@ actor ProjectionRunner {
 
     // MARK: Folding
 
-    /// Folds a part of a batch: passes until none misses a row. A pass that misses is undone and its rows are loaded.
+    /// Folds a part of a batch: passes until none misses a row. What a pass misses is loaded.
     private func fold(_ batch: EventBatch, _ range: Range<Int>) async throws {
-        var letters: [DeadLetter] = []
         var range = range
         while !range.isEmpty {
-            letters.removeAll()
-            rows.beginPass()
-            var passed = range
-            let refusal = applyAll(batch, &passed, &letters)
-            if !rows.hasMissingKeys {
-                rows.acceptPass()
-                deadLetters += letters
-                if let refusal { try await stop(at: refusal.event, because: refusal.error) }
-                position = batch[passed.upperBound - 1].position
+            switch folder.fold(batch, range, into: rows) {
+            case .folded(let pass):
+                window.add(pass)
+                if let refusal = pass.refusal { try await stop(at: refusal.event, because: refusal.error) }
+                position = batch[pass.end - 1].position
                 try await makeRoom(for: 0)
-                range = passed.upperBound..<range.upperBound
-                continue
+                range = pass.end..<range.upperBound
+            case .missing:
+                let room = try await makeRoom(for: rows.missingBytes)
+                if !room && range.count > 1 {
+                    let middle = range.lowerBound + range.count / 2
+                    try await fold(batch, range.lowerBound..<middle)
+                    return try await fold(batch, middle..<range.upperBound)
+                }
+                try await loadMissingRows()
             }
-            rows.undoPass()
-            let room = try await makeRoom(for: rows.missingBytes)
-            if !room && range.count > 1 {
-                let middle = range.lowerBound + range.count / 2
-                try await fold(batch, range.lowerBound..<middle)
-                return try await fold(batch, middle..<range.upperBound)
-            }
-            try await loadMissingRows()
         }
     }
 
@@ -207,48 +197,6 @@ actor ProjectionRunner {
             guard error.isDataError else { throw error }
             throw RefusedByDatabase(position: batch[index].position, cause: error)
         }
-    }
-
-    /// Applies events up to the end of the range, or to where undoing them takes too much: the range is then cut there.
-    private func applyAll(
-        _ batch: EventBatch,
-        _ range: inout Range<Int>,
-        _ letters: inout [DeadLetter]
-    ) -> (event: Event, error: any Error)? {
-        guard types.mayOccur(in: batch) else { return nil }
-        var applied = 0
-        let (rows, projection, types) = (rows, projection, types)
-        let culprits = limits.bisection.culprits
-        for index in range {
-            if (index - range.lowerBound) % Rows.lookAheadDistance == 0 {
-                rows.lookAhead(at: index..<min(index + Rows.lookAheadDistance, range.upperBound), of: batch)
-            }
-            let event = batch.borrow(index)
-            guard types.contains(event) else { continue }
-            applied += 1
-            if !culprits.isEmpty, let error = culprits[event.position] {
-                if policy == .stop { return (batch[index], error) }
-                letters.append(DeadLetter(position: event.position, type: String(event.typeName), error: "\(error)"))
-                continue
-            }
-            switch rows.apply(event, with: projection) {
-            case .applied, .missed:
-                break
-            case .refused(let error):
-                // What is read beside a missing row says nothing about the event.
-                if rows.hasMissingKeys { continue }
-                if policy == .stop { return (batch[index], error) }
-                letters.append(
-                    DeadLetter(position: event.position, type: String(event.typeName), error: String(describing: error))
-                )
-            }
-            if rows.undoBytes > Rows.mostUndoBytes {
-                range = range.lowerBound..<(index + 1)
-                break
-            }
-        }
-        if !rows.hasMissingKeys { windowEvents += applied }
-        return nil
     }
 
     private func loadMissingRows() async throws {
@@ -302,16 +250,13 @@ actor ProjectionRunner {
     private var mostChangedBytes: Int { min(32 << 20, budget.limit / 4) }
 
     private var isWindowDue: Bool {
-        if isPointing { return false }
-        // Statements are encoded beside the rows that they hold; COPY takes them in pieces.
-        if phase == .settled && rows.changedBytes > mostChangedBytes { return true }
-        return windowEvents >= limits.events
-            || (ContinuousClock.now - windowOpened >= limits.time && windowEvents > 0)
+        // What is built in memory is appended row by row: there is no limit to what is written at once.
+        !isPointing && window.isDue(changedBytes: phase == .settled ? rows.changedBytes : 0, of: mostChangedBytes)
     }
 
     /// Hands the window over for committing; folding may go on.
     private func closeWindow() async throws {
-        guard position > windowStart else { return }
+        guard position > window.start else { return }
         try await awaitCommit()
         if phase == .memory && !hasVersionTables {
             try await writer.createVersions()
@@ -319,19 +264,19 @@ actor ProjectionRunner {
         }
         let isBorrowed = phase == .memory && rows.changedBytes > mostChangedBytes
         let (encoded, hotRows) = isBorrowed ? (.borrowedVersions(borrowChanges()), .none) : encodeChanges()
-        let window = takeWindow(encoded, hotRows)
+        let closed = window.close(at: position, encoded, hotRows)
         let (writer, cache) = (writer, cache)
         // Not a child task: it outlives this call so that folding and committing overlap. `awaitCommit` joins it before
         // the next window, before anything is evicted, and at the end.
         committing = Task {
             do {
-                try await writer.commit(window)
+                try await writer.commit(closed)
             } catch {
                 commitFailed()
                 throw error
             }
-            committed.store(window.to.rawValue, ordering: .relaxed)
-            cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
+            committed.store(closed.to.rawValue, ordering: .relaxed)
+            cache?.committed(closed.hotRows, of: writer.generation.number, through: closed.to)
         }
         if isBorrowed { try await awaitCommit() }
     }
@@ -367,29 +312,6 @@ actor ProjectionRunner {
         return (.replacements(statements), hotRows)
     }
 
-    private func takeWindow(_ encoded: CommitWindow.Rows, _ hotRows: HotRows) -> CommitWindow {
-        let now = ContinuousClock.now
-        let seconds = (now - windowOpened) / .seconds(1)
-        let isFirst = !knowsFirstEvent && windowEvents > 0
-        defer {
-            knowsFirstEvent = knowsFirstEvent || isFirst
-            windowStart = position
-            windowOpened = now
-            windowEvents = 0
-            deadLetters.removeAll()
-        }
-        return CommitWindow(
-            from: windowStart,
-            to: position,
-            events: windowEvents,
-            rate: seconds > 0 ? Double(windowEvents) / seconds : nil,
-            rows: encoded,
-            deadLetters: deadLetters,
-            hotRows: hotRows,
-            isFirst: isFirst
-        )
-    }
-
     /// Gives the generation back and ends the session.
     ///
     /// - Returns: what the last window failed with, if it did; nothing of it is committed then.
@@ -420,12 +342,12 @@ actor ProjectionRunner {
         try await awaitCommit()
         for memory in rows.memories { _ = memory.takeChanges() }
         let borrowed = rows.memories.map { BorrowedRows($0) }
-        let window = takeWindow(.whole(borrowed), .skipped)
-        async let other: Void = alongside(borrowed, window.to)
-        try await writer.commit(window, attaches: isLive)
-        committed.store(window.to.rawValue, ordering: .relaxed)
+        let closed = window.close(at: position, .whole(borrowed), .skipped)
+        async let other: Void = alongside(borrowed, closed.to)
+        try await writer.commit(closed, attaches: isLive)
+        committed.store(closed.to.rawValue, ordering: .relaxed)
         await other
-        cache?.committed(window.hotRows, of: generation.number, through: window.to)
+        cache?.committed(closed.hotRows, of: generation.number, through: closed.to)
         phase = .settled
         if isLive { becomeReadable() }
     }
@@ -456,6 +378,6 @@ actor ProjectionRunner {
             }
         }
         let (encoded, hotRows) = encodeChanges()
-        return takeWindow(encoded, hotRows)
+        return window.close(at: position, encoded, hotRows)
     }
 }
