@@ -7,9 +7,9 @@ import Refold
 import TestSupport
 import Testing
 
-@Suite("The README's way from a decision to a row and a key")
+@Suite("The way from a decision to a row and a key, as the article WritingEvents has it")
 struct ReadmePathTests {
-    @Test("It goes as the README says")
+    @Test("It goes as the article says")
     func path() async throws {
         try await TestRedis.withPrefix { redis in
             try await TestDatabase.with { database in
