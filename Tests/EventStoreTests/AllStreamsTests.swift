@@ -58,7 +58,7 @@ struct AllStreamsTests {
             let other = try await store.connect()
             try await other.executeScript("BEGIN; \(store.insert)")
             try await append(store, 2, to: "b")
-            let named = Mutex<[HolderDetails]>([])
+            let named = Mutex<[BlockingTransaction.Details]>([])
             let reader = try await store.connect()
             let all = EventStreams(reader).readAll { details in named.withLock { $0.append(details) } }
             async let read = all.collect()

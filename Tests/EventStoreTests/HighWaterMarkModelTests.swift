@@ -33,7 +33,9 @@ private struct ModelServer {
         }
     }
 
-    var holders: Set<Holder> { Set(open.values.map { Holder(virtualTransaction: $0.name, processID: 1) }) }
+    var holders: Set<BlockingTransaction> {
+        Set(open.values.map { BlockingTransaction(virtualTransaction: $0.name, processID: 1) })
+    }
     var lowestOpen: Int64 { open.values.flatMap(\.drawn).min() ?? .max }
 }
 
@@ -52,10 +54,10 @@ private struct SplitMix: RandomNumberGenerator {
 /// The mark as a queue of samples, as the rule is usually stated: strike from each earlier sample those that are gone;
 /// the mark is the newest one that is empty.
 private struct SampleQueue {
-    var samples: [(h: Int64, holders: Set<Holder>)] = []
+    var samples: [(h: Int64, holders: Set<BlockingTransaction>)] = []
     var mark: Int64 = 0
 
-    mutating func observe(_ h: Int64, _ holders: Set<Holder>) {
+    mutating func observe(_ h: Int64, _ holders: Set<BlockingTransaction>) {
         for index in samples.indices { samples[index].holders.formIntersection(holders) }
         if samples.last?.h != h { samples.append((h, holders)) }
         while let first = samples.first, first.holders.isEmpty {

@@ -33,7 +33,7 @@ struct HighWaterMarkProbeTests {
             #expect(held.mark == 1)
             #expect(held.lastValue == 3)
             #expect(held.hold?.position == 2)
-            #expect(held.hold?.holder.processID == writer.backendPID)
+            #expect(held.hold?.transaction.processID == writer.backendPID)
             try await writer.executeScript("COMMIT")
             #expect(try await probe.sample().mark == 3)
         }

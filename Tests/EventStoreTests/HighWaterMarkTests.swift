@@ -6,8 +6,8 @@ import Testing
 struct HighWaterMarkTests {
     private let run = ServerRun(startedAt: 1)
     private let start = ContinuousClock.now
-    private let a = Holder(virtualTransaction: "3/1", processID: 100)
-    private let b = Holder(virtualTransaction: "4/1", processID: 101)
+    private let a = BlockingTransaction(virtualTransaction: "3/1", processID: 100)
+    private let b = BlockingTransaction(virtualTransaction: "4/1", processID: 101)
 
     @Test("Without writers the mark is the newest position at once")
     func idle() throws {
@@ -22,7 +22,7 @@ struct HighWaterMarkTests {
         var state = HighWaterMark(from: 40)
         try state.observe(lastValue: 50, holders: [a], serverRun: run, at: start)
         #expect(state.mark == 40)
-        #expect(state.hold == Hold(position: 41, holder: a, since: start))
+        #expect(state.hold == BlockedMark(position: 41, transaction: a, since: start))
         try state.observe(lastValue: 50, holders: [], serverRun: run, at: start)
         #expect(state.mark == 50)
         #expect(state.hold == nil)
@@ -45,7 +45,7 @@ struct HighWaterMarkTests {
         var state = HighWaterMark()
         try state.observe(lastValue: 1, holders: [a], serverRun: run, at: start)
         for sample in 0..<10_000 {
-            let other = Holder(virtualTransaction: "5/\(sample)", processID: 7)
+            let other = BlockingTransaction(virtualTransaction: "5/\(sample)", processID: 7)
             try state.observe(
                 lastValue: GlobalPosition(Int64(sample + 2)),
                 holders: [a, other],
@@ -54,7 +54,7 @@ struct HighWaterMarkTests {
             )
         }
         #expect(state.mark == 0)
-        #expect(state.hold?.holder.processID == 100)
+        #expect(state.hold?.transaction.processID == 100)
         try state.observe(lastValue: 20_000, holders: [], serverRun: run, at: start)
         #expect(state.mark == 20_000)
     }
@@ -93,7 +93,7 @@ struct HighWaterMarkTests {
             try state.observe(lastValue: 10, holders: [], serverRun: run, at: start)
             try state.observe(lastValue: 11, holders: [a], serverRun: run, at: start)
             try state.observe(lastValue: 20, holders: [a, b], serverRun: run, at: start)
-            let prepared = Holder(virtualTransaction: name, processID: nil)
+            let prepared = BlockingTransaction(virtualTransaction: name, processID: nil)
             try state.observe(lastValue: 30, holders: [prepared], serverRun: run, at: start)
             #expect(state.mark == 10, "\(name)")
             try state.observe(lastValue: 30, holders: [], serverRun: run, at: start)
@@ -110,7 +110,7 @@ struct HighWaterMarkTests {
         // The crash took numbers back that nobody had committed.
         try state.observe(
             lastValue: 8,
-            holders: [Holder(virtualTransaction: "-1/9", processID: nil)],
+            holders: [BlockingTransaction(virtualTransaction: "-1/9", processID: nil)],
             serverRun: ServerRun(startedAt: 2),
             at: start
         )
@@ -136,15 +136,15 @@ struct HighWaterMarkTests {
         var state = HighWaterMark()
         try state.observe(lastValue: 10, holders: [a], serverRun: run, at: start)
         try state.observe(lastValue: 20, holders: [a, b], serverRun: run, at: start + .seconds(2))
-        #expect(state.hold == Hold(position: 1, holder: a, since: start))
+        #expect(state.hold == BlockedMark(position: 1, transaction: a, since: start))
         try state.observe(lastValue: 20, holders: [b], serverRun: run, at: start + .seconds(3))
-        #expect(state.hold == Hold(position: 11, holder: b, since: start + .seconds(3)))
+        #expect(state.hold == BlockedMark(position: 11, transaction: b, since: start + .seconds(3)))
     }
 
     @Test("Ticks are quick while the mark may move, and slow when nothing happens or a hold lasts")
     func pacing() {
         let pacing = SamplePacing()
-        let hold = Hold(position: 1, holder: a, since: start)
+        let hold = BlockedMark(position: 1, transaction: a, since: start)
         let moved = MarkSample(mark: 5, lastValue: 5, moved: true)
         #expect(pacing.wait(after: moved, at: start) == .milliseconds(2))
         #expect(pacing.wait(after: MarkSample(mark: 5, lastValue: 5), at: start) == .milliseconds(10))

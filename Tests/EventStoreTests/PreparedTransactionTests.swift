@@ -14,7 +14,7 @@ struct PreparedTransactionTests {
             let probe = try await store.probe()
             let id = "refold \(UInt64.random(in: 0 ... .max))"
             try await writer.executeScript("BEGIN; \(store.insert)")
-            #expect(try await probe.sample().hold?.holder.processID == writer.backendPID)
+            #expect(try await probe.sample().hold?.transaction.processID == writer.backendPID)
             try await writer.executeScript("PREPARE TRANSACTION \(quoteLiteral(id))")
             await writer.close()
             for _ in 0..<3 { try await store.connection.executeScript(store.insert) }
@@ -24,7 +24,7 @@ struct PreparedTransactionTests {
             // A database with a prepared transaction cannot be dropped, so it ends before anything is asserted.
             try await store.connection.executeScript("COMMIT PREPARED \(quoteLiteral(id))")
             #expect(sample.mark == 0)
-            #expect(sample.hold?.holder.processID == nil)
+            #expect(sample.hold?.transaction.processID == nil)
             #expect(details?.preparedID == id)
             #expect(details?.age != nil)
             #expect(details?.description.contains(id) == true)

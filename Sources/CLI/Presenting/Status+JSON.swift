@@ -1,4 +1,5 @@
 package import Engine
+internal import EventStore
 package import Refold
 
 extension Status {
@@ -19,10 +20,10 @@ extension StoreStatus {
     }
 }
 
-extension HoldStatus {
+extension BlockingTransaction.Details {
     fileprivate var json: JSON {
         [
-            "position": .integer(position.rawValue), "pid": .optional(pid.map { Int64($0) }),
+            "position": .integer(position.rawValue), "pid": .optional(processID.map { Int64($0) }),
             "prepared_transaction": .optional(preparedID), "application": .optional(application),
             "age_seconds": .optional(age.map { $0 / .seconds(1) }),
         ]

@@ -1,4 +1,5 @@
 package import Engine
+internal import EventStore
 internal import Refold
 
 extension Status {
@@ -21,7 +22,8 @@ extension StoreStatus {
         var notes: [String] = []
         if let hold {
             let who =
-                hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.pid.map { "\($0)" } ?? "?")"
+                hold.preparedID.map { "prepared transaction '\($0)'" }
+                ?? "process \(hold.processID.map { "\($0)" } ?? "?")"
             let application = hold.application.map { " (\($0))" } ?? ""
             let age = hold.age.map { "open for \(Format.time($0))" } ?? "age unknown (it needs pg_read_all_stats)"
             notes.append("! the mark is held before position \(hold.position) by \(who)\(application), \(age)")

@@ -133,7 +133,7 @@ extension Engine {
         }
         if checks.isEmpty { checks.append(.passed("projections", "none stands still")) }
         if let hold = status.store.hold {
-            let who = hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.pid ?? 0)"
+            let who = hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.processID ?? 0)"
             let application = hold.application.map { " (\($0))" } ?? ""
             checks.append(
                 .warning(

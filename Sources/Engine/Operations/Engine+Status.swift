@@ -98,7 +98,7 @@ extension Engine {
         }
         status.position = sample.lastValue
         status.mark = sample.mark
-        if let hold = sample.hold { status.hold = try await holdStatus(hold, probe) }
+        if let hold = sample.hold { status.hold = try await lasting(hold, probe) }
         return status
     }
 
@@ -113,16 +113,13 @@ extension Engine {
     }
 
     /// Transactions that write come and go; only one that has been open for a second is worth a word.
-    private func holdStatus(_ hold: Hold, _ probe: HighWaterMarkProbe) async throws -> HoldStatus? {
-        guard let holder = try await probe.details(of: hold) else { return nil }
-        if let age = holder.age, age < .seconds(1) { return nil }
-        return HoldStatus(
-            position: holder.position,
-            pid: holder.processID,
-            preparedID: holder.preparedID,
-            application: holder.application,
-            age: holder.age
-        )
+    private func lasting(
+        _ hold: BlockedMark,
+        _ probe: HighWaterMarkProbe
+    ) async throws -> BlockingTransaction.Details? {
+        let details = try await probe.details(of: hold)
+        if let age = details?.age, age < .seconds(1) { return nil }
+        return details
     }
 
     /// The age of the oldest event that is not applied yet.

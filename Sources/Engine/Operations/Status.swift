@@ -1,3 +1,4 @@
+public import EventStore
 public import Refold
 
 /// How the store and all projections stand.
@@ -21,25 +22,11 @@ public struct StoreStatus: Sendable {
     /// `json` or `jsonb`; nil when the store cannot be read.
     public var payload: String?
     /// Who keeps the mark back for more than a second.
-    public var hold: HoldStatus?
+    public var hold: BlockingTransaction.Details?
     /// Positions at which events appeared after they had been passed.
     public var lateEvents: [GlobalPosition]
     /// Why the store cannot be read, or is not the one that was read before.
     public var problem: (any Error)?
-}
-
-/// A transaction that keeps the high-water mark back.
-public struct HoldStatus: Sendable {
-    /// The position the mark cannot pass.
-    public var position: GlobalPosition
-    /// The server process; nil for a prepared transaction.
-    public var pid: Int32?
-    /// The prepared transaction's identifier.
-    public var preparedID: String?
-    /// The session's application name.
-    public var application: String?
-    /// Age of the transaction; nil when the role may not see it.
-    public var age: Duration?
 }
 
 /// How one projection stands.

@@ -201,7 +201,7 @@ final class StoreSource: EventSource {
         probe.store(mark)
     }
 
-    private func report(_ hold: Hold) async throws {
+    private func report(_ hold: BlockedMark) async throws {
         guard ContinuousClock.now - hold.since > .seconds(1) else { return }
         let isNew = state.withLock { state in
             defer { state.reportedHold = hold.position }
@@ -211,7 +211,7 @@ final class StoreSource: EventSource {
         let details = try await probe.details(of: hold)
         logger.warning(
             "waiting for a transaction that may still commit an event at position \(hold.position)",
-            metadata: ["holder": "\(details.map { String(describing: $0) } ?? hold.holder.virtualTransaction)"]
+            metadata: ["holder": "\(details.map { String(describing: $0) } ?? hold.transaction.virtualTransaction)"]
         )
     }
 }

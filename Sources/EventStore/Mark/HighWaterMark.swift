@@ -21,10 +21,10 @@ public struct HighWaterMark: Sendable {
     /// The sequence's newest value, as last sampled.
     public private(set) var lastValue: GlobalPosition
     /// Why `mark` is below `lastValue`; nil when it is not.
-    public private(set) var hold: Hold?
+    public private(set) var hold: BlockedMark?
 
     private var stored: GlobalPosition
-    private var floors: [Holder: GlobalPosition] = [:]
+    private var floors: [BlockingTransaction: GlobalPosition] = [:]
     private var serverRun: ServerRun?
     private var standsSince: ContinuousClock.Instant?
 
@@ -48,7 +48,7 @@ public struct HighWaterMark: Sendable {
     @discardableResult
     public mutating func observe(
         lastValue newest: GlobalPosition,
-        holders: Set<Holder>,
+        holders: Set<BlockingTransaction>,
         serverRun run: ServerRun,
         at now: ContinuousClock.Instant
     ) throws(EventStoreError) -> GlobalPosition {
@@ -63,7 +63,7 @@ public struct HighWaterMark: Sendable {
         // A server that renames a transaction when it is prepared (those before the minor releases of November 2021)
         // shows it as a new holder without a process. It may be any of those that have just gone.
         let lowestGone = floors.lazy.filter { !holders.contains($0.key) }.map(\.value).min()
-        var kept: [Holder: GlobalPosition] = [:]
+        var kept: [BlockingTransaction: GlobalPosition] = [:]
         kept.reserveCapacity(holders.count)
         for holder in holders {
             if let floor = floors[holder] {
@@ -114,6 +114,6 @@ public struct HighWaterMark: Sendable {
         }
         let since = mark == before ? standsSince ?? now : now
         standsSince = since
-        hold = Hold(position: GlobalPosition(mark.rawValue + 1), holder: holder, since: since)
+        hold = BlockedMark(position: GlobalPosition(mark.rawValue + 1), transaction: holder, since: since)
     }
 }

@@ -84,7 +84,7 @@ public final class HighWaterMarkProbe: Sendable {
         let newest: GlobalPosition
         let run: ServerRun
         var isInPlace = true
-        var holders: Set<Holder> = []
+        var holders: Set<BlockingTransaction> = []
         var contiguous = before.mark
         do {
             let results = try connection.pipeline(statements)
@@ -92,7 +92,7 @@ public final class HighWaterMarkProbe: Sendable {
             run = try ServerRun(results[0], column: 1)
             for row in 0..<results[1].count {
                 holders.insert(
-                    Holder(
+                    BlockingTransaction(
                         virtualTransaction: try results[1].text(row, 0),
                         processID: try results[1].isNull(row, 1) ? nil : results[1].int32(row, 1)
                     )
@@ -137,7 +137,7 @@ extension HighWaterMarkProbe {
     /// Asks the server who a holder is: worth a query when a hold lasts, not at every sample.
     ///
     /// - Returns: nil when the holder has ended meanwhile.
-    public func details(of hold: Hold) async throws(EventStoreError) -> HolderDetails? {
+    public func details(of hold: BlockedMark) async throws(EventStoreError) -> BlockingTransaction.Details? {
         try await details(of: hold, on: connection)
     }
 
@@ -156,14 +156,14 @@ extension HighWaterMarkProbe {
         """
 
     private func details(
-        of hold: Hold,
+        of hold: BlockedMark,
         on connection: isolated PostgresConnection
-    ) throws(EventStoreError) -> HolderDetails? {
-        let name = PostgresValue.text(hold.holder.virtualTransaction)
+    ) throws(EventStoreError) -> BlockingTransaction.Details? {
+        let name = PostgresValue.text(hold.transaction.virtualTransaction)
         do {
-            var details = HolderDetails(position: hold.position, processID: hold.holder.processID)
+            var details = BlockingTransaction.Details(position: hold.position, processID: hold.transaction.processID)
             let row: PostgresResult
-            if let pid = hold.holder.processID {
+            if let pid = hold.transaction.processID {
                 row = try connection.query(Self.sessionSQL, [name, .int32(pid)])
                 guard !row.isEmpty else { return nil }
                 details.application = try row.isNull(0, "application") ? nil : row.text(0, "application")

@@ -41,11 +41,11 @@ public struct MarkSample: Sendable, Equatable {
     /// The sequence's newest value.
     public let lastValue: GlobalPosition
     /// Why the mark is below the newest value; nil when it is not.
-    public let hold: Hold?
+    public let hold: BlockedMark?
     /// Whether the mark is higher than after the sample before.
     public let moved: Bool
 
-    package init(mark: GlobalPosition, lastValue: GlobalPosition, hold: Hold? = nil, moved: Bool = false) {
+    package init(mark: GlobalPosition, lastValue: GlobalPosition, hold: BlockedMark? = nil, moved: Bool = false) {
         self.mark = mark
         self.lastValue = lastValue
         self.hold = hold

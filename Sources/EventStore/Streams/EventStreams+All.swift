@@ -17,7 +17,7 @@ extension EventStreams {
         after: GlobalPosition = .zero,
         through: GlobalPosition? = nil,
         limit: Int? = nil,
-        waiting: @escaping @Sendable (HolderDetails) -> Void = { _ in }
+        waiting: @escaping @Sendable (BlockingTransaction.Details) -> Void = { _ in }
     ) -> RecordedEvents {
         RecordedEvents { [self] in
             AllPages(
@@ -36,7 +36,7 @@ extension EventStreams {
 private struct AllPages: EventPageSource {
     let connection: PostgresConnection
     let settings: EventStoreSettings
-    let waiting: @Sendable (HolderDetails) -> Void
+    let waiting: @Sendable (BlockingTransaction.Details) -> Void
     /// Everything up to here has been delivered.
     var after: GlobalPosition
     /// Where the read ends; the newest position at most, once that is known.
@@ -51,7 +51,7 @@ private struct AllPages: EventPageSource {
     init(
         connection: PostgresConnection,
         settings: EventStoreSettings,
-        waiting: @escaping @Sendable (HolderDetails) -> Void,
+        waiting: @escaping @Sendable (BlockingTransaction.Details) -> Void,
         after: GlobalPosition,
         through: GlobalPosition?,
         left: Int

@@ -169,7 +169,7 @@ final class SharedMark: Sendable {
         return probe
     }
 
-    private func report(_ hold: Hold, _ probe: HighWaterMarkProbe) async throws(EventStoreError) {
+    private func report(_ hold: BlockedMark, _ probe: HighWaterMarkProbe) async throws(EventStoreError) {
         guard let logger, ContinuousClock.now - hold.since > .seconds(1),
             look.withLock({ $0.reported != hold.position })
         else { return }

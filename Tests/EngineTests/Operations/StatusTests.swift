@@ -140,7 +140,7 @@ struct StatusTests {
             #expect(try await site.engine.status().store.hold == nil)
             try await wait(for: "the hold") { try await site.engine.status().store.hold != nil }
             let store = try await site.engine.status().store
-            #expect(store.hold?.pid == writer.backendPID && store.hold?.application == "slow writer")
+            #expect(store.hold?.processID == writer.backendPID && store.hold?.application == "slow writer")
             #expect(store.hold?.position == 101 && store.mark == 100 && store.position == 101)
             await writer.close()
         }

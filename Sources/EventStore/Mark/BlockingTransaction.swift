@@ -1,0 +1,75 @@
+public import Refold
+
+/// A transaction that has drawn, or may have drawn, positions which it has not yet committed.
+///
+/// Two are equal when their virtual transactions are. The process id is left out: PREPARE TRANSACTION keeps the
+/// name and takes the process away.
+public struct BlockingTransaction: Sendable, Hashable {
+    /// The name in `pg_locks.virtualtransaction`, such as `3/1422`. It is unique within one server run.
+    public let virtualTransaction: String
+    /// The server process; nil for a prepared transaction.
+    public let processID: Int32?
+
+    /// One as a row of `pg_locks` shows it.
+    public init(virtualTransaction: String, processID: Int32?) {
+        self.virtualTransaction = virtualTransaction
+        self.processID = processID
+    }
+
+    /// Whether both are the same virtual transaction.
+    public static func == (left: BlockingTransaction, right: BlockingTransaction) -> Bool {
+        left.virtualTransaction == right.virtualTransaction
+    }
+
+    /// Hashes the virtual transaction.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(virtualTransaction)
+    }
+}
+
+extension BlockingTransaction {
+    /// Who it is, as far as the server tells this role.
+    public struct Details: Sendable, Equatable, CustomStringConvertible {
+        /// The first position that the transaction keeps the mark from passing.
+        public var position: GlobalPosition
+        /// The server process; nil for a prepared transaction, which has none.
+        public var processID: Int32?
+        /// The prepared transaction's global identifier; nil for a running one.
+        public var preparedID: String?
+        /// The session's `application_name`; nil when empty or unknown.
+        public var application: String?
+        /// Age of the transaction; nil when the role may not see it (that needs `pg_read_all_stats`).
+        public var age: Duration?
+
+        package init(
+            position: GlobalPosition,
+            processID: Int32? = nil,
+            preparedID: String? = nil,
+            application: String? = nil,
+            age: Duration? = nil
+        ) {
+            self.position = position
+            self.processID = processID
+            self.preparedID = preparedID
+            self.application = application
+            self.age = age
+        }
+
+        /// One line for logs and `status`: what is held, by whom, how long, and how to end it.
+        public var description: String {
+            var text = "position \(position) is held by "
+            switch (preparedID, processID) {
+            case (let id?, _): text += "prepared transaction '\(id)'"
+            case (nil, let pid?): text += "process \(pid)"
+            case (nil, nil): text += "a prepared transaction"
+            }
+            if let application { text += " (\(application))" }
+            if let age {
+                text += ", open for \(age.components.seconds) s"
+            } else {
+                text += ", age unknown (it needs pg_read_all_stats)"
+            }
+            return text
+        }
+    }
+}
