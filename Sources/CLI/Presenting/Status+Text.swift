@@ -21,12 +21,8 @@ extension StoreStatus {
     fileprivate var notes: [String] {
         var notes: [String] = []
         if let hold {
-            let who =
-                hold.preparedID.map { "prepared transaction '\($0)'" }
-                ?? "process \(hold.processID.map { "\($0)" } ?? "?")"
-            let application = hold.application.map { " (\($0))" } ?? ""
             let age = hold.age.map { "open for \(Format.time($0))" } ?? "age unknown (it needs pg_read_all_stats)"
-            notes.append("! the mark is held before position \(hold.position) by \(who)\(application), \(age)")
+            notes.append("! the mark is held before position \(hold.position) by \(hold.name), \(age)")
         }
         if !lateEvents.isEmpty {
             let some = lateEvents.prefix(10).map { "\($0)" }.joined(separator: ", ")

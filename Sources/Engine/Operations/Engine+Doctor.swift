@@ -126,19 +126,17 @@ extension Engine {
             let error = EngineError(
                 .stopped,
                 projection: projection.name,
-                "\(projection.name) stands still: \(projection.cause ?? "")",
+                "\(projection.name) is stopped: \(projection.cause ?? "")",
                 remedy: "correct the projection and rebuild it, or set its policy to skip"
             )
             checks.append(.failed("projections", error, remedy: error.remedy))
         }
-        if checks.isEmpty { checks.append(.passed("projections", "none stands still")) }
+        if checks.isEmpty { checks.append(.passed("projections", "none is stopped")) }
         if let hold = status.store.hold {
-            let who = hold.preparedID.map { "prepared transaction '\($0)'" } ?? "process \(hold.processID ?? 0)"
-            let application = hold.application.map { " (\($0))" } ?? ""
             checks.append(
                 .warning(
                     "high-water mark",
-                    "\(who)\(application) holds it before position \(hold.position)",
+                    "\(hold.name) holds it before position \(hold.position)",
                     remedy: "end that transaction if it will not end by itself"
                 )
             )

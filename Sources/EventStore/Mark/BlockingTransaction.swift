@@ -55,21 +55,21 @@ extension BlockingTransaction {
             self.age = age
         }
 
-        /// One line for logs and `status`: what is held, by whom, how long, and how to end it.
+        /// What to call it: its process or its prepared transaction, and the application.
+        public var name: String {
+            let name =
+                switch (preparedID, processID) {
+                case (let id?, _): "prepared transaction '\(id)'"
+                case (nil, let pid?): "process \(pid)"
+                case (nil, nil): "a prepared transaction"
+                }
+            return name + (application.map { " (\($0))" } ?? "")
+        }
+
+        /// One line for logs: what is held, by whom, and for how long.
         public var description: String {
-            var text = "position \(position) is held by "
-            switch (preparedID, processID) {
-            case (let id?, _): text += "prepared transaction '\(id)'"
-            case (nil, let pid?): text += "process \(pid)"
-            case (nil, nil): text += "a prepared transaction"
-            }
-            if let application { text += " (\(application))" }
-            if let age {
-                text += ", open for \(age.components.seconds) s"
-            } else {
-                text += ", age unknown (it needs pg_read_all_stats)"
-            }
-            return text
+            let open = age.map { "open for \($0.components.seconds) s" } ?? "age unknown (it needs pg_read_all_stats)"
+            return "position \(position) is held by \(name), \(open)"
         }
     }
 }
