@@ -22,34 +22,34 @@ struct SettingsTests {
     @Test("Without a file and an environment the defaults hold")
     func defaults() throws {
         let settings = try load()
-        let standard = EngineSettings()
+        let defaults = EngineSettings()
         #expect(settings.engine.databaseURL == "postgresql:///refold")
         #expect(settings.engine.batchSize.count == 100)
         #expect(settings.engine.memoryBudget == 512 << 20)
-        #expect(settings.engine.windowTime == standard.windowTime)
-        #expect(settings.engine.windowEvents == standard.windowEvents)
-        #expect(settings.engine.connectTimeout == standard.connectTimeout)
-        #expect(settings.engine.retryLimit == standard.retryLimit)
-        #expect(settings.engine.idleInterval == standard.idleInterval)
-        #expect(settings.engine.sweepDelays == standard.sweepDelays)
-        #expect(settings.engine.store == standard.store)
+        #expect(settings.engine.windowTime == defaults.windowTime)
+        #expect(settings.engine.windowEvents == defaults.windowEvents)
+        #expect(settings.engine.connectTimeout == defaults.connectTimeout)
+        #expect(settings.engine.retryLimit == defaults.retryLimit)
+        #expect(settings.engine.idleInterval == defaults.idleInterval)
+        #expect(settings.engine.sweepDelays == defaults.sweepDelays)
+        #expect(settings.engine.store == defaults.store)
         #expect(settings.engine.cache == nil)
         #expect(settings.engine.policies.values.allSatisfy { $0 == .stop })
         #expect(settings.halfLife == .seconds(86_400))
-        #expect(settings.origins.allSatisfy { $0.source == .standard })
+        #expect(settings.origins.allSatisfy { $0.source == .default })
     }
 
     @Test("The file in Config states exactly the defaults, and every key but those that are empty")
     func shippedFile() throws {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let shipped = try Settings.load(file: "/\(root)/Config/refold.yaml", environment: [:])
-        let standard = try load()
-        #expect(shipped.origins.map(\.key) == standard.origins.map(\.key))
-        for (stated, standard) in zip(shipped.origins, standard.origins) where standard.key != "database.url" {
-            #expect(stated.value == standard.value, "\(stated.key)")
+        let defaults = try load()
+        #expect(shipped.origins.map(\.key) == defaults.origins.map(\.key))
+        for (stated, defaults) in zip(shipped.origins, defaults.origins) where defaults.key != "database.url" {
+            #expect(stated.value == defaults.value, "\(stated.key)")
         }
-        #expect(shipped.engine.databaseURL == standard.engine.databaseURL)
-        #expect(shipped.engine.hotSets == standard.engine.hotSets)
+        #expect(shipped.engine.databaseURL == defaults.engine.databaseURL)
+        #expect(shipped.engine.hotSets == defaults.engine.hotSets)
     }
 
     @Test("The environment is stronger than the file, the file than the defaults")

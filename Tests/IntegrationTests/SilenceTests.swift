@@ -115,7 +115,7 @@ extension BlackBox {
             }
         }
 
-        @Test("A process of the server that stands still, and a synchronous standby that is gone")
+        @Test("A process of the server that is stuck, and a synchronous standby that is gone")
         func frozenAndAlone() async throws {
             try await PrivatePostgres.with { server in
                 let site = try await TestSite(url: server.url)
@@ -129,7 +129,7 @@ extension BlackBox {
                     kill(pid, SIGSTOP)
                     try await site.load(500, seed: 2)
                     do {
-                        try await expectCause(site, daemon, "pid \(pid)", "stands still")
+                        try await expectCause(site, daemon, "pid \(pid)", "is stuck")
                     } catch {
                         kill(pid, SIGCONT)
                         throw error

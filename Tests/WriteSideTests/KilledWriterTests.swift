@@ -63,7 +63,7 @@ struct KilledWriterTests {
         }
     }
 
-    /// Where a writer stands still: a lock that it has to wait for while it changes that table.
+    /// Where a writer is blocked: a lock that it has to wait for while it changes that table.
     private static let places = ["streams", "events", "refold.snapshots"]
 
     @Test("leaves all of a decision or nothing, at every statement it makes", arguments: places)
@@ -91,7 +91,7 @@ struct KilledWriterTests {
                 ) { writer in
                     try await wait(for: "something written") { writer.output.contains("acknowledged") }
                     try await gate.executeScript("SELECT pg_advisory_lock(4711)")
-                    try await wait(for: "the writer to stand still") {
+                    try await wait(for: "the writer to be blocked") {
                         try await connection.query(
                             "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
                         ).count == 1

@@ -14,7 +14,7 @@ package struct HotChoice: Sendable, Hashable {
     var groups = 1000
 
     /// What `Config/refold.yaml` says too; nothing is hot of a projection that is not named there.
-    static func standard(of projection: ProjectionName) -> HotChoice {
+    static func `default`(of projection: ProjectionName) -> HotChoice {
         switch projection {
         case "user_profiles": HotChoice(by: "recent", column: "last_active")
         case "content_popularity": HotChoice(by: "top", column: "total_views")

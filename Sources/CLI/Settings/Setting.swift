@@ -9,7 +9,7 @@ package struct Setting: Sendable {
     /// As the file has it: `engine.batch-size`.
     package let key: String
     /// The default, as it would be written.
-    package let standard: [String]
+    package let defaultValues: [String]
     /// Whether the value is a list.
     let isList: Bool
     /// Whether the value may hold a password.
@@ -23,13 +23,13 @@ package struct Setting: Sendable {
 
     private init(
         _ key: String,
-        _ standard: String...,
+        _ defaultValues: String...,
         isList: Bool = false,
         isSecret: Bool = false,
         apply: @escaping @Sendable (SettingText, inout Settings) throws(SettingError) -> Void
     ) {
         self.key = key
-        self.standard = standard
+        self.defaultValues = defaultValues
         self.isList = isList
         self.isSecret = isSecret
         self.apply = apply
@@ -120,43 +120,43 @@ package struct Setting: Sendable {
 
     private static func ofProjection(_ name: ProjectionName) -> [Setting] {
         let prefix = "projections.\(name)"
-        let standard = HotChoice.standard(of: name)
+        let defaults = HotChoice.default(of: name)
         var found = [
             Setting("\(prefix).policy", "stop") { text, settings throws(SettingError) in
                 settings.engine.policies[name] = try text.word(of: ["stop", "skip"]) == "skip" ? .skip : .stop
             },
-            Setting("\(prefix).hot.by", standard.by) { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].by = try text.word(of: ["recent", "top", "all", "none"])
+            Setting("\(prefix).hot.by", defaults.by) { text, settings throws(SettingError) in
+                settings.hot[name, default: defaults].by = try text.word(of: ["recent", "top", "all", "none"])
             },
-            Setting("\(prefix).hot.column", standard.column) { text, settings in
-                settings.hot[name, default: standard].column = text.text
+            Setting("\(prefix).hot.column", defaults.column) { text, settings in
+                settings.hot[name, default: defaults].column = text.text
             },
             Setting("\(prefix).hot.within", "30d") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].within = try text.duration(
+                settings.hot[name, default: defaults].within = try text.duration(
                     atLeast: .milliseconds(1),
                     atMost: .days(36_500)
                 )
             },
             Setting("\(prefix).hot.limit", "10000") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].limit = try text.integer(in: 1...Int(Int32.max))
+                settings.hot[name, default: defaults].limit = try text.integer(in: 1...Int(Int32.max))
             },
             Setting("\(prefix).hot.ttl", "7d") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].lifetime = try text.duration(
+                settings.hot[name, default: defaults].lifetime = try text.duration(
                     atLeast: .seconds(1),
                     atMost: .days(3_650)
                 )
             },
-            Setting("\(prefix).hot.ranking.by", standard.rankedBy) { text, settings in
-                settings.hot[name, default: standard].rankedBy = text.text
+            Setting("\(prefix).hot.ranking.by", defaults.rankedBy) { text, settings in
+                settings.hot[name, default: defaults].rankedBy = text.text
             },
-            Setting("\(prefix).hot.ranking.group", standard.group) { text, settings in
-                settings.hot[name, default: standard].group = text.text
+            Setting("\(prefix).hot.ranking.group", defaults.group) { text, settings in
+                settings.hot[name, default: defaults].group = text.text
             },
             Setting("\(prefix).hot.ranking.best", "100") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].best = try text.integer(in: 1...HotRanking.mostPlaces)
+                settings.hot[name, default: defaults].best = try text.integer(in: 1...HotRanking.mostPlaces)
             },
             Setting("\(prefix).hot.ranking.groups", "1000") { text, settings throws(SettingError) in
-                settings.hot[name, default: standard].groups = try text.integer(in: 1...HotRanking.mostGroups)
+                settings.hot[name, default: defaults].groups = try text.integer(in: 1...HotRanking.mostGroups)
             },
         ]
         if name == "trending_score" {

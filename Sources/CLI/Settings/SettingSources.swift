@@ -49,7 +49,7 @@ struct SettingSources {
         if let file, let values = try file.values(of: setting) {
             return SettingText(key: setting.key, values: values, source: .file(file.path))
         }
-        return SettingText(key: setting.key, values: setting.standard, source: .standard)
+        return SettingText(key: setting.key, values: setting.defaultValues, source: .default)
     }
 }
 

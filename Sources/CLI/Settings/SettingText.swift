@@ -85,13 +85,13 @@ package struct SettingText: Sendable {
 
 /// Where a setting's value came from.
 package enum SettingSource: Sendable, Hashable, CustomStringConvertible {
-    case standard
+    case `default`
     case file(String)
     case environment(String)
 
     package var description: String {
         switch self {
-        case .standard: "the defaults"
+        case .default: "the defaults"
         case .file(let path): path
         case .environment(let name): name
         }

@@ -85,7 +85,7 @@ package struct SettingOrigin: Sendable, Hashable {
 
     init(_ text: SettingText, isSecret: Bool) {
         key = text.key
-        value = isSecret && text.source != .standard && !text.text.isEmpty ? "***" : text.text
+        value = isSecret && text.source != .default && !text.text.isEmpty ? "***" : text.text
         source = text.source
     }
 }

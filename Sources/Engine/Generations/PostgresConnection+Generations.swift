@@ -148,7 +148,7 @@ extension PostgresConnection {
         )
     }
 
-    /// Records why a generation stands still, or, with nil, that it goes on.
+    /// Records why a generation is stopped, or, with nil, that it goes on.
     package func setCause(_ cause: String?, at position: GlobalPosition?, of generation: Int64) throws {
         try execute(
             """

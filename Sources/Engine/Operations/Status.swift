@@ -57,7 +57,7 @@ public struct ProjectionStatus: Sendable {
     public var lagTime: Duration?
     /// What it does.
     public var state: State
-    /// Why it stands still.
+    /// Why it is stopped, or waits.
     public var cause: String?
     /// Events a second over the last commit window, while somebody advances it.
     public var rate: Double?

@@ -145,7 +145,7 @@ final class SilenceWatch: Sendable {
             break
         }
         if try row.optionalText("state") != "active" {
-            return "its server process (pid \(pid)) does not take up what it was sent: it or the network stands still"
+            return "its server process (pid \(pid)) does not take up what it was sent: it or the network is stuck"
         }
         guard silence >= Self.longPatience else { return nil }
         return "its server process (pid \(pid)) has been at one statement for long"

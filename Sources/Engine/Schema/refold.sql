@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS refold.generations (
     left_at timestamptz,
     -- The transaction in which it did: snapshots that do not see it as committed may still read the generation.
     left_xid xid8,
-    -- Why it stands still, and where.
+    -- Why it is stopped, and where.
     stopped_at bigint,
     cause text,
     last_error text,
