@@ -1,7 +1,7 @@
 public import Aggregates
 public import Refold
 
-/// What happens to an account, with the payloads of `BankingEvents`.
+/// What happens to an account.
 public enum BankAccountEvent: AggregateEvent, Hashable {
     /// `account.opened`
     case opened(accountID: String, initialDeposit: ExactDecimal, overdraftLimit: ExactDecimal, at: Timestamp?)

@@ -117,30 +117,31 @@ private final class TimeLimit: Sendable {
     private let state = Mutex(State.waiting)
     private let queue = DispatchQueue(label: "refold.time-limit")
     private let lastResort = DispatchQueue(label: "refold.time-limit.last-resort")
-    /// Only touched by whoever runs the work: resumed before it and cancelled behind it.
-    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+    private let sources = Mutex<[any DispatchSourceSignal]>([])
 
     init(cutOff: CutOff, onLimit: @escaping @Sendable () -> Void) {
         self.cutOff = cutOff
         self.onLimit = onLimit
-        let queue = queue
-        sources = [SIGTERM, SIGINT].map { DispatchSource.makeSignalSource(signal: $0, queue: queue) }
     }
 
     /// Whether what still ran was given up.
     var wasReached: Bool { state.withLock { $0 == .reached } }
 
     func watch() {
-        for source in sources {
-            source.setEventHandler { [self] in start() }
-            source.resume()
+        sources.withLock { sources in
+            for signal in [SIGTERM, SIGINT] {
+                let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
+                source.setEventHandler { [self] in start() }
+                source.resume()
+                sources.append(source)
+            }
         }
     }
 
     /// The work has ended.
     func lift() {
         state.withLock { $0 = .lifted }
-        for source in sources { source.cancel() }
+        sources.withLock { for source in $0 { source.cancel() } }
     }
 
     private func start() {

@@ -1,7 +1,7 @@
 public import Aggregates
 public import Refold
 
-/// What happens to a title, with the payloads of `VideoEvents`.
+/// What happens to a title.
 public enum ContentEvent: AggregateEvent, Hashable {
     /// `content.added`
     case added(contentID: String, title: String, genre: String)

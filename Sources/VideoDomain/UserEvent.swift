@@ -1,7 +1,7 @@
 public import Aggregates
 public import Refold
 
-/// What happens to a user, with the payloads of `VideoEvents`.
+/// What happens to a user.
 public enum UserEvent: AggregateEvent, Hashable {
     /// `user.registered`
     case registered(userID: String, email: String, name: String, preferences: [String], at: Timestamp)

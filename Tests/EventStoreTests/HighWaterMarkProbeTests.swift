@@ -95,7 +95,7 @@ struct HighWaterMarkProbeTests {
 
 @Suite("A store that changes while it is watched")
 struct ExchangedStoreTests {
-    /// Ticks until it throws.
+    /// Samples until it throws.
     private func refusal(of probe: HighWaterMarkProbe) async throws -> EventStoreError {
         var refusal: EventStoreError?
         try await wait(for: "a refusal", within: .seconds(20)) {

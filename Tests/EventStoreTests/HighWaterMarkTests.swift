@@ -141,7 +141,7 @@ struct HighWaterMarkTests {
         #expect(state.hold == BlockedMark(position: 11, transaction: b, since: start + .seconds(3)))
     }
 
-    @Test("Ticks are quick while the mark may move, and slow when nothing happens or a hold lasts")
+    @Test("Samples are quick while the mark may move, and slow when nothing happens or a hold lasts")
     func pacing() {
         let pacing = SamplePacing()
         let hold = BlockedMark(position: 1, transaction: a, since: start)

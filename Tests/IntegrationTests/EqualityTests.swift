@@ -5,7 +5,7 @@ import Testing
 extension BlackBox {
     @Suite("The read models") struct EqualityTests {
         @Test("equal an independent plain fold of a log with every edge", arguments: ["json", "jsonb"])
-        func equalAPlainFold(payload: String) async throws {
+        func equalAReferenceFold(payload: String) async throws {
             try await TestSite.with(payload: payload) { site in
                 try await site.load(5_000)
                 try await site.succeed("rebuild")

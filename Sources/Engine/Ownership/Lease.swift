@@ -9,7 +9,7 @@ package struct Lease: Sendable {
     package let process: ProcessIdentity
     /// How long it is good for without being renewed.
     package let time: Duration
-    /// What the holder can tail, as ``Membership/name(of:identity:)`` writes it; empty for one that does not tail.
+    /// What the holder can tail, as ``WorkShare/name(of:identity:)`` writes it; empty for one that does not tail.
     package let tails: [String]
 
     package init(process: ProcessIdentity = .current, time: Duration = .seconds(10), tails: [String] = []) {

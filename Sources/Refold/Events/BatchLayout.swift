@@ -46,7 +46,7 @@ struct EventRecord {
 /// would fight over its reference count, which took a quarter of a rebuild.
 struct BatchStorage: @unchecked Sendable {
     // `@unchecked Sendable`: the memory is never written after `EventBatchBuilder.finish`, and `owner` keeps it alive, or,
-    // where it is borrowed, the batch of whoever lends it (``EventBatch/lend(_:)``).
+    // where it is borrowed, the batch of whoever borrowed it (``EventBatch/borrow(_:)``) does.
     let owner: Bytes?
     let layout: UnsafePointer<BatchLayout>
 
