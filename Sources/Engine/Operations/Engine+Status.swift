@@ -19,12 +19,15 @@ extension Engine {
     func status(on connection: PostgresConnection) async throws -> Status {
         var status = try await generationStates(on: connection)
         do {
-            status.store = try await storeStatus(on: connection)
+            let store = try await StoreInspection.inspect(connection, settings.store)
+            let log = try await readLog(of: store, into: &status.store, connection)
+            if let log {
+                try await compareLogs(&status, FoldedLog(store: store, id: log.id, firstEvent: nil), connection)
+            }
         } catch let error as EventStoreError {
             guard error.code != .database else { throw error }
             status.store.problem = error
         }
-        if status.store.problem == nil { try await compareLogs(&status, connection) }
         if status.store.problem == nil {
             // What is applied was below the mark, even if this look at it did not find out.
             status.store.mark = max(status.store.mark, status.projections.map(\.position).max() ?? .zero)
@@ -43,10 +46,11 @@ extension Engine {
     }
 
     /// Compares what the live generations were folded from with the log as it is.
-    private func compareLogs(_ status: inout Status, _ connection: PostgresConnection) async throws {
-        let store = try await StoreInspection.inspect(connection, settings.store)
-        guard let log = try await LogIdentityStore.verify(connection, store, adopting: false) else { return }
-        let folded = FoldedLog(store: store, id: log.id, firstEvent: nil)
+    private func compareLogs(
+        _ status: inout Status,
+        _ folded: FoldedLog,
+        _ connection: PostgresConnection
+    ) async throws {
         for index in status.projections.indices {
             guard let live = status.projections[index].live, let generation = try await connection.generation(live)
             else { continue }
@@ -77,19 +81,22 @@ extension Engine {
 
     // MARK: The store
 
-    private func storeStatus(on connection: PostgresConnection) async throws -> StoreStatus {
-        let store = try await StoreInspection.inspect(connection, settings.store)
-        var status = emptyStoreStatus
+    /// - Returns: what is known of the log; nil when nothing was read of it, or when it is another one.
+    private func readLog(
+        of store: ValidatedStore,
+        into status: inout StoreStatus,
+        _ connection: PostgresConnection
+    ) async throws -> KnownLog? {
         status.payload = store.payloadFormat.rawValue
-        var known = GlobalPosition.zero
+        var log: KnownLog?
         do throws(EventStoreError) {
-            if let log = try await LogIdentityStore.verify(connection, store, adopting: false) { known = log.mark }
+            log = try await LogIdentityStore.verify(connection, store, adopting: false)
         } catch {
             guard error.code != .database else { throw error }
             status.problem = error
         }
         status.lateEvents = try await connection.liveLateEvents(of: settings.store.log)
-        let probe = HighWaterMarkProbe(connection, store, from: known)
+        let probe = HighWaterMarkProbe(connection, store, from: log?.mark ?? .zero)
         var sample = try await probe.sample()
         // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
         for _ in 0..<10 where sample.hold != nil {
@@ -99,7 +106,7 @@ extension Engine {
         status.position = sample.lastValue
         status.mark = sample.mark
         if let hold = sample.hold { status.hold = try await lasting(hold, probe) }
-        return status
+        return log
     }
 
     private var emptyStoreStatus: StoreStatus {
