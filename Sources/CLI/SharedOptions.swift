@@ -39,7 +39,7 @@ extension Engine {
         for command: String,
         _ body: (EventStreams) async throws -> R
     ) async throws -> R {
-        let connection = try await storeConnection(for: command)
+        let connection = try await connect(for: command)
         let result: R
         do {
             try await StoreInspection.requireStreams(connection, settings.store)

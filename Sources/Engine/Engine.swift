@@ -54,38 +54,26 @@ public struct Engine: Sendable {
 
     /// A new session.
     ///
-    /// - Parameter purpose: shown in `pg_stat_activity.application_name` behind `refold`.
-    func connect(for purpose: String, _ more: [String: String] = [:]) async throws -> PostgresConnection {
-        var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
+    /// - Parameter purpose: part of its ``sessionName(for:)``.
+    package func connect(for purpose: String, _ more: [String: String] = [:]) async throws -> PostgresConnection {
+        var options = PostgresOptions(applicationName: Self.sessionName(for: purpose), logger: logger)
         options.connectTimeout = settings.connectTimeout
         options.registry = connections
         options.preparesStatements = settings.preparesStatements
         // Our statements are many and small; compiling one takes longer than running it.
         options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
-        return try await connect(options)
-    }
-
-    private func connect(_ options: PostgresOptions) async throws -> PostgresConnection {
         silence.wake(self)
         return try await PostgresConnection.connect(to: settings.databaseURL, options)
     }
 
+    /// What `pg_stat_activity.application_name` shows.
+    static func sessionName(for purpose: String) -> String { "refold \(purpose)" }
+
     /// Ends all sessions with the database at once, from any thread; no new ones are opened. What was not committed is
     /// rolled back. For a process that has to end. The lease's session is spared: what the process owns is given back.
     public func abandonConnections() {
-        connections.abortAll(sparing: "refold " + LeaseKeeper.purpose)
-    }
-
-    /// A session for commands that read or write events, with the settings of an application.
-    ///
-    /// - Parameter purpose: as in ``connect(for:_:)``.
-    package func storeConnection(for purpose: String) async throws -> PostgresConnection {
-        var options = PostgresOptions(applicationName: "refold \(purpose)", logger: logger)
-        options.connectTimeout = settings.connectTimeout
-        options.registry = connections
-        options.preparesStatements = settings.preparesStatements
-        return try await connect(options)
+        connections.abortAll(sparing: Self.sessionName(for: LeaseKeeper.purpose))
     }
 
     /// Lends a session and closes it.

@@ -61,7 +61,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     private func load(into store: SampleStore, _ engine: Engine) async throws {
         let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
-        let connection = try await engine.storeConnection(for: "generate")
+        let connection = try await engine.connect(for: "generate")
         let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
         let started = ContinuousClock.now
         let summary = try await SampleLoader(into: store).load(log, on: connection) { sent in
@@ -104,7 +104,7 @@ struct GenerateCommand: AsyncParsableCommand {
             unfinished: "what is not committed is rolled back",
             onLimit: engine.abandonConnections
         ) {
-            let counts = try await live.run(connect: { try await engine.storeConnection(for: "generate") })
+            let counts = try await live.run(connect: { try await engine.connect(for: "generate") })
             let time = ContinuousClock.now - started
             if json {
                 let result: JSON = [

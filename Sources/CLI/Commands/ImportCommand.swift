@@ -29,7 +29,7 @@ struct ImportCommand: AsyncParsableCommand {
         let engine = try shared.engine()
         let started = ContinuousClock.now
         let isShown = !quiet && Console.errorIsTerminal
-        let connection = try await engine.storeConnection(for: "import")
+        let connection = try await engine.connect(for: "import")
         let summary: EventImport.Summary
         do {
             try await StoreInspection.requireStreams(connection, engine.settings.store)

@@ -22,8 +22,6 @@ final class SilenceWatch: Sendable {
     /// How long it has to say why.
     private static let answerLimit: Duration = .seconds(3)
     private static let interval: Duration = .milliseconds(500)
-    /// What the sessions' names begin with; see ``Engine/connect(for:_:)``.
-    private static let prefix = "refold "
     private static let purpose = "waits"
 
     private let state = Mutex(State())
@@ -57,7 +55,7 @@ final class SilenceWatch: Sendable {
             }
             if isOver { return }
             let silent = engine.connections.silentConnections(for: Self.patience)
-                .filter { $0.applicationName != Self.prefix + Self.purpose }
+                .filter { $0.applicationName != Engine.sessionName(for: Self.purpose) }
             if silent.isEmpty && known.isEmpty && noted.isEmpty { continue }
             do {
                 let (before, notedBefore) = (known, noted)
@@ -84,7 +82,7 @@ final class SilenceWatch: Sendable {
 
     /// The projection that a session is for, or what else it is for.
     private static func name(of connection: SilentConnection) -> String {
-        String(connection.applicationName.dropFirst(prefix.count))
+        String(connection.applicationName.dropFirst(Engine.sessionName(for: "").count))
     }
 
     private func within<R: Sendable>(_ limit: Duration, _ body: @escaping @Sendable () async throws -> R) async throws
