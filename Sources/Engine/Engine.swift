@@ -63,8 +63,10 @@ public struct Engine: Sendable {
         // Our statements are many and small; compiling one takes longer than running it.
         options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
+        let connection = try await PostgresConnection.connect(to: settings.databaseURL, options)
+        // Not before: a watch that sees no session ends.
         silence.wake(self)
-        return try await PostgresConnection.connect(to: settings.databaseURL, options)
+        return connection
     }
 
     /// What `pg_stat_activity.application_name` shows.

@@ -95,9 +95,14 @@ final class SilenceWatch: Sendable {
                 return nil
             }
             defer { group.cancelAll() }
-            guard let first = try await group.next(), let result = first else { throw CancellationError() }
+            guard let first = try await group.next(), let result = first else { throw NoAnswer(limit: limit) }
             return result
         }
+    }
+
+    private struct NoAnswer: Error, CustomStringConvertible {
+        let limit: Duration
+        var description: String { "no answer within \(limit)" }
     }
 
     // MARK: Causes
