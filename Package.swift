@@ -54,6 +54,9 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What projections are tested with.
+        .target(name: "RefoldTestKit", dependencies: ["Refold"], swiftSettings: settings),
+
         // The other way: what decides which events there are.
         .target(name: "Aggregates", dependencies: ["Refold"], swiftSettings: settings),
         .target(
@@ -108,8 +111,8 @@ let package = Package(
         ),
 
         // The command line.
-        .executableTarget(
-            name: "CLI",
+        .target(
+            name: "RefoldCommandLine",
             dependencies: [
                 "AggregateStore", "Installation", "BankingDomain", "CMalloc", "Engine", "EventStore", "Postgres",
                 "Redis", "Refold", "SampleLog", "VideoDomain",
@@ -120,6 +123,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+
+        .executableTarget(name: "CLI", dependencies: ["RefoldCommandLine"], swiftSettings: settings),
 
         // What ops/bench measures and no command does.
         .executableTarget(
@@ -153,8 +158,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "CLITests",
-            dependencies: ["CLI", "Engine", "EventStore", "Postgres", "Redis", "Refold"],
+            name: "RefoldCommandLineTests",
+            dependencies: ["Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine"],
             swiftSettings: settings
         ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
@@ -163,16 +168,10 @@ let package = Package(
             dependencies: ["BankingDomain", "Refold", "TestSupport", "VideoDomain"],
             swiftSettings: settings
         ),
-        .target(
-            name: "ProjectionTestKit",
-            dependencies: ["Refold"],
-            path: "Tests/ProjectionTestKit",
-            swiftSettings: settings
-        ),
         .testTarget(
             name: "ProjectionTests",
             dependencies: [
-                "BankingProjections", "BankingDomain", "ProjectionTestKit", "Refold",
+                "BankingProjections", "BankingDomain", "RefoldTestKit", "Refold",
                 "VideoProjections", "VideoDomain",
             ],
             swiftSettings: settings

@@ -1,7 +1,7 @@
 import BankingDomain
 import BankingProjections
-import ProjectionTestKit
 import Refold
+import RefoldTestKit
 import Testing
 
 @Suite("Account balances")

@@ -1,6 +1,6 @@
 import Foundation
-import ProjectionTestKit
 import Refold
+import RefoldTestKit
 import Testing
 import VideoDomain
 import VideoProjections

@@ -1,5 +1,5 @@
-import ProjectionTestKit
 import Refold
+import RefoldTestKit
 import Testing
 import VideoDomain
 import VideoProjections

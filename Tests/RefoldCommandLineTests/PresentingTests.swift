@@ -1,5 +1,5 @@
-import CLI
 import Refold
+import RefoldCommandLine
 import Testing
 
 @Suite("What is printed")

@@ -1,8 +1,8 @@
-import CLI
 import Engine
 import EventStore
 import Postgres
 import Redis
+import RefoldCommandLine
 import Testing
 
 @Suite("Errors and exit codes")

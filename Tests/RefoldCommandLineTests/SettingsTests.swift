@@ -1,8 +1,8 @@
-import CLI
 import Engine
 import EventStore
 import Glibc
 import Refold
+import RefoldCommandLine
 import Testing
 
 @Suite("Settings")

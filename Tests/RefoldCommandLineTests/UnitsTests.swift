@@ -1,4 +1,4 @@
-import CLI
+import RefoldCommandLine
 import Testing
 
 @Suite("Units of settings and flags")

@@ -1,4 +1,4 @@
-import CLI
+import RefoldCommandLine
 import Testing
 
 @Suite("Format for people")
