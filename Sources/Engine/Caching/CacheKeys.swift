@@ -26,11 +26,11 @@ struct CacheKeys: Sendable {
     var revision: RedisArgument { .text("\(prefix):\(projection):revision") }
 
     /// What the keys of a generation begin with.
-    func base(_ generation: Int64) -> String { "\(prefix):\(projection):\(generation):" }
+    func base(_ generation: GenerationNumber) -> String { "\(prefix):\(projection):\(generation):" }
 
-    func key(_ generation: Int64, _ name: String) -> RedisArgument { .text(base(generation) + name) }
+    func key(_ generation: GenerationNumber, _ name: String) -> RedisArgument { .text(base(generation) + name) }
 
-    func row(_ generation: Int64, _ key: String) -> RedisArgument { .text("\(base(generation))row:\(key)") }
+    func row(_ generation: GenerationNumber, _ key: String) -> RedisArgument { .text("\(base(generation))row:\(key)") }
 
     /// A pattern for all keys of the projection, whatever characters the prefix has.
     var pattern: RedisArgument {

@@ -6,13 +6,13 @@ internal import Synchronization
 /// A lock around values, never held while anything is waited for.
 final class CacheQueue: Sendable {
     private struct State {
-        var followed: [Int64: FollowedGeneration] = [:]
+        var followed: [GenerationNumber: FollowedGeneration] = [:]
         var errors: [ProjectionName: String] = [:]
         var staleUntil: [ProjectionName: Timestamp] = [:]
         /// Generations that were followed at any time.
-        var known: [Int64: ProjectionName] = [:]
+        var known: [GenerationNumber: ProjectionName] = [:]
         /// Those of them whose keys were written before the server lost what it had.
-        var distrusted: Set<Int64> = []
+        var distrusted: Set<GenerationNumber> = []
         /// Their projections, whose pointers have to go before anything is written.
         var unpointing: Set<ProjectionName> = []
         /// How often the server has lost something.
@@ -26,7 +26,7 @@ final class CacheQueue: Sendable {
         self.limits = limits
     }
 
-    func follow(_ hotSet: HotSet, generation: Int64, fencingValue: Int64) {
+    func follow(_ hotSet: HotSet, generation: GenerationNumber, fencingValue: FencingValue) {
         state.withLock { state in
             var followed = FollowedGeneration(hotSet: hotSet, generation: generation, fencingValue: fencingValue)
             if state.distrusted.contains(generation) { followed.distrust() }
@@ -50,7 +50,7 @@ final class CacheQueue: Sendable {
     /// A generation's keys are gone.
     ///
     /// - Parameter losses: how often the server had lost something when that began.
-    func trust(_ generation: Int64, losses: Int) {
+    func trust(_ generation: GenerationNumber, losses: Int) {
         state.withLock { state in
             guard state.losses == losses else { return }
             state.distrusted.remove(generation)
@@ -71,7 +71,7 @@ final class CacheQueue: Sendable {
     }
 
     /// Forgets a generation, unless it was taken anew under another fencing value meanwhile.
-    func leave(_ generation: Int64, fencingValue: Int64? = nil) {
+    func leave(_ generation: GenerationNumber, fencingValue: FencingValue? = nil) {
         state.withLock { state in
             if let fencingValue, state.followed[generation]?.fencingValue != fencingValue { return }
             state.followed[generation] = nil
@@ -82,15 +82,15 @@ final class CacheQueue: Sendable {
         state.withLock { $0.followed.values.sorted { $0.generation < $1.generation } }
     }
 
-    func followed(_ generation: Int64) -> FollowedGeneration? { state.withLock { $0.followed[generation] } }
+    func followed(_ generation: GenerationNumber) -> FollowedGeneration? { state.withLock { $0.followed[generation] } }
 
     /// What encodes the rows of a generation, and whether they would be taken.
-    func encoder(of generation: Int64) -> (encoder: HotRowEncoder, hotSet: HotSet, isAccepting: Bool)? {
+    func encoder(of generation: GenerationNumber) -> (encoder: HotRowEncoder, hotSet: HotSet, isAccepting: Bool)? {
         state.withLock { $0.followed[generation].map { ($0.encoder, $0.hotSet, $0.isAccepting) } }
     }
 
     /// - Returns: whether there is something to do now.
-    func committed(_ rows: HotRows, of generation: Int64, through position: Int64) -> Bool {
+    func committed(_ rows: HotRows, of generation: GenerationNumber, through position: Int64) -> Bool {
         state.withLock { state in
             guard state.followed[generation] != nil else { return false }
             let waiting = state.followed.values.reduce((rows: 0, bytes: 0)) {
@@ -106,7 +106,9 @@ final class CacheQueue: Sendable {
 
     /// Changes what is known of a generation, if it is still followed under this fencing value.
     @discardableResult
-    func update<R>(_ generation: Int64, fencingValue: Int64, _ body: (inout FollowedGeneration) -> R) -> R? {
+    func update<R>(_ generation: GenerationNumber, fencingValue: FencingValue, _ body: (inout FollowedGeneration) -> R)
+        -> R?
+    {
         state.withLock { state in
             guard state.followed[generation]?.fencingValue == fencingValue else { return nil }
             return body(&state.followed[generation]!)

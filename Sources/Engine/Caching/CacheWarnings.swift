@@ -30,7 +30,7 @@ final class CacheWarnings: Sendable {
     }
 
     /// A ranking has more groups than it may have sets.
-    func tooManyGroups(_ hotSet: HotSet, _ generation: Int64) {
+    func tooManyGroups(_ hotSet: HotSet, _ generation: GenerationNumber) {
         guard let ranking = hotSet.ranking else { return }
         once(Array("groups \(generation)".utf8)) {
             let setting = "projections.\(hotSet.projection).hot.ranking.groups"

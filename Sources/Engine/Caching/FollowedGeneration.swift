@@ -27,8 +27,8 @@ package struct FollowedGeneration: Sendable {
 
     let hotSet: HotSet
     let encoder: HotRowEncoder
-    let generation: Int64
-    let fencingValue: Int64
+    let generation: GenerationNumber
+    let fencingValue: FencingValue
 
     private(set) var windows: Deque<Window> = []
     package private(set) var waitingRows = 0
@@ -47,7 +47,7 @@ package struct FollowedGeneration: Sendable {
     /// The pointer to the generation is known to expire soon unless it is renewed.
     package internal(set) var isPointerShort = false
 
-    package init(hotSet: HotSet, generation: Int64, fencingValue: Int64) {
+    package init(hotSet: HotSet, generation: GenerationNumber, fencingValue: FencingValue) {
         self.hotSet = hotSet
         encoder = HotRowEncoder(hotSet)
         self.generation = generation

@@ -8,8 +8,8 @@ struct GenerationCache: Sendable {
     let redis: RedisConnection
     let keys: CacheKeys
     let hotSet: HotSet
-    let generation: Int64
-    let fencingValue: Int64
+    let generation: GenerationNumber
+    let fencingValue: FencingValue
     let warnings: CacheWarnings
     /// The largest value that the server takes, in bytes.
     let largestRow: Int
@@ -31,11 +31,12 @@ struct GenerationCache: Sendable {
 
     /// Makes the fencing value the owner's; the caller has confirmed it in PostgreSQL after `found` was read. What was cached is
     /// stale from here on.
-    func adopt(from found: Int64?) async throws {
+    func adopt(from found: FencingValue?) async throws {
         let call = CacheScripts.adopt.call(
             keys: [keys.live],
             arguments: [
-                .text(base), .integer(fencingValue), .text(found.map { "\($0)" } ?? ""), .integer(generation),
+                .text(base), .integer(fencingValue.rawValue), .text(found.map { "\($0)" } ?? ""),
+                .integer(generation.rawValue),
                 .integer(HotCache.pointerLease.milliseconds),
             ]
         )
@@ -100,7 +101,7 @@ struct GenerationCache: Sendable {
     private func writing(through position: Int64?) -> RedisCommand {
         var call = CacheScripts.write.call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
         call.append(base)
-        call.append(fencingValue)
+        call.append(fencingValue.rawValue)
         call.append(hotSet.lifetimeSeconds)
         call.append(Int64(hotSet.settings.limit))
         if let within = hotSet.within { call.append(within) } else { call.append("") }
@@ -205,7 +206,7 @@ struct GenerationCache: Sendable {
     private func checkOwner(_ found: [RedisReply]) throws {
         if let refusal = found.lazy.compactMap(\.error).first { throw CacheFailure.refused(refusal) }
         guard let owner = found.last?.integerValue else { throw CacheFailure.unowned }
-        if owner != fencingValue { throw CacheFailure.fenced }
+        if owner != fencingValue.rawValue { throw CacheFailure.fenced }
     }
 
     private func checkTransaction(_ replies: ArraySlice<RedisReply>) throws {
@@ -234,7 +235,7 @@ struct GenerationCache: Sendable {
     func replacing(_ name: [UInt8], capacity: Int = 0) -> RedisCommand {
         var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + capacity)
         call.append(base)
-        call.append(fencingValue)
+        call.append(fencingValue.rawValue)
         call.append(name)
         return call
     }
@@ -282,14 +283,14 @@ struct GenerationCache: Sendable {
     /// Makes what is not a row last, or expire if it is not live.
     func keep(for lifetime: Duration?) async throws { try await keep(generation, for: lifetime) }
 
-    private func keep(_ number: Int64, for lifetime: Duration?) async throws {
+    private func keep(_ number: GenerationNumber, for lifetime: Duration?) async throws {
         var cursor: RedisArgument = "0"
         repeat {
             let call = CacheScripts.keep.call(
                 keys: [keys.live],
                 arguments: [
                     .text(keys.base(number)), .text(lifetime.map { "\($0.components.seconds)" } ?? ""),
-                    .integer(number), cursor, .integer(Int64(Self.keysPerCall)),
+                    .integer(number.rawValue), cursor, .integer(Int64(Self.keysPerCall)),
                 ]
             )
             cursor = try await answers([call])[0].dropFirst().first?.bytes.map { .bytes($0) } ?? "0"
@@ -297,13 +298,14 @@ struct GenerationCache: Sendable {
     }
 
     /// Lets another generation of the projection expire, unless it is live.
-    func retire(_ other: Int64, within lifetime: Duration) async throws {
+    func retire(_ other: GenerationNumber, within lifetime: Duration) async throws {
         var first: Int64 = 0
         while true {
             let call = CacheScripts.retire.call(
                 keys: [keys.live],
                 arguments: [
-                    .text(keys.base(other)), .integer(lifetime.components.seconds), .integer(other), .integer(first),
+                    .text(keys.base(other)), .integer(lifetime.components.seconds), .integer(other.rawValue),
+                    .integer(first),
                     .integer(Int64(Self.keysPerCall)),
                 ]
             )
@@ -328,7 +330,8 @@ struct GenerationCache: Sendable {
         CacheScripts.renew.call(
             keys: [keys.live],
             arguments: [
-                .text(base), .integer(fencingValue), .integer(generation), .integer(lifetime.milliseconds),
+                .text(base), .integer(fencingValue.rawValue), .integer(generation.rawValue),
+                .integer(lifetime.milliseconds),
                 .text(through.map { "\($0)" } ?? ""),
             ]
         )
@@ -337,7 +340,7 @@ struct GenerationCache: Sendable {
     // MARK: Calls
 
     private func call(_ script: RedisScript, _ arguments: [RedisArgument]) -> RedisCommand {
-        script.call(keys: [], arguments: [.text(base), .integer(fencingValue)] + arguments)
+        script.call(keys: [], arguments: [.text(base), .integer(fencingValue.rawValue)] + arguments)
     }
 
     func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {

@@ -80,7 +80,8 @@ extension HotCache {
         let call = CacheScripts.flip.call(
             keys: [cache.keys.live, cache.keys.revision],
             arguments: [
-                .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue), .integer(cache.generation),
+                .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue.rawValue),
+                .integer(cache.generation.rawValue),
                 .text(cached.revision.map { "\($0)" } ?? ""), .integer(revision), .integer(position),
                 .integer(lifetime.milliseconds),
             ]
@@ -96,7 +97,8 @@ extension HotCache {
             "the cache's pointer moved",
             metadata: ["projection": "\(cache.keys.projection)", "generation": "\(cache.generation)"]
         )
-        if let before = answer.dropFirst().first?.integerValue, before != cache.generation {
+        let before = answer.dropFirst().first?.integerValue.map { GenerationNumber($0) }
+        if let before, before != cache.generation {
             try await cache.retire(before, within: Self.retiredLifetime)
         }
         return true
@@ -107,7 +109,7 @@ extension HotCache {
     /// - Parameter renewing: a call of a script that is sent along.
     func cachedPointer(
         _ projection: ProjectionName,
-        _ generation: Int64,
+        _ generation: GenerationNumber,
         _ redis: RedisConnection,
         _ renewing: RedisCommand? = nil
     ) async throws -> CachedPointer {
@@ -125,9 +127,9 @@ extension HotCache {
             warnings.removed([name.bytes])
         }
         return CachedPointer(
-            live: replies[0].integerValue,
+            live: replies[0].integerValue.map { GenerationNumber($0) },
             revision: replies[1].integerValue,
-            owner: replies[2].integerValue,
+            owner: replies[2].integerValue.map { FencingValue($0) },
             through: replies[3].integerValue,
             lifetime: replies[4].integerValue ?? -2,
             renewal: renewing == nil ? nil : replies[5]
@@ -146,8 +148,8 @@ extension HotCache {
     /// - Throws: `RedisError`, `PostgresError`; warming reads the rows from the database then.
     package func preload(
         _ projection: ProjectionName,
-        generation: Int64,
-        fencingValue: Int64,
+        generation: GenerationNumber,
+        fencingValue: FencingValue,
         from tables: [BorrowedRows],
         at position: GlobalPosition
     ) async throws {
@@ -200,8 +202,8 @@ extension HotCache {
     @discardableResult
     package func warm(
         _ projection: ProjectionName,
-        generation: Int64,
-        fencingValue: Int64
+        generation: GenerationNumber,
+        fencingValue: FencingValue
     ) async throws -> WarmResult? {
         guard let hotSet = hotSets[projection] else { return nil }
         if let preloaded = preloaded.removeValue(forKey: generation), preloaded.fencingValue == fencingValue,
@@ -218,7 +220,7 @@ extension HotCache {
     /// Says that what was sent beforehand is committed.
     ///
     /// - Returns: nil when that is not so, or it has gone from the cache meanwhile.
-    private func confirm(_ preloaded: Preloaded, _ generation: Int64) async throws -> WarmResult? {
+    private func confirm(_ preloaded: Preloaded, _ generation: GenerationNumber) async throws -> WarmResult? {
         try await directly(generation) { cache, followed, redis in
             let lease = try await cache.openDatabase().lease(of: generation)
             guard lease.fencingValue == preloaded.fencingValue, lease.position == preloaded.position else { return nil }
@@ -244,7 +246,7 @@ extension HotCache {
     /// - Returns: whether the cache points at it now. If not, its next owner sees to it.
     /// - Throws: `RedisError`, `PostgresError`; the next owner sees to it then, too.
     @discardableResult
-    package func point(_ projection: ProjectionName, to generation: Int64) async throws -> Bool {
+    package func point(_ projection: ProjectionName, to generation: GenerationNumber) async throws -> Bool {
         guard let hotSet = hotSets[projection] else { return true }
         if queue.followed(generation) == nil { queue.follow(hotSet, generation: generation, fencingValue: 0) }
         defer { queue.leave(generation) }
@@ -283,7 +285,7 @@ extension HotCache {
             // Nobody renews a pointer to what is not live any more, but it may last for long.
             let unpoint = CacheScripts.unpoint.call(
                 keys: [cache.keys.live, cache.keys.revision],
-                arguments: [.integer(live), .text(cached.revision.map { "\($0)" } ?? "")]
+                arguments: [.integer(live.rawValue), .text(cached.revision.map { "\($0)" } ?? "")]
             )
             _ = try await redis.pipeline([unpoint], loading: CacheScripts.all)
         }
@@ -292,7 +294,7 @@ extension HotCache {
 
     /// Runs a body on an open connection, when it is its turn, and takes note of what goes wrong.
     private func directly<R: Sendable>(
-        _ generation: Int64,
+        _ generation: GenerationNumber,
         _ body: @Sendable (isolated HotCache, FollowedGeneration, RedisConnection) async throws -> R
     ) async throws -> R? {
         try await exclusively { cache in
@@ -317,7 +319,7 @@ extension HotCache {
 
 /// Hot rows that are in the cache before the database has committed them.
 struct Preloaded: Sendable {
-    let fencingValue: Int64
+    let fencingValue: FencingValue
     /// Where the generation stands with them.
     let position: Int64
     let rows: WarmedRows
@@ -328,9 +330,9 @@ struct Preloaded: Sendable {
 
 /// What the cache says about a projection and one of its generations.
 struct CachedPointer: Sendable {
-    let live: Int64?
+    let live: GenerationNumber?
     let revision: Int64?
-    let owner: Int64?
+    let owner: FencingValue?
     let through: Int64?
     /// For how many milliseconds `live` is there; -1 without an end, -2 when it is not.
     let lifetime: Int64
@@ -340,28 +342,28 @@ struct CachedPointer: Sendable {
 
 /// What PostgreSQL says about them.
 struct LivePointer: Sendable {
-    let live: Int64?
+    let live: GenerationNumber?
     let revision: Int64
     /// The generation's checkpoint, and its owner's fencing value.
     let position: Int64
-    let fencingValue: Int64
+    let fencingValue: FencingValue
 }
 
 extension PostgresConnection {
-    func livePointer(of projection: ProjectionName, checkpointOf generation: Int64) throws -> LivePointer {
+    func livePointer(of projection: ProjectionName, checkpointOf generation: GenerationNumber) throws -> LivePointer {
         let row = try query(
             """
             SELECT p.live, p.revision, c.position, c.fencing_value FROM refold.projections p, refold.checkpoints c
              WHERE p.name = $1 AND c.generation = $2
             """,
-            [.text(projection.rawValue), .int64(generation)]
+            [.text(projection.rawValue), .int64(generation.rawValue)]
         ).rows.first
         guard let row else { throw LeaseLost() }
         return LivePointer(
-            live: try row.optionalInt64("live"),
+            live: try row.optionalInt64("live").map { GenerationNumber($0) },
             revision: try row.int64("revision"),
             position: try row.int64("position"),
-            fencingValue: try row.int64("fencing_value")
+            fencingValue: FencingValue(try row.int64("fencing_value"))
         )
     }
 }

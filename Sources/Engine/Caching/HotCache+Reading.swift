@@ -12,7 +12,8 @@ extension HotCache {
     package func row(_ projection: ProjectionName, key: String) async throws -> CachedRow? {
         try await reading { keys, redis in
             let keys = keys(projection)
-            guard let live = try await redis.send(RedisCommand("GET", [keys.live])).integerValue else { return nil }
+            guard let number = try await redis.send(RedisCommand("GET", [keys.live])).integerValue else { return nil }
+            let live = GenerationNumber(number)
             let row = try await redis.send(RedisCommand("GET", [keys.row(live, key)]))
             return row.bytes.map { CachedRow(generation: live, json: $0) }
         }
@@ -66,7 +67,7 @@ extension HotCache {
     private func explain(
         _ status: inout CacheStatus,
         _ projection: ProjectionName,
-        _ live: Int64,
+        _ live: GenerationNumber,
         _ cached: CachedPointer,
         _ pointer: LivePointer,
         _ redis: RedisConnection
@@ -187,7 +188,7 @@ extension HotCache {
 /// A row in the cache.
 package struct CachedRow: Sendable {
     /// The generation that is live there.
-    package let generation: Int64
+    package let generation: GenerationNumber
     /// The JSON object.
     package let json: [UInt8]
 }
@@ -205,7 +206,7 @@ package struct CacheStatus: Sendable {
 
     package var state: State
     /// The generation that is live in the cache.
-    package var generation: Int64?
+    package var generation: GenerationNumber?
     /// All commits up to here are in the cache.
     package var through: GlobalPosition?
     /// Why it is behind.
@@ -224,8 +225,8 @@ package struct CacheStatus: Sendable {
 }
 
 extension PostgresConnection {
-    fileprivate func livePointer(of projection: ProjectionName) throws -> Int64? {
+    fileprivate func livePointer(of projection: ProjectionName) throws -> GenerationNumber? {
         let result = try query("SELECT live FROM refold.projections WHERE name = $1", [.text(projection.rawValue)])
-        return try result.rows.first?.optionalInt64("live")
+        return try result.rows.first?.optionalInt64("live").map { GenerationNumber($0) }
     }
 }

@@ -162,7 +162,7 @@ extension HotCache {
     /// server is away: then the pointer expires.
     ///
     /// - Parameter limit: how long it may take; two seconds unless told otherwise.
-    package func finish(_ generation: Int64, within limit: Duration = .seconds(2)) async {
+    package func finish(_ generation: GenerationNumber, within limit: Duration = .seconds(2)) async {
         let deadline = ContinuousClock.now + limit
         var wasCompared = false
         while let followed = queue.followed(generation), ContinuousClock.now < deadline {
@@ -255,12 +255,12 @@ struct LeaseLost: Error {}
 
 extension PostgresConnection {
     /// Where a generation stands, and the fencing value of its owner.
-    func lease(of generation: Int64) throws -> (position: Int64, fencingValue: Int64) {
+    func lease(of generation: GenerationNumber) throws -> (position: Int64, fencingValue: FencingValue) {
         let result = try query(
             "SELECT position, fencing_value FROM refold.checkpoints WHERE generation = $1",
-            [.int64(generation)]
+            [.int64(generation.rawValue)]
         )
         guard !result.isEmpty else { throw LeaseLost() }
-        return (try result.int64(0, 0), try result.int64(0, 1))
+        return (try result.int64(0, 0), FencingValue(try result.int64(0, 1)))
     }
 }

@@ -36,11 +36,11 @@ package actor HotCache {
     /// When they were renewed last.
     var renewedAt = ContinuousClock.now
     /// By generation: what its last healing has cost, and when it may be tried again.
-    var paces: [Int64: Pace] = [:]
+    var paces: [GenerationNumber: Pace] = [:]
     /// By generation: when it was warmed.
-    var warmedAt: [Int64: ContinuousClock.Instant] = [:]
+    var warmedAt: [GenerationNumber: ContinuousClock.Instant] = [:]
     /// By generation: what is there ahead of the commit.
-    var preloaded: [Int64: Preloaded] = [:]
+    var preloaded: [GenerationNumber: Preloaded] = [:]
     /// By projection: the pointer's revision that has yet to reach the cache, and what the generation has to have then.
     var pendingFlips: [ProjectionName: PendingFlip] = [:]
 
@@ -79,19 +79,23 @@ package actor HotCache {
 
     /// Keeps a generation right in the cache from now on: it is warmed, then follows its commits. To be called with each
     /// claim, by its owner only; does nothing for a projection that is not cached.
-    package nonisolated func follow(_ generation: Int64, of projection: ProjectionName, fencingValue: Int64) {
+    package nonisolated func follow(
+        _ generation: GenerationNumber,
+        of projection: ProjectionName,
+        fencingValue: FencingValue
+    ) {
         guard let hotSet = hotSets[projection] else { return }
         queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
         waker.yield()
     }
 
     /// Follows a generation no more; what is in the cache stays.
-    package nonisolated func leave(_ generation: Int64) {
+    package nonisolated func leave(_ generation: GenerationNumber) {
         queue.leave(generation)
     }
 
     /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
-    package nonisolated func isFollowing(_ generation: Int64) -> Bool { queue.followed(generation) != nil }
+    package nonisolated func isFollowing(_ generation: GenerationNumber) -> Bool { queue.followed(generation) != nil }
 
     /// The server has lost what it had committed: it has crashed, or a standby was promoted. What is cached may be of
     /// events that are gone, and their positions are drawn again, so that it would never be replaced. For every generation
@@ -232,7 +236,7 @@ extension RedisConnection {
 }
 
 extension HotCache: CacheFollower {
-    package nonisolated func encode(_ changes: [[ChangedRecord]], of generation: Int64) -> HotRows {
+    package nonisolated func encode(_ changes: [[ChangedRecord]], of generation: GenerationNumber) -> HotRows {
         guard let (encoder, hotSet, isAccepting) = queue.encoder(of: generation) else { return .skipped }
         let records = changes[hotSet.table]
         // More than the hot set has: reading that from the database is cheaper than sending all of these.
@@ -242,7 +246,11 @@ extension HotCache: CacheFollower {
         return encoder.encode(records)
     }
 
-    package nonisolated func committed(_ rows: HotRows, of generation: Int64, through position: GlobalPosition) {
+    package nonisolated func committed(
+        _ rows: HotRows,
+        of generation: GenerationNumber,
+        through position: GlobalPosition
+    ) {
         if queue.committed(rows, of: generation, through: position.rawValue) { waker.yield() }
     }
 }

@@ -57,18 +57,18 @@ package struct HotRows: Sendable {
 /// Follows commits with the cache. Never waits: what it cannot take at once it catches up with later.
 package protocol CacheFollower: Sendable {
     /// The caller owns a live generation whose tables can be read: keep it right from now on.
-    func follow(_ generation: Int64, of projection: ProjectionName, fencingValue: Int64)
+    func follow(_ generation: GenerationNumber, of projection: ProjectionName, fencingValue: FencingValue)
 
     /// Puts a window's changed rows into the form of the cache, before they change again.
     ///
     /// Costs nothing when the generation is not cached, or when the cache is behind and would not take them.
     ///
     /// - Parameter changes: the changed rows of each table of the model, in the model's order.
-    func encode(_ changes: [[ChangedRecord]], of generation: Int64) -> HotRows
+    func encode(_ changes: [[ChangedRecord]], of generation: GenerationNumber) -> HotRows
 
     /// The window with these rows was committed. Called for every window, without rows too, and with
     /// ``HotRows/skipped`` for one whose rows were not encoded.
-    func committed(_ rows: HotRows, of generation: Int64, through position: GlobalPosition)
+    func committed(_ rows: HotRows, of generation: GenerationNumber, through position: GlobalPosition)
 }
 
 extension HotRows {

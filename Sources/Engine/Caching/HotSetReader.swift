@@ -5,9 +5,9 @@ internal import Refold
 struct HotSetReader: Sendable {
     let hotSet: HotSet
     let encoder: HotRowEncoder
-    let generation: Int64
+    let generation: GenerationNumber
 
-    init(_ hotSet: HotSet, generation: Int64) {
+    init(_ hotSet: HotSet, generation: GenerationNumber) {
         self.hotSet = hotSet
         self.generation = generation
         encoder = HotRowEncoder(hotSet)

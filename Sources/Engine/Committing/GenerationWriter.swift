@@ -102,8 +102,9 @@ package struct GenerationWriter: Sendable {
             PostgresStatement(
                 advanceSQL,
                 [
-                    .int64(generation.number), .int64(window.from.rawValue), .int64(window.to.rawValue),
-                    .int64(claim.fencingValue), .int64(Int64(window.events)), window.rate.map { .double($0) } ?? .null,
+                    .int64(generation.number.rawValue), .int64(window.from.rawValue), .int64(window.to.rawValue),
+                    .int64(claim.fencingValue.rawValue), .int64(Int64(window.events)),
+                    window.rate.map { .double($0) } ?? .null,
                 ]
             )
         ]
@@ -111,7 +112,7 @@ package struct GenerationWriter: Sendable {
             statements.append(
                 PostgresStatement(
                     "UPDATE refold.generations SET first_event = (\(store.firstEventSQL)) WHERE generation = $1 AND first_event IS NULL",
-                    [.int64(generation.number)]
+                    [.int64(generation.number.rawValue)]
                 )
             )
         }
@@ -135,7 +136,8 @@ package struct GenerationWriter: Sendable {
             ) AS found
             """,
             [
-                .text(generation.projection.rawValue), .int64(generation.number), .int64(letter.position.rawValue),
+                .text(generation.projection.rawValue), .int64(generation.number.rawValue),
+                .int64(letter.position.rawValue),
                 .text(letter.type), .text(letter.error),
             ]
         )
@@ -234,10 +236,10 @@ extension PostgresConnection {
         try query("SELECT to_regclass($1) IS NOT NULL", [.text(quotedName)]).bool(0, 0)
     }
 
-    fileprivate func setPhase(_ phase: Generation.Phase, of generation: Int64) throws {
+    fileprivate func setPhase(_ phase: Generation.Phase, of generation: GenerationNumber) throws {
         try execute(
             "UPDATE refold.generations SET phase = $2 WHERE generation = $1",
-            [.int64(generation), .text(phase.rawValue)]
+            [.int64(generation.rawValue), .text(phase.rawValue)]
         )
     }
 }

@@ -5,7 +5,7 @@ internal import Synchronization
 /// A projection may use what the others leave, and always an equal share.
 package final class MemoryBudget: Sendable {
     package let limit: Int
-    private let used: Mutex<[Int64: Int]>
+    private let used: Mutex<[GenerationNumber: Int]>
 
     package init(limit: Int) {
         self.limit = limit
@@ -13,7 +13,7 @@ package final class MemoryBudget: Sendable {
     }
 
     /// Takes note of a generation's bytes and says how many it may have.
-    package func allowance(for generation: Int64, using bytes: Int) -> Int {
+    package func allowance(for generation: GenerationNumber, using bytes: Int) -> Int {
         used.withLock { used in
             used[generation] = bytes
             let others = used.reduce(0) { $1.key == generation ? $0 : $0 + $1.value }
@@ -22,7 +22,7 @@ package final class MemoryBudget: Sendable {
     }
 
     /// Forgets a generation that is no longer folded.
-    package func leave(_ generation: Int64) {
+    package func leave(_ generation: GenerationNumber) {
         _ = used.withLock { $0.removeValue(forKey: generation) }
     }
 }

@@ -24,7 +24,7 @@ extension Engine {
         case .former:
             try await connection.execute(
                 "UPDATE refold.generations SET identity = $2 WHERE generation = $1",
-                [.int64(generation.number), .text(identity.text)]
+                [.int64(generation.number.rawValue), .text(identity.text)]
             )
             current.identity = identity.text
         }
@@ -37,7 +37,7 @@ extension Engine {
         guard generation.log == nil else { return generation }
         try await connection.execute(
             "UPDATE refold.generations SET log_id = $2 WHERE generation = $1 AND log_id IS NULL",
-            [.int64(generation.number), .int64(log.rawValue)]
+            [.int64(generation.number.rawValue), .int64(log.rawValue)]
         )
         var current = generation
         current.log = log

@@ -48,10 +48,10 @@ struct FoldedLog: Sendable {
 
 extension PostgresConnection {
     /// A generation's checkpoint, and the last event at or below it.
-    func anchoredCheckpoint(of generation: Int64) throws -> (position: GlobalPosition, anchor: LogAnchor?) {
+    func anchoredCheckpoint(of generation: GenerationNumber) throws -> (position: GlobalPosition, anchor: LogAnchor?) {
         let row = try query(
             "SELECT position, anchor_position, anchor FROM refold.checkpoints WHERE generation = $1",
-            [.int64(generation)]
+            [.int64(generation.rawValue)]
         ).rows.first
         guard let row else { return (.zero, nil) }
         let position = GlobalPosition(try row.int64("position"))
@@ -82,7 +82,7 @@ extension PostgresConnection {
                              JOIN refold.checkpoints c USING (generation)
                             WHERE g.generation = $1 AND g.created_at <= e.found_at AND e.position <= c.position)
             """,
-            [.int64(generation.number)]
+            [.int64(generation.number.rawValue)]
         ).bool(0, 0)
     }
 

@@ -4,7 +4,7 @@ public import Refold
 /// One complete copy of a projection's read model, as `refold.generations` has it.
 package struct Generation: Sendable {
     /// Never used twice.
-    package let number: Int64
+    package let number: GenerationNumber
     package let projection: ProjectionName
     package let version: Int
     package var identity: String
@@ -41,8 +41,8 @@ package struct Generation: Sendable {
 
 /// Which generation of a projection is live, as `refold.projections` has it.
 package struct Pointer: Sendable {
-    package let live: Int64?
-    package let kept: Int64?
+    package let live: GenerationNumber?
+    package let kept: GenerationNumber?
     /// Raised at every move: whoever points states the revision it knew.
     package let revision: Int64
 }

@@ -9,9 +9,9 @@ package struct GenerationTable: Sendable {
     package let definition: TableDefinition
     package let parent: String
     package let name: String
-    package let generation: Int64
+    package let generation: GenerationNumber
 
-    init(_ definition: TableDefinition, generation: Int64) {
+    init(_ definition: TableDefinition, generation: GenerationNumber) {
         self.definition = definition
         self.generation = generation
         parent = definition.parentName

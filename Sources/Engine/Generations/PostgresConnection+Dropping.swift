@@ -10,7 +10,7 @@ extension PostgresConnection {
     package func dropRetired() async throws -> [LeftGeneration] {
         var left: [LeftGeneration] = []
         for row in try query(Self.retiredSQL).rows {
-            let generation = try row.int64("generation")
+            let generation = GenerationNumber(try row.int64("generation"))
             if try row.bool("is_visible") {
                 left.append(.init(generation, "a transaction that began before is still open"))
             } else if let obstacle = try await drop(generation) {
@@ -38,7 +38,7 @@ extension PostgresConnection {
     /// Drops a generation's tables and its rows in the bookkeeping.
     ///
     /// - Returns: why that cannot be done now; nil when it is done, or no longer to be done.
-    private func drop(_ generation: Int64) async throws -> LeftGeneration? {
+    private func drop(_ generation: GenerationNumber) async throws -> LeftGeneration? {
         if let ownership = try ownership(of: generation), ownership.seemsAlive {
             return .init(generation, "a live process owns it")
         }
@@ -64,7 +64,10 @@ extension PostgresConnection {
                 // Each statement goes through all of the server's buffers once.
                 let names = tables.map(\.name).joined(separator: ", ")
                 if !names.isEmpty { try connection.executeScript("DROP TABLE \(names)") }
-                try connection.execute("DELETE FROM refold.generations WHERE generation = $1", [.int64(generation)])
+                try connection.execute(
+                    "DELETE FROM refold.generations WHERE generation = $1",
+                    [.int64(generation.rawValue)]
+                )
             }
             return nil
         } catch let error as PostgresError {
@@ -99,14 +102,14 @@ extension PostgresConnection {
     }
 
     /// Whether a generation is still to be dropped; if so, it stays so until the end of the transaction.
-    private func lockRetired(_ generation: Int64) throws -> Bool {
+    private func lockRetired(_ generation: GenerationNumber) throws -> Bool {
         try !query(
             """
             SELECT FROM refold.generations g WHERE generation = $1 AND state = 'retired'
                AND NOT EXISTS (SELECT FROM refold.projections p WHERE g.generation IN (p.live, p.kept))
             FOR UPDATE
             """,
-            [.int64(generation)]
+            [.int64(generation.rawValue)]
         ).isEmpty
     }
 
@@ -117,7 +120,7 @@ extension PostgresConnection {
         let isDetaching: Bool
     }
 
-    private func tables(of generation: Int64) throws -> [Table] {
+    private func tables(of generation: GenerationNumber) throws -> [Table] {
         try query(
             """
             SELECT c.oid::regclass::text AS name, i.inhparent::regclass::text AS parent,
@@ -126,7 +129,7 @@ extension PostgresConnection {
              WHERE c.relnamespace = 'refold_data'::regnamespace AND c.relkind = 'r'
                AND c.relname ~ ('_g' || $1 || '(_versions)?$')
             """,
-            [.text(String(generation))]
+            [.text(generation.description)]
         ).rows.map { row in
             Table(
                 name: try row.text("name"),
@@ -141,7 +144,7 @@ extension PostgresConnection {
     /// What goes with a table, its constraints and policies, depends on it automatically or internally.
     ///
     /// - Returns: their names; nil when there is nothing.
-    package func dependents(on generation: Int64) throws -> String? {
+    package func dependents(on generation: GenerationNumber) throws -> String? {
         try query(
             """
             SELECT string_agg(DISTINCT CASE WHEN d.classid = 'pg_rewrite'::regclass
@@ -158,25 +161,25 @@ extension PostgresConnection {
                                 WHERE own.classid = d.classid AND own.objid = d.objid AND own.deptype IN ('a', 'i')
                                   AND own.refclassid = 'pg_class'::regclass AND own.refobjid = c.oid)
             """,
-            [.text(String(generation))]
+            [.text(generation.description)]
         ).rows.first?.optionalText(0)
     }
 }
 
 /// A generation that is to be dropped and could not be yet.
 package struct LeftGeneration: Sendable {
-    package let number: Int64
+    package let number: GenerationNumber
     package let reason: String
     /// Nothing drops it before somebody does something about the reason.
     package let needsHelp: Bool
 
-    init(_ number: Int64, _ reason: String, needsHelp: Bool = false) {
+    init(_ number: GenerationNumber, _ reason: String, needsHelp: Bool = false) {
         self.number = number
         self.reason = reason
         self.needsHelp = needsHelp
     }
 
-    init(_ number: Int64, dependedOnBy dependents: String) {
+    init(_ number: GenerationNumber, dependedOnBy dependents: String) {
         self.init(number, Self.reason(dependents), needsHelp: true)
     }
 

@@ -21,8 +21,8 @@ extension PostgresConnection {
         }
         guard let row = result.rows.first else { throw EngineError.notMigrated(name) }
         return Pointer(
-            live: try row.optionalInt64("live"),
-            kept: try row.optionalInt64("kept"),
+            live: try row.optionalInt64("live").map { GenerationNumber($0) },
+            kept: try row.optionalInt64("kept").map { GenerationNumber($0) },
             revision: try row.int64("revision")
         )
     }
@@ -31,14 +31,19 @@ extension PostgresConnection {
     /// meanwhile, or the generation is being dropped. Part of a transaction that holds the pointer's row.
     ///
     /// Both generations get new fencing values: a daemon that feeds the old one finds its next commit refused.
-    package func point(_ name: ProjectionName, to generation: Int64?, kept: Int64?, from pointer: Pointer) throws
+    package func point(
+        _ name: ProjectionName,
+        to generation: GenerationNumber?,
+        kept: GenerationNumber?,
+        from pointer: Pointer
+    ) throws
         -> Bool
     {
         if let generation {
             // One that is to be dropped may be losing its tables now; from here on nobody can begin to drop this one.
             let exists = try query(
                 "SELECT FROM refold.generations WHERE generation = $1 AND state <> 'retired' FOR NO KEY UPDATE",
-                [.int64(generation)]
+                [.int64(generation.rawValue)]
             )
             guard !exists.isEmpty else { return false }
         }
@@ -47,10 +52,13 @@ extension PostgresConnection {
             UPDATE refold.projections SET live = $2, kept = $3, revision = revision + 1, pointed_at = clock_timestamp()
              WHERE name = $1 AND revision = $4
             """,
-            [.text(name.rawValue), .optional(generation), .optional(kept), .int64(pointer.revision)]
+            [
+                .text(name.rawValue), .optional(generation?.rawValue), .optional(kept?.rawValue),
+                .int64(pointer.revision),
+            ]
         )
         guard moved == 1 else { return false }
-        let touched = [pointer.live, generation].compactMap { $0 }
+        let touched = [pointer.live, generation].compactMap { $0?.rawValue }
         try execute(
             "UPDATE refold.checkpoints SET fencing_value = refold.new_fencing_value() WHERE generation = ANY ($1)",
             [.int64Array(touched)]
@@ -62,14 +70,14 @@ extension PostgresConnection {
                    readable_at = CASE WHEN phase = 'settled' THEN coalesce(readable_at, clock_timestamp()) END
              WHERE generation = $1
             """,
-            [.optional(generation)]
+            [.optional(generation?.rawValue)]
         )
         try execute(
             """
             UPDATE refold.generations SET left_at = clock_timestamp(), left_xid = pg_current_xact_id()
              WHERE generation = $1
             """,
-            [.optional(pointer.live)]
+            [.optional(pointer.live?.rawValue)]
         )
         // What was kept for rollback before has done its duty.
         try execute(
@@ -77,7 +85,7 @@ extension PostgresConnection {
             UPDATE refold.generations SET state = 'retired'
              WHERE projection = $1 AND state = 'pointed' AND generation <> ALL ($2)
             """,
-            [.text(name.rawValue), .int64Array([generation, kept].compactMap { $0 })]
+            [.text(name.rawValue), .int64Array([generation, kept].compactMap { $0?.rawValue })]
         )
         return true
     }
@@ -85,9 +93,12 @@ extension PostgresConnection {
     // MARK: Generations
 
     /// A generation by number.
-    package func generation(_ number: Int64) throws -> Generation? {
-        try query("SELECT \(Generation.columns) FROM refold.generations WHERE generation = $1", [.int64(number)])
-            .rows.first.map { try Generation($0) }
+    package func generation(_ number: GenerationNumber) throws -> Generation? {
+        try query(
+            "SELECT \(Generation.columns) FROM refold.generations WHERE generation = $1",
+            [.int64(number.rawValue)]
+        )
+        .rows.first.map { try Generation($0) }
     }
 
     /// The half-built or ready generation of a projection, the newest if there are several.
@@ -114,7 +125,7 @@ extension PostgresConnection {
         log: LogID? = nil,
         firstEvent: GlobalPosition? = nil
     ) throws -> Generation {
-        let number = try query("SELECT nextval('refold.generation_numbers')").int64(0, 0)
+        let number = GenerationNumber(try query("SELECT nextval('refold.generation_numbers')").int64(0, 0))
         try execute(
             """
             INSERT INTO refold.generations
@@ -122,12 +133,13 @@ extension PostgresConnection {
             VALUES ($1, $2, $3, $4, 'building', $5, $6, $7, $8)
             """,
             [
-                .int64(number), .text(projection.name.rawValue), .int32(Int32(projection.version)), .text(identity),
+                .int64(number.rawValue), .text(projection.name.rawValue), .int32(Int32(projection.version)),
+                .text(identity),
                 .text(phase.rawValue), .optional(target?.rawValue), .optional(log?.rawValue),
                 .optional(firstEvent?.rawValue),
             ]
         )
-        try execute("INSERT INTO refold.checkpoints (generation) VALUES ($1)", [.int64(number)])
+        try execute("INSERT INTO refold.checkpoints (generation) VALUES ($1)", [.int64(number.rawValue)])
         return Generation(
             number: number,
             projection: projection.name,
@@ -141,15 +153,15 @@ extension PostgresConnection {
     }
 
     /// Changes a generation's state; one that is to be dropped stays so.
-    package func setState(_ state: Generation.State, of generation: Int64) throws {
+    package func setState(_ state: Generation.State, of generation: GenerationNumber) throws {
         try execute(
             "UPDATE refold.generations SET state = $2 WHERE generation = $1 AND state <> 'retired'",
-            [.int64(generation), .text(state.rawValue)]
+            [.int64(generation.rawValue), .text(state.rawValue)]
         )
     }
 
     /// Records why a generation is stopped, or, with nil, that it goes on.
-    package func setCause(_ cause: String?, at position: GlobalPosition?, of generation: Int64) throws {
+    package func setCause(_ cause: String?, at position: GlobalPosition?, of generation: GenerationNumber) throws {
         try execute(
             """
             UPDATE refold.generations
@@ -157,35 +169,35 @@ extension PostgresConnection {
                    last_error_at = CASE WHEN $2 IS NULL THEN last_error_at ELSE clock_timestamp() END
              WHERE generation = $1
             """,
-            [.int64(generation), .optional(cause), .optional(position?.rawValue)]
+            [.int64(generation.rawValue), .optional(cause), .optional(position?.rawValue)]
         )
     }
 
     /// Records that readers find the rows of a live generation: only now its checkpoint says what they see. A statement
     /// that was planned while its tables were being attached may overlook them, however fresh its snapshot.
-    func setReadable(_ generation: Int64) throws {
+    func setReadable(_ generation: GenerationNumber) throws {
         try execute(
             "UPDATE refold.generations SET readable_at = clock_timestamp() WHERE generation = $1 AND readable_at IS NULL",
-            [.int64(generation)]
+            [.int64(generation.rawValue)]
         )
     }
 
     /// Records why a generation's owner does not get on for the time being.
-    func setWaiting(for reason: String, _ generation: Int64) throws {
+    func setWaiting(for reason: String, _ generation: GenerationNumber) throws {
         try execute(
             """
             UPDATE refold.generations
                SET waiting_for = $2, last_error = $2, last_error_at = clock_timestamp() WHERE generation = $1
             """,
-            [.int64(generation), .text(reason)]
+            [.int64(generation.rawValue), .text(reason)]
         )
     }
 
     /// Records what went wrong with a generation that goes on all the same.
-    func setLastError(_ message: String, of generation: Int64) throws {
+    func setLastError(_ message: String, of generation: GenerationNumber) throws {
         try execute(
             "UPDATE refold.generations SET last_error = $2, last_error_at = clock_timestamp() WHERE generation = $1",
-            [.int64(generation), .text(message)]
+            [.int64(generation.rawValue), .text(message)]
         )
     }
 
@@ -194,9 +206,9 @@ extension PostgresConnection {
     /// The last position whose effects a generation has.
     ///
     /// - Parameter lock: takes the row until the end of the transaction, so that its owner's next commit waits.
-    package func checkpoint(of generation: Int64, lock: Bool = false) throws -> GlobalPosition {
+    package func checkpoint(of generation: GenerationNumber, lock: Bool = false) throws -> GlobalPosition {
         let sql = "SELECT position FROM refold.checkpoints WHERE generation = $1"
-        let result = try query(lock ? sql + " FOR UPDATE" : sql, [.int64(generation)])
+        let result = try query(lock ? sql + " FOR UPDATE" : sql, [.int64(generation.rawValue)])
         return GlobalPosition(result.isEmpty ? 0 : try result.int64(0, 0))
     }
 
@@ -229,7 +241,7 @@ extension Generation {
             )
         }
         self.init(
-            number: try row.int64("generation"),
+            number: GenerationNumber(try row.int64("generation")),
             projection: try ProjectionName(row.text("projection")),
             version: Int(try row.int32("version")),
             identity: try row.text("identity"),

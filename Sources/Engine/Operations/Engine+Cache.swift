@@ -28,7 +28,7 @@ extension Engine {
 
     /// Lets the cache follow a pointer that has just moved. The cache is never the source: what fails here, the
     /// generation's next owner puts right.
-    func pointCache(of projection: any Projection, to generation: Int64) async {
+    func pointCache(of projection: any Projection, to generation: GenerationNumber) async {
         do {
             guard let cache = try makeCache(for: "point") else { return }
             do {

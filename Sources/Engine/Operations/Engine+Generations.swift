@@ -18,7 +18,7 @@ public struct GenerationStatus: Sendable {
     }
 
     /// Its number.
-    public let generation: Int64
+    public let generation: GenerationNumber
     /// Whose it is.
     public let projection: ProjectionName
     /// What it is for.
@@ -54,7 +54,9 @@ extension Engine {
         let identities = Dictionary(uniqueKeysWithValues: projections.map { ($0.name, identity(of: $0)) })
         var generations: [GenerationStatus] = []
         for row in try await connection.query(Self.generationsSQL).rows {
-            let (projection, number) = (try ProjectionName(row.text("projection")), try row.int64("generation"))
+            let (projection, number) = (
+                try ProjectionName(row.text("projection")), GenerationNumber(try row.int64("generation"))
+            )
             let role = GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired
             let dependents = role == .retired ? try await connection.dependents(on: number) : nil
             let generation = GenerationStatus(

@@ -13,7 +13,8 @@ extension Engine {
     /// - Returns: the new generation's number.
     /// - Throws: ``EngineError/Code/pointerMoved`` when someone moved the pointer meanwhile. As for a rebuild, when the log
     ///   is not the one that the live generation was folded from, or has lost its beginning: nobody could fill it again.
-    public func reset(_ projection: any Projection, acceptsShortenedLog: Bool = false) async throws -> Int64 {
+    public func reset(_ projection: any Projection, acceptsShortenedLog: Bool = false) async throws -> GenerationNumber
+    {
         let number = try await withConnection(for: "reset") { control in
             try await requireMigration(on: control)
             let pointer = try await control.pointer(of: projection.name)
@@ -52,7 +53,7 @@ extension Engine {
     /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, ``EngineError/Code/identityDiffers`` when the
     ///   kept generation was folded by another version and can therefore not be advanced, and `EventStoreError` when it was
     ///   folded from a log that is no more.
-    public func rollback(_ projection: any Projection, now: Bool) async throws -> Int64 {
+    public func rollback(_ projection: any Projection, now: Bool) async throws -> GenerationNumber {
         try await withConnection(for: "rollback") { control in
             try await requireMigration(on: control)
             let pointer = try await control.pointer(of: projection.name)

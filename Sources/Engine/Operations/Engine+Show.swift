@@ -14,7 +14,7 @@ public struct ShownRow: Sendable {
     /// Where it was found.
     public let source: Source
     /// The generation that is live there; nil when there is none.
-    public let generation: Int64?
+    public let generation: GenerationNumber?
     /// The row as a JSON object of the view's columns, in the cache's case with `_position` before them; nil for no row.
     public let json: String?
 }
@@ -50,7 +50,11 @@ extension Engine {
                 [.text(projection.name.rawValue)] + parameters
             )
             guard let row = found.rows.first else { throw EngineError.notMigrated(projection.name) }
-            return ShownRow(source: .database, generation: try row.optionalInt64(0), json: try row.optionalText(1))
+            return ShownRow(
+                source: .database,
+                generation: try row.optionalInt64(0).map { GenerationNumber($0) },
+                json: try row.optionalText(1)
+            )
         }
     }
 

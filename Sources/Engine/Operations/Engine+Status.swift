@@ -157,7 +157,7 @@ extension Engine {
             let pointer = try await connection.pointer(of: projection.name)
             let rows = try await connection.query(
                 Self.generationSQL,
-                [.text(projection.name.rawValue), .optional(pointer.live)]
+                [.text(projection.name.rawValue), .optional(pointer.live?.rawValue)]
             )
             var state = ProjectionStatus(
                 name: projection.name,
@@ -168,7 +168,7 @@ extension Engine {
                 cache: "off"
             )
             for row in rows.rows {
-                if try row.int64("generation") == pointer.live {
+                if GenerationNumber(try row.int64("generation")) == pointer.live {
                     try state.read(live: row, identity: identity(of: projection))
                 } else if state.building == nil {
                     state.building = try BuildingStatus(row)
@@ -199,7 +199,7 @@ extension Engine {
 
 extension ProjectionStatus {
     fileprivate mutating func read(live row: PostgresRow, identity: GenerationIdentity) throws {
-        live = try row.int64("generation")
+        live = GenerationNumber(try row.int64("generation"))
         // What is built in memory nobody can read yet, however far it is.
         let isReadable = try row.optionalTimestamp("readable_at") != nil
         position = isReadable ? GlobalPosition(try row.int64("position")) : .zero
@@ -224,7 +224,7 @@ extension BuildingStatus {
     fileprivate init(_ row: PostgresRow) throws {
         owner = try Owner(row)
         waitingFor = try row.wait(of: owner)
-        generation = try row.int64("generation")
+        generation = GenerationNumber(try row.int64("generation"))
         position = GlobalPosition(try row.int64("position"))
         target = try row.optionalInt64("target").map { GlobalPosition($0) }
         state = try row.text("state")

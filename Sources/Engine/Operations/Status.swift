@@ -48,7 +48,7 @@ public struct ProjectionStatus: Sendable {
     /// Its name.
     public var name: ProjectionName
     /// The generation that readers see.
-    public var live: Int64?
+    public var live: GenerationNumber?
     /// Everything up to here is in the live generation.
     public var position: GlobalPosition
     /// The high-water mark of the store.
@@ -89,7 +89,7 @@ public struct LastError: Sendable {
 /// How a generation stands that is not live yet.
 public struct BuildingStatus: Sendable {
     /// Its number.
-    public var generation: Int64
+    public var generation: GenerationNumber
     /// Everything up to here is committed in it.
     public var position: GlobalPosition
     /// The head of the log when the rebuild began; nil when nobody said.

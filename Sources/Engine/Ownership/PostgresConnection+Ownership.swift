@@ -5,11 +5,11 @@ package import Refold
 /// A generation taken for writing: who commits states the fencing value.
 package struct Claim: Sendable {
     /// Random, and known to the owner alone.
-    package let fencingValue: Int64
+    package let fencingValue: FencingValue
     /// The checkpoint it starts from.
     package let position: GlobalPosition
 
-    package init(fencingValue: Int64, position: GlobalPosition) {
+    package init(fencingValue: FencingValue, position: GlobalPosition) {
         self.fencingValue = fencingValue
         self.position = position
     }
@@ -102,13 +102,15 @@ extension PostgresConnection {
     /// Takes a generation, unless a live process has it. A transaction of its own.
     ///
     /// - Parameter sightings: when leases were seen first whose age the server cannot tell.
-    package func claim(_ generation: Int64, for lease: Lease, _ sightings: Sightings) async throws -> ClaimAttempt {
+    package func claim(_ generation: GenerationNumber, for lease: Lease, _ sightings: Sightings) async throws
+        -> ClaimAttempt
+    {
         do {
             return try await transaction { connection in
                 // NOWAIT: who commits a window right now is alive, however long ago its lease was renewed.
                 let row = try connection.query(
                     "SELECT position FROM refold.checkpoints WHERE generation = $1 FOR UPDATE NOWAIT",
-                    [.int64(generation)]
+                    [.int64(generation.rawValue)]
                 ).rows.first
                 guard let row else { throw GenerationGone() }
                 let position = GlobalPosition(try row.int64("position"))
@@ -125,9 +127,9 @@ extension PostgresConnection {
                        SET owner = $2, owner_since = clock_timestamp(), fencing_value = refold.new_fencing_value()
                      WHERE generation = $1 RETURNING fencing_value
                     """,
-                    [.int64(generation), .uuid(lease.id)]
+                    [.int64(generation.rawValue), .uuid(lease.id)]
                 )
-                return .claimed(Claim(fencingValue: try taken.int64(0, 0), position: position))
+                return .claimed(Claim(fencingValue: FencingValue(try taken.int64(0, 0)), position: position))
             }
         } catch let error as PostgresError where error.sqlState == "55P03" {
             return .locked(try ownership(of: generation))
@@ -137,14 +139,16 @@ extension PostgresConnection {
     /// Waits until nobody has locked a generation's checkpoint.
     ///
     /// - Returns: false when somebody still has.
-    func waitForCheckpoint(of generation: Int64, until deadline: ContinuousClock.Instant) async throws -> Bool {
+    func waitForCheckpoint(of generation: GenerationNumber, until deadline: ContinuousClock.Instant) async throws
+        -> Bool
+    {
         let limit = max(1, (deadline - .now).milliseconds)
         do {
             try await transaction { connection in
                 try connection.executeScript("SET LOCAL lock_timeout = \(limit)")
                 try connection.execute(
                     "SELECT FROM refold.checkpoints WHERE generation = $1 FOR UPDATE",
-                    [.int64(generation)]
+                    [.int64(generation.rawValue)]
                 )
             }
             return true
@@ -154,18 +158,18 @@ extension PostgresConnection {
     }
 
     /// Gives a generation back, for the next owner to take at once.
-    package func release(_ generation: Int64, of lease: Lease) throws {
+    package func release(_ generation: GenerationNumber, of lease: Lease) throws {
         try execute(
             "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE generation = $1 AND owner = $2",
-            [.int64(generation), .uuid(lease.id)]
+            [.int64(generation.rawValue), .uuid(lease.id)]
         )
     }
 
     /// Who took the generation last and did not give it back; nil for nobody, and for one whose lease was forgotten.
-    package func ownership(of generation: Int64) throws -> Ownership? {
+    package func ownership(of generation: GenerationNumber) throws -> Ownership? {
         try query(
             "SELECT \(Ownership.columns) FROM refold.checkpoints c JOIN refold.owners o ON o.id = c.owner WHERE c.generation = $1",
-            [.int64(generation)]
+            [.int64(generation.rawValue)]
         ).rows.first.map { try Ownership($0) }
     }
 }

@@ -35,7 +35,7 @@ public struct RebuildProgress: Sendable {
     /// The projection.
     public let projection: ProjectionName
     /// The generation that is being built.
-    public let generation: Int64
+    public let generation: GenerationNumber
     /// Everything up to here is folded.
     public let position: GlobalPosition
     /// Where this run began.
@@ -59,7 +59,7 @@ public struct RebuildOutcome: Sendable {
     /// The projection.
     public let projection: ProjectionName
     /// The generation, nil when none could be made.
-    public let generation: Int64?
+    public let generation: GenerationNumber?
     /// Where its checkpoint stands.
     public let position: GlobalPosition
     /// Positions that this run passed.
@@ -97,10 +97,10 @@ extension Engine {
     ///
     /// - Returns: their numbers.
     /// - Throws: ``EngineError/Code/owned`` when a live process is building one.
-    public func abandon(_ projections: [any Projection]) async throws -> [Int64] {
+    public func abandon(_ projections: [any Projection]) async throws -> [GenerationNumber] {
         let abandoned = try await withLease { keeper in
             try await withConnection(for: "abandon") { control in
-                var abandoned: [Int64] = []
+                var abandoned: [GenerationNumber] = []
                 for projection in projections {
                     if let number = try await retireUnfinished(projection, under: keeper, on: control) {
                         abandoned.append(number)
@@ -122,7 +122,7 @@ extension Engine {
         _ projection: any Projection,
         under keeper: LeaseKeeper,
         on control: PostgresConnection
-    ) async throws -> Int64? {
+    ) async throws -> GenerationNumber? {
         guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
         _ = try await keeper.claim(generation, on: control)
         try await control.setState(.retired, of: generation.number)

@@ -56,7 +56,7 @@ final class RebuildJob: Sendable {
     var startPosition: GlobalPosition { state.withLock { $0.start } }
 
     private var runner: ProjectionRunner? { state.withLock { $0.runner } }
-    private var generationNumber: Int64? { state.withLock { $0.generation?.number } }
+    private var generationNumber: GenerationNumber? { state.withLock { $0.generation?.number } }
 
     /// How far it is.
     var progress: RebuildProgress? {

@@ -17,15 +17,15 @@ public struct RebuildPlan: Sendable {
         /// The projection.
         public let projection: ProjectionName
         /// The half-built or ready generation it would go on with; nil for a new one.
-        public let resumed: Int64?
+        public let resumed: GenerationNumber?
         /// The position it would go on from.
         public let start: GlobalPosition
         /// Whether it only has to be pointed at.
         public let isReady: Bool
         /// The generation that is live now; it would be kept for rollback.
-        public let live: Int64?
+        public let live: GenerationNumber?
         /// Generations that would be dropped.
-        public let dropped: [Int64]
+        public let dropped: [GenerationNumber]
         /// Bytes that dropping them gives back.
         public let droppedBytes: Int64
         /// Bytes that the new generation will take, as the live one does; nil when there is none.

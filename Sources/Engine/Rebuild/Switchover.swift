@@ -105,7 +105,7 @@ extension Engine {
     /// Whether the pointer was moved to a generation, now or before.
     ///
     /// - Throws: what the database fails with when it cannot be asked for as long as ``EngineSettings/retryLimit`` says.
-    fileprivate func hasPointed(at generation: Int64) async throws -> Bool {
+    fileprivate func hasPointed(at generation: GenerationNumber) async throws -> Bool {
         var backoff = Backoff(limit: settings.retryLimit)
         while true {
             do {
@@ -113,7 +113,7 @@ extension Engine {
                     // Its transaction may be under way still, on a server that has not noticed the loss.
                     _ = try await connection.query(
                         "SELECT FROM refold.generations WHERE generation = $1 FOR SHARE",
-                        [.int64(generation)]
+                        [.int64(generation.rawValue)]
                     )
                     return try await connection.generation(generation)?.state == .pointed
                 }
@@ -128,7 +128,8 @@ extension Engine {
 extension PostgresConnection {
     /// The live generation's position, so that readers do not go back in time; zero when it was folded from another log,
     /// whose positions mean nothing in this one.
-    fileprivate func position(of live: Int64, toBeReachedBy generation: Generation, lock: Bool = false) throws
+    fileprivate func position(of live: GenerationNumber, toBeReachedBy generation: Generation, lock: Bool = false)
+        throws
         -> GlobalPosition
     {
         let position = try checkpoint(of: live, lock: lock)

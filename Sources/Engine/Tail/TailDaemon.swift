@@ -15,7 +15,7 @@ final class TailDaemon: Sendable {
         var feeds: [EventFeed] = []
         var remainders: [TailRemainder] = []
         /// By generation: the furthest that this daemon has committed.
-        var committed: [Int64: GlobalPosition] = [:]
+        var committed: [GenerationNumber: GlobalPosition] = [:]
         var serverRun: ServerRun?
     }
 
@@ -65,13 +65,13 @@ final class TailDaemon: Sendable {
 
     // MARK: What was committed
 
-    func hasCommitted(_ generation: Int64, through position: GlobalPosition) {
+    func hasCommitted(_ generation: GenerationNumber, through position: GlobalPosition) {
         state.withLock { $0.committed[generation] = position }
     }
 
     /// The positions that this daemon had folded into a generation and that its checkpoint, as it was found now, has not:
     /// a server was promoted that had not received them, or a backup restored.
-    func vanished(from generation: Int64, at checkpoint: GlobalPosition) -> ClosedRange<Int64>? {
+    func vanished(from generation: GenerationNumber, at checkpoint: GlobalPosition) -> ClosedRange<Int64>? {
         state.withLock { state in
             guard let committed = state.committed[generation], committed > checkpoint else { return nil }
             state.committed[generation] = checkpoint

@@ -47,8 +47,8 @@ final class TailWatch: Sendable {
             guard let tail = tails.first(where: { $0.projection.name.rawValue == name }) else { continue }
             tail.pointerIs(
                 Pointer(
-                    live: try row.optionalInt64("live"),
-                    kept: try row.optionalInt64("kept"),
+                    live: try row.optionalInt64("live").map { GenerationNumber($0) },
+                    kept: try row.optionalInt64("kept").map { GenerationNumber($0) },
                     revision: try row.int64("revision")
                 )
             )

@@ -30,7 +30,8 @@ struct GenerationsCommand: AsyncParsableCommand {
 extension GenerationStatus {
     fileprivate var json: JSON {
         [
-            "projection": .text(projection.rawValue), "generation": .integer(generation), "state": .text(role.rawValue),
+            "projection": .text(projection.rawValue), "generation": .integer(generation.rawValue),
+            "state": .text(role.rawValue),
             "position": .integer(position.rawValue), "phase": .text(phase), "version": .integer(Int64(version)),
             "current": .boolean(isCurrent), "bytes": .integer(bytes), "created_at": .text("\(createdAt)"),
             "pointed_at": .optional(pointedAt.map { "\($0)" }), "obstacle": .optional(obstacle),

@@ -77,9 +77,9 @@ struct RebuildCommand: AsyncParsableCommand {
         }
     }
 
-    private func report(abandoned: [Int64]) {
+    private func report(abandoned: [GenerationNumber]) {
         if json {
-            let result: JSON = ["abandoned": .array(abandoned.map { .integer($0) })]
+            let result: JSON = ["abandoned": .array(abandoned.map { .integer($0.rawValue) })]
             Console.out(json: result)
         } else if !quiet {
             let list = abandoned.map { "\($0)" }.joined(separator: ", ")
@@ -94,7 +94,7 @@ extension RebuildOutcome {
 
     fileprivate var json: JSON {
         [
-            "name": .text(projection.rawValue), "generation": .optional(generation),
+            "name": .text(projection.rawValue), "generation": .optional(generation?.rawValue),
             "position": .integer(position.rawValue), "events": .integer(passed), "seconds": .optional(seconds),
             "events_per_second": .optional(rate), "state": .text(state.rawValue),
             "error": .optional(error.map { Failure($0).line ?? "\($0)" }),

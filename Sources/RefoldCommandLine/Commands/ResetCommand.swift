@@ -32,7 +32,7 @@ struct ResetCommand: AsyncParsableCommand {
             [acceptShortenedLog] in try await engine.reset(projection, acceptsShortenedLog: acceptShortenedLog)
         }
         if json {
-            let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
+            let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation.rawValue)]
             Console.out(json: result)
         } else {
             Console.out("\(projection.name) is empty: generation \(generation) is live, and tail fills it.")

@@ -34,7 +34,7 @@ struct RollbackCommand: AsyncParsableCommand {
             [now] in try await engine.rollback(projection, now: now)
         }
         if json {
-            let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation)]
+            let result: JSON = ["name": .text(projection.name.rawValue), "generation": .integer(generation.rawValue)]
             Console.out(json: result)
         } else {
             Console.out("\(projection.name): generation \(generation) is live again.")

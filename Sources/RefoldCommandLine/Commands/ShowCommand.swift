@@ -21,7 +21,7 @@ struct ShowCommand: AsyncParsableCommand {
         let shown = try await engine.show(projection, key: key)
         if json {
             let result: JSON = [
-                "source": .text(shown.source.rawValue), "generation": .optional(shown.generation),
+                "source": .text(shown.source.rawValue), "generation": .optional(shown.generation?.rawValue),
                 "row": shown.json.map { .raw($0) } ?? .null,
             ]
             Console.out(json: result)

@@ -55,8 +55,10 @@ extension RebuildPlan.Step {
 
     fileprivate var json: JSON {
         [
-            "name": .text(projection.rawValue), "resumes": .optional(resumed), "from": .integer(start.rawValue),
-            "ready": .boolean(isReady), "keeps": .optional(live), "drops": .array(dropped.map { .integer($0) }),
+            "name": .text(projection.rawValue), "resumes": .optional(resumed?.rawValue),
+            "from": .integer(start.rawValue),
+            "ready": .boolean(isReady), "keeps": .optional(live?.rawValue),
+            "drops": .array(dropped.map { .integer($0.rawValue) }),
             "dropped_bytes": .integer(droppedBytes), "expected_bytes": .optional(expectedBytes),
             "last_rate": .optional(lastRate),
         ]

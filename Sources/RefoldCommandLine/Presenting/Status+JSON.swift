@@ -34,7 +34,8 @@ extension ProjectionStatus {
     fileprivate var json: JSON {
         let error: JSON = lastError.map { ["message": .text($0.message), "at": .text("\($0.at)")] } ?? .null
         return [
-            "name": .text(name.rawValue), "live_generation": .optional(live), "position": .integer(position.rawValue),
+            "name": .text(name.rawValue), "live_generation": .optional(live?.rawValue),
+            "position": .integer(position.rawValue),
             "high_water_mark": .integer(mark.rawValue), "lag_events": .integer(lag),
             "lag_seconds": .optional(lagTime.map { $0 / .seconds(1) }), "state": .text(state.rawValue),
             "cause": .optional(cause), "rate": .optional(rate), "owner": owner?.json ?? .null, "last_error": error,
@@ -48,7 +49,7 @@ extension ProjectionStatus {
 extension BuildingStatus {
     fileprivate var json: JSON {
         [
-            "generation": .integer(generation), "position": .integer(position.rawValue),
+            "generation": .integer(generation.rawValue), "position": .integer(position.rawValue),
             "target": .optional(target?.rawValue), "state": .text(state), "phase": .text(phase),
             "rate": .optional(rate),
             "eta_seconds": .optional(remaining.map { $0 / .seconds(1) }), "owner": owner?.json ?? .null,

@@ -13,8 +13,8 @@ actor CacheHarness {
     nonisolated let server: PrivateRedisServer
     nonisolated let settings: HotSetSettings
     nonisolated let cache: HotCache
-    nonisolated let generation: Int64
-    nonisolated let fencingValue: Int64
+    nonisolated let generation: GenerationNumber
+    nonisolated let fencingValue: FencingValue
     private let connection: PostgresConnection
     private let redisTimeouts = RedisTimeouts(command: .seconds(10))
     private let projection = Shelf()
@@ -66,7 +66,7 @@ actor CacheHarness {
         _ server: PrivateRedisServer,
         _ settings: HotSetSettings,
         limits: CacheLimits = CacheLimits(),
-        generation: Int64? = nil
+        generation: GenerationNumber? = nil
     ) async throws {
         self.database = database
         self.server = server
@@ -87,9 +87,9 @@ actor CacheHarness {
     }
 
     private static func claim(
-        _ generation: Int64?,
+        _ generation: GenerationNumber?,
         on connection: PostgresConnection
-    ) async throws -> (Int64, Int64, Int64) {
+    ) async throws -> (GenerationNumber, FencingValue, Int64) {
         if generation == nil {
             try await connection.executeScript(
                 """
@@ -114,9 +114,11 @@ actor CacheHarness {
             RETURNING generation, fencing_value, position
             """,
             // Any number but zero, in no order.
-            [generation.map { .int64($0) } ?? .null, .int64(.random(in: Int64.min...Int64.max - 1_000) | 1)]
+            [generation.map { .int64($0.rawValue) } ?? .null, .int64(.random(in: Int64.min...Int64.max - 1_000) | 1)]
         )
-        return (try claim.int64(0, 0), try claim.int64(0, 1), try claim.int64(0, 2))
+        return (
+            GenerationNumber(try claim.int64(0, 0)), FencingValue(try claim.int64(0, 1)), try claim.int64(0, 2)
+        )
     }
 
     // MARK: Folding
@@ -192,7 +194,7 @@ actor CacheHarness {
             try connection.execute("DELETE FROM \(table) WHERE id = ANY ($1)", [.textArray(gone)])
             let moved = try connection.execute(
                 "UPDATE refold.checkpoints SET position = $1 WHERE generation = $2 AND fencing_value = $3",
-                [.int64(to), .int64(generation), .int64(fencingValue)]
+                [.int64(to), .int64(generation.rawValue), .int64(fencingValue.rawValue)]
             )
             guard moved == 1 else { throw Failure(description: "the lease was lost") }
         }
@@ -265,7 +267,7 @@ actor CacheHarness {
     private func discrepancy(_ isExact: Bool, _ redis: RedisConnection) async throws -> String? {
         let base = "\(Self.prefix):shelf:\(generation):"
         let live = try await redis.send("GET", .text("\(Self.prefix):shelf:live")).integerValue
-        if live != generation { return "live is \(live ?? -1), not \(generation)" }
+        if live != generation.rawValue { return "live is \(live ?? -1), not \(generation)" }
         let through = try await redis.send("GET", .text(base + "through")).integerValue
         if through != position { return "through is \(through ?? -1), not \(position)" }
 

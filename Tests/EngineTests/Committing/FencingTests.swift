@@ -100,7 +100,7 @@ struct FencingTests {
                 "SELECT concat_ws(' ', projection, position, event_type, error, event_id) FROM refold.dead_letters"
             #expect(try await installation.values(letters) == ["every_type 2 thing.put refused"])
             let counts = "SELECT events::text FROM refold.checkpoints WHERE generation = $1"
-            #expect(try await installation.value(counts, [.int64(writer.generation.number)]) == "2")
+            #expect(try await installation.value(counts, [.int64(writer.generation.number.rawValue)]) == "2")
         }
     }
 

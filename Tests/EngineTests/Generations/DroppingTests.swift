@@ -61,7 +61,7 @@ struct DroppingTests {
             }
             try await installation.connection.execute(
                 "INSERT INTO refold.dead_letters VALUES ('shelf', $1, 1, NULL, 'x', 'y')",
-                [.int64(generations[0].number)]
+                [.int64(generations[0].number.rawValue)]
             )
             #expect(try await installation.connection.dropRetired().isEmpty)
             #expect(try await tables(installation, generations[0]) == [])

@@ -8,11 +8,13 @@ import Testing
 struct PointingTests {
     private let shelf = Shelf()
 
-    private func fencingValue(_ installation: TestInstallation, _ generation: Int64) async throws -> Int64? {
+    private func fencingValue(_ installation: TestInstallation, _ generation: GenerationNumber) async throws
+        -> FencingValue?
+    {
         try await installation.value(
             "SELECT fencing_value::text FROM refold.checkpoints WHERE generation = $1",
-            [.int64(generation)]
-        ).flatMap { Int64($0) }
+            [.int64(generation.rawValue)]
+        ).flatMap { Int64($0).map { FencingValue($0) } }
     }
 
     private func createLive(_ installation: TestInstallation, _ identity: String = "i") async throws -> Generation {

@@ -80,7 +80,7 @@ struct StatusTests {
                 UPDATE refold.checkpoints SET owner = former.id, owner_since = now(), rate = 7 FROM former
                  WHERE generation = $1
                 """,
-                [.int64(live)]
+                [.int64(live.rawValue)]
             )
             let left = try #require(try await site.status(of: "user_profiles"))
             #expect(left.owner == nil && left.state == .live && left.rate == nil)

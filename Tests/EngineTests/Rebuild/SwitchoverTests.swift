@@ -26,7 +26,7 @@ struct SwitchoverTests {
             let outcome = try await remote.engine.rebuild(RebuildRequest([profiles]))[0]
             #expect(relay.hasCut)
             #expect(outcome.state == .pointed && outcome.error == nil, "\(outcome)")
-            #expect(outcome.generation == before + 1)
+            #expect(outcome.generation?.rawValue == before + 1)
             #expect(try await number(site, "SELECT max(generation) FROM refold.generations") == before + 1)
             let pointer = try await site.connection.query(
                 "SELECT live, kept, revision FROM refold.projections WHERE name = 'user_profiles'"
