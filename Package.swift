@@ -33,6 +33,9 @@ let package = Package(
         // An executor whose jobs may block.
         .target(name: "BlockingCalls", swiftSettings: settings),
 
+        // Where the time comes from.
+        .target(name: "Timing", swiftSettings: settings),
+
         // The two servers.
         .target(
             name: "Postgres",
@@ -49,7 +52,9 @@ let package = Package(
         .target(name: "Refold", dependencies: ["CSimdjson"], swiftSettings: foldingSettings),
         .target(
             name: "EventStore",
-            dependencies: ["BlockingCalls", "Postgres", "Refold", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "BlockingCalls", "Postgres", "Refold", "Timing", .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.embedInCode("Schema")],
             swiftSettings: settings
         ),
@@ -81,7 +86,7 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "EventStore", "Postgres", "Redis", "Refold",
+                "EventStore", "Postgres", "Redis", "Refold", "Timing",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -144,6 +149,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "BlockingCallsTests", dependencies: ["BlockingCalls"], swiftSettings: settings),
+        .testTarget(name: "TimingTests", dependencies: ["TestSupport", "Timing"], swiftSettings: settings),
         .testTarget(
             name: "PostgresTests",
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")],
@@ -153,7 +159,7 @@ let package = Package(
             name: "EngineTests",
             dependencies: [
                 "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
+                "Timing", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),
