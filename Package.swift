@@ -91,7 +91,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
-            resources: [.embedInCode("Schema")],
+            resources: [.embedInCode("Schema"), .embedInCode("Caching/Scripts")],
             swiftSettings: settings
         ),
 

@@ -1,7 +1,23 @@
-// Scripts: called by hash, loaded when the server does not have them.
+// Scripts: loaded once, called by hash, loaded again when the server has lost them.
 extension RedisConnection {
-    /// Runs a script by its hash. A server that does not have it (the first time, after `SCRIPT FLUSH`, a restart or a
-    /// failover) is given it, and the call is repeated once: a call refused with `NOSCRIPT` has not run.
+    /// Gives the server scripts to keep, by their Lua texts. Loading one again does no harm.
+    ///
+    /// - Throws: the server's refusal of a text that does not compile, as `reply(code)`; whatever ends the connection.
+    public func load(_ sources: [String]) throws(RedisError) -> [RedisScript] {
+        var scripts: [RedisScript] = []
+        let loads = sources.map { RedisCommand("SCRIPT", "LOAD", .text($0)) }
+        for (reply, source) in zip(try pipeline(loads), sources) {
+            if case .error(let refusal) = reply { throw self.refusal(refusal, operation: "SCRIPT LOAD") }
+            guard let hash = reply.text else {
+                throw error(.protocolViolation, operation: "SCRIPT LOAD", "the answer is not a hash")
+            }
+            scripts.append(RedisScript(source: source, hash: hash))
+        }
+        return scripts
+    }
+
+    /// Runs a script by its hash. A server that has lost it (after `SCRIPT FLUSH`, a restart or a failover) is given it
+    /// again, and the call is repeated once: a call refused with `NOSCRIPT` has not run.
     ///
     /// - Throws: an error that the script raised, or another refusal, as `reply(code)`; whatever ends the connection.
     public func evaluate(
@@ -14,22 +30,11 @@ extension RedisConnection {
         return reply
     }
 
-    /// Gives the server scripts that it may not have. Loading one again does no harm.
-    public func ensureLoaded(_ scripts: [RedisScript]) throws(RedisError) {
-        let loads = scripts.map { RedisCommand("SCRIPT", "LOAD", .text($0.source)) }
-        for (reply, script) in zip(try pipeline(loads), scripts) {
-            if case .error(let refusal) = reply { throw self.refusal(refusal, operation: "SCRIPT LOAD") }
-            guard reply.text == script.hash else {
-                throw error(.protocolViolation, operation: "SCRIPT LOAD", "the server names the script differently")
-            }
-        }
-    }
-
-    /// Sends a pipeline that calls scripts, and sees to it that the server has them.
+    /// Sends a pipeline that calls scripts, and loads them again if the server has lost them.
     ///
     /// Calls refused with `NOSCRIPT` have not run; the scripts are then loaded and these calls, and only these, are sent
     /// again, once, in their order, after all others. So a pipeline whose order across scripts and other commands
-    /// matters begins with `ensureLoaded(_:)`; and calls inside `MULTI` are not repeated.
+    /// matters begins with `load(_:)`; and calls inside `MULTI` are not repeated.
     ///
     /// - Returns: one reply per command, in order.
     public func pipeline(
@@ -40,7 +45,13 @@ extension RedisConnection {
         let refused = replies.indices.filter { replies[$0].error?.code == "NOSCRIPT" }
         guard !refused.isEmpty else { return replies }
         noteMissingScripts()
-        try ensureLoaded(scripts)
+        guard try load(scripts.map(\.source)) == scripts else {
+            throw error(
+                .protocolViolation,
+                operation: "SCRIPT LOAD",
+                "the server names a script differently than before"
+            )
+        }
         for (index, reply) in zip(refused, try pipeline(refused.map { commands[$0] })) {
             replies[index] = reply
         }

@@ -1,15 +1,12 @@
-/// A Lua script that the server keeps, called by the hash of its text.
+/// A Lua script that the server keeps, called by the hash that the server gave it.
+///
+/// Made by ``RedisConnection/load(_:)``. The hash depends on the text alone: it is good on every connection and for every
+/// server, one that was restarted and lost the script included; see ``RedisConnection/pipeline(_:loading:)``.
 public struct RedisScript: Sendable, Equatable {
     /// The text of the script.
     public let source: String
-    /// The SHA-1 of the text in lower-case hexadecimal, by which `EVALSHA` finds the script.
+    /// What `SCRIPT LOAD` answered, by which `EVALSHA` finds the script.
     public let hash: String
-
-    /// - Parameter source: the Lua text, sent as it stands.
-    public init(_ source: String) {
-        self.source = source
-        hash = SHA1.hexadecimal(of: Array(source.utf8))
-    }
 
     /// The call of this script, for a pipeline.
     ///

@@ -4,26 +4,37 @@ import Testing
 
 @Suite("A Redis script")
 struct RedisScriptTests {
-    private let increase = RedisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])")
-    private let refuse = RedisScript("return redis.error_reply('STALE the row is newer')")
+    private let increase = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+    private let refuse = "return redis.error_reply('STALE the row is newer')"
 
-    @Test("has the hash that the server gives it, whatever its length")
-    func hashesAsTheServer() async throws {
-        #expect(RedisScript("").hash == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
-        #expect(RedisScript("abc").hash == "a9993e364706816aba3e25717850c26c9cd0d89d")
+    @Test("is called by the hash that the server gave it")
+    func isCalledByItsHash() async throws {
         try await PrivateRedisServer.withServer { server in
             let connection = try await server.connect()
-            // Lengths on both sides of a block's end, where the padding changes.
-            let scripts = (0...130).map { RedisScript("return 1 --é" + String(repeating: "x", count: $0)) }
-            try await connection.ensureLoaded(scripts)
-            #expect(try await connection.evaluate(scripts[77]) == .integer(1))
+            let scripts = try await connection.load((0...130).map { "return \($0) --é" })
+            #expect(scripts.map(\.source) == (0...130).map { "return \($0) --é" })
+            #expect(Set(scripts.map(\.hash)).count == scripts.count)
+            #expect(try await connection.evaluate(scripts[77]) == .integer(77))
+            #expect(try await connection.load([scripts[77].source]) == [scripts[77]])
         }
     }
 
-    @Test("runs at first call, and again after the server has forgotten it")
+    @Test("is good for a server that never saw it")
+    func isGoodElsewhere() async throws {
+        try await PrivateRedisServer.withServer { server in
+            let script = try await server.connect().load([increase])[0]
+            try await PrivateRedisServer.withServer { other in
+                let connection = try await other.connect()
+                #expect(try await connection.evaluate(script, keys: ["n"], arguments: [7]) == .integer(7))
+            }
+        }
+    }
+
+    @Test("runs again after the server has forgotten it")
     func survivesFlush() async throws {
         try await PrivateRedisServer.withServer { server in
             let connection = try await server.connect()
+            let increase = try await connection.load([increase])[0]
             for expected in 1...3 as ClosedRange<Int64> {
                 #expect(try await connection.evaluate(increase, keys: ["n"], arguments: [1]) == .integer(expected))
                 try await connection.send("SCRIPT", "FLUSH")
@@ -35,7 +46,7 @@ struct RedisScriptTests {
     func runsInPipelines() async throws {
         try await PrivateRedisServer.withServer { server in
             let connection = try await server.connect()
-            try await connection.ensureLoaded([increase])
+            let increase = try await connection.load([increase])[0]
             // The first half runs, then the server forgets the script, and the second half is refused.
             let calls = (0..<1000).map { _ in increase.call(keys: ["n"], arguments: [1]) }
             let commands = calls + [RedisCommand("SCRIPT", "FLUSH"), RedisCommand("GET", "n")] + calls
@@ -51,6 +62,9 @@ struct RedisScriptTests {
     func reportsMissing() async throws {
         try await PrivateRedisServer.withServer { server in
             let connection = try await server.connect()
+            let scripts = try await connection.load([increase, refuse])
+            let (increase, refuse) = (scripts[0], scripts[1])
+            try await connection.send("SCRIPT", "FLUSH")
             let replies = try await connection.pipeline([increase.call(keys: ["n"], arguments: [1])])
             #expect(replies.map { $0.error?.code } == ["NOSCRIPT"])
             let other = try await connection.pipeline([increase.call(keys: ["n"], arguments: [1])], loading: [refuse])
@@ -62,6 +76,7 @@ struct RedisScriptTests {
     func refuses() async throws {
         try await TestRedis.withPrefix { redis in
             let connection = try await redis.connect()
+            let refuse = try await connection.load([refuse])[0]
             let error = try await #require(throws: RedisError.self) { try await connection.evaluate(refuse) }
             #expect(error.code == .reply("STALE"))
             #expect(error.message == "the row is newer")
@@ -74,7 +89,7 @@ struct RedisScriptTests {
         try await TestRedis.withPrefix { redis in
             let connection = try await redis.connect()
             let error = try await #require(throws: RedisError.self) {
-                try await connection.evaluate(RedisScript("this is no Lua"))
+                try await connection.load(["this is no Lua"])
             }
             #expect(error.code == .reply("ERR") && error.operation == "SCRIPT LOAD")
         }

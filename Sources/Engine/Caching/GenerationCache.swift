@@ -5,14 +5,12 @@ internal import Refold
 ///
 /// One writer at a time: ``HotCache`` sees to it.
 struct GenerationCache: Sendable {
-    let redis: RedisConnection
+    let redis: CacheConnection
     let keys: CacheKeys
     let hotSet: HotSet
     let generation: GenerationNumber
     let fencingValue: FencingValue
     let warnings: CacheWarnings
-    /// The largest value that the server takes, in bytes.
-    let largestRow: Int
 
     /// What a call of a script changes at most, so that the server is never held up for more than some milliseconds.
     static let rowsPerCall = 200
@@ -32,7 +30,7 @@ struct GenerationCache: Sendable {
     /// Makes the fencing value the owner's; the caller has confirmed it in PostgreSQL after `found` was read. What was cached is
     /// stale from here on.
     func adopt(from found: FencingValue?) async throws {
-        let call = CacheScripts.adopt.call(
+        let call = redis[.adopt].call(
             keys: [keys.live],
             arguments: [
                 .text(base), .integer(fencingValue.rawValue), .text(found.map { "\($0)" } ?? ""),
@@ -42,7 +40,7 @@ struct GenerationCache: Sendable {
         )
         _ = try await answers([call])
         while true {
-            let aged = try await answers([self.call(CacheScripts.age, [.integer(Int64(Self.keysPerCall))])])
+            let aged = try await answers([self.call(.age, [.integer(Int64(Self.keysPerCall))])])
             if aged[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
         }
     }
@@ -99,7 +97,7 @@ struct GenerationCache: Sendable {
     }
 
     private func writing(through position: Int64?) -> RedisCommand {
-        var call = CacheScripts.write.call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
+        var call = redis[.write].call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
         call.append(base)
         call.append(fencingValue.rawValue)
         call.append(hotSet.lifetimeSeconds)
@@ -127,12 +125,12 @@ struct GenerationCache: Sendable {
 
     /// Whether the server would not take a row; it is then left out, and readers find it by SQL.
     private func isTooLarge(_ row: HotRows.Row, of rows: HotRows) -> Bool {
-        guard row.jsonEnd - row.keyEnd > largestRow else { return false }
+        guard row.jsonEnd - row.keyEnd > redis.largestRow else { return false }
         warnings.tooLarge(
             keys.projection,
             key: rows.bytes[row.start..<row.keyEnd],
             size: row.jsonEnd - row.keyEnd,
-            limit: largestRow
+            limit: redis.largestRow
         )
         return true
     }
@@ -222,18 +220,18 @@ struct GenerationCache: Sendable {
     /// - Parameter isCrowded: there are more groups than have a set.
     func finish(through position: Int64, isCrowded: Bool) async throws {
         while true {
-            let swept = try await answers([call(CacheScripts.sweep, [.integer(Int64(Self.keysPerCall))])])
+            let swept = try await answers([call(.sweep, [.integer(Int64(Self.keysPerCall))])])
             if swept[0].dropFirst().first?.integerValue ?? 0 == 0 { break }
         }
         if isCrowded { warnings.tooManyGroups(hotSet, generation) }
-        _ = try await answers([call(CacheScripts.finish, [.integer(position), isCrowded ? "1" : ""])])
+        _ = try await answers([call(.finish, [.integer(position), isCrowded ? "1" : ""])])
     }
 
     // MARK: Rankings
 
     /// The beginning of a call that replaces a sorted set; score and key of each member follow.
     func replacing(_ name: [UInt8], capacity: Int = 0) -> RedisCommand {
-        var call = CacheScripts.replace.call(keyCount: 0, capacity: 256 + capacity)
+        var call = redis[.replace].call(keyCount: 0, capacity: 256 + capacity)
         call.append(base)
         call.append(fencingValue.rawValue)
         call.append(name)
@@ -286,7 +284,7 @@ struct GenerationCache: Sendable {
     private func keep(_ number: GenerationNumber, for lifetime: Duration?) async throws {
         var cursor: RedisArgument = "0"
         repeat {
-            let call = CacheScripts.keep.call(
+            let call = redis[.keep].call(
                 keys: [keys.live],
                 arguments: [
                     .text(keys.base(number)), .text(lifetime.map { "\($0.components.seconds)" } ?? ""),
@@ -301,7 +299,7 @@ struct GenerationCache: Sendable {
     func retire(_ other: GenerationNumber, within lifetime: Duration) async throws {
         var first: Int64 = 0
         while true {
-            let call = CacheScripts.retire.call(
+            let call = redis[.retire].call(
                 keys: [keys.live],
                 arguments: [
                     .text(keys.base(other)), .integer(lifetime.components.seconds), .integer(other.rawValue),
@@ -319,7 +317,7 @@ struct GenerationCache: Sendable {
     /// Takes the generation out of the cache: a look-up that misses is right, one that finds a row which could not be
     /// replaced is not.
     func drop() async throws {
-        let call = CacheScripts.drop.call(keys: [], arguments: [.text(base), .integer(Int64(Self.keysPerCall))])
+        let call = redis[.drop].call(keys: [], arguments: [.text(base), .integer(Int64(Self.keysPerCall))])
         while try await answers([call])[0].dropFirst().first?.integerValue ?? 0 > 0 {}
     }
 
@@ -327,7 +325,7 @@ struct GenerationCache: Sendable {
     ///
     /// - Parameter through: what the cache has to have exactly; nil for what it has.
     func renewing(for lifetime: Duration, through: Int64?) -> RedisCommand {
-        CacheScripts.renew.call(
+        redis[.renew].call(
             keys: [keys.live],
             arguments: [
                 .text(base), .integer(fencingValue.rawValue), .integer(generation.rawValue),
@@ -339,15 +337,15 @@ struct GenerationCache: Sendable {
 
     // MARK: Calls
 
-    private func call(_ script: RedisScript, _ arguments: [RedisArgument]) -> RedisCommand {
-        script.call(keys: [], arguments: [.text(base), .integer(fencingValue.rawValue)] + arguments)
+    private func call(_ script: CacheScript, _ arguments: [RedisArgument]) -> RedisCommand {
+        redis[script].call(keys: [], arguments: [.text(base), .integer(fencingValue.rawValue)] + arguments)
     }
 
     func answers(_ calls: [RedisCommand]) async throws -> [[RedisReply]] {
         var answers: [[RedisReply]] = []
         for first in stride(from: 0, to: calls.count, by: Self.callsPerPipeline) {
             let piece = Array(calls[first..<min(first + Self.callsPerPipeline, calls.count)])
-            for reply in try await redis.pipeline(piece, loading: CacheScripts.all) {
+            for reply in try await redis.pipeline(piece) {
                 answers.append(try CacheFailure.check(reply, warnings))
             }
         }

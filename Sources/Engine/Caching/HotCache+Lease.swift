@@ -35,7 +35,7 @@ extension HotCache {
         let calls = queue.followed.filter { $0.mayBeRead(at: .now) }
             .map { cache(of: $0, redis).renewing(for: Self.pointerLease, through: nil) }
         do {
-            _ = try await redis.pipeline(calls, loading: CacheScripts.all)
+            _ = try await redis.pipeline(calls)
         } catch {
             // What goes on meanwhile finds the loss, and says so.
             logger.debug("the cache's pointers were not renewed", metadata: ["error": "\(error)"])
@@ -77,7 +77,7 @@ extension HotCache {
     // MARK: After the server has lost something
 
     /// The connection, once the pointers are gone that lead to what the database server has lost.
-    func writableRedis() async -> RedisConnection? {
+    func writableRedis() async -> CacheConnection? {
         guard let redis = await connectedRedis() else { return nil }
         do {
             try await removePointers(redis)
@@ -94,7 +94,7 @@ extension HotCache {
 
     /// Removes the pointers that lead to what the database server has lost. Before that nothing is written: a reader
     /// would take rows of two pasts for one.
-    func removePointers(_ redis: RedisConnection) async throws {
+    func removePointers(_ redis: CacheConnection) async throws {
         let losses = queue.losses
         for projection in queue.unpointing {
             try await redis.send(RedisCommand("UNLINK", [keys(projection).live]))

@@ -21,19 +21,19 @@ extension HotCache {
 
     /// Compares what the cache says with what PostgreSQL says, for each generation that is followed, and renews the pointers
     /// to those that readers may be sent to.
-    func compare(_ redis: RedisConnection) async {
+    func compare(_ redis: CacheConnection) async {
         for followed in queue.followed where isConnected {
             await guarding(followed) { try await compare(followed, redis) }
         }
     }
 
-    private func compare(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
+    private func compare(_ followed: FollowedGeneration, _ redis: CacheConnection) async throws {
         let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let projection = followed.hotSet.projection
         let cache = cache(of: followed, redis)
         let mayBeRead = followed.mayBeRead(at: .now)
         let renewing = mayBeRead ? cache.renewing(for: Self.pointerLease, through: followed.sent) : nil
-        // Redis first: see `CacheScripts.flip`.
+        // Redis first: see `Scripts/flip.lua`.
         let cached = try await cachedPointer(projection, generation, redis, renewing)
         await note(cached.renewal, of: followed)
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
@@ -75,9 +75,9 @@ extension HotCache {
         to revision: Int64,
         atLeast position: Int64,
         for lifetime: Duration,
-        _ redis: RedisConnection
+        _ redis: CacheConnection
     ) async throws -> Bool {
-        let call = CacheScripts.flip.call(
+        let call = redis[.flip].call(
             keys: [cache.keys.live, cache.keys.revision],
             arguments: [
                 .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue.rawValue),
@@ -110,7 +110,7 @@ extension HotCache {
     func cachedPointer(
         _ projection: ProjectionName,
         _ generation: GenerationNumber,
-        _ redis: RedisConnection,
+        _ redis: CacheConnection,
         _ renewing: RedisCommand? = nil
     ) async throws -> CachedPointer {
         let keys = keys(projection)
@@ -118,7 +118,7 @@ extension HotCache {
         var commands = names.map { RedisCommand("GET", [$0]) }
         commands.append(RedisCommand("PTTL", [keys.live]))
         if let renewing { commands.append(renewing) }
-        let replies = try await redis.pipeline(commands, loading: CacheScripts.all)
+        let replies = try await redis.pipeline(commands)
         for (reply, name) in zip(replies, names) {
             guard let refusal = reply.error else { continue }
             guard refusal.code == "WRONGTYPE" else { throw CacheFailure.refused(refusal) }
@@ -255,7 +255,7 @@ extension HotCache {
         } ?? false
     }
 
-    private func point(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws -> Bool {
+    private func point(_ followed: FollowedGeneration, _ redis: CacheConnection) async throws -> Bool {
         let (generation, projection) = (followed.generation, followed.hotSet.projection)
         let cached = try await cachedPointer(projection, generation, redis)
         let pointer = try await openDatabase().livePointer(of: projection, checkpointOf: generation)
@@ -283,11 +283,11 @@ extension HotCache {
         }
         if let live = cached.live, live != generation {
             // Nobody renews a pointer to what is not live any more, but it may last for long.
-            let unpoint = CacheScripts.unpoint.call(
+            let unpoint = redis[.unpoint].call(
                 keys: [cache.keys.live, cache.keys.revision],
                 arguments: [.integer(live.rawValue), .text(cached.revision.map { "\($0)" } ?? "")]
             )
-            _ = try await redis.pipeline([unpoint], loading: CacheScripts.all)
+            _ = try await redis.pipeline([unpoint])
         }
         return false
     }
@@ -295,7 +295,7 @@ extension HotCache {
     /// Runs a body on an open connection, when it is its turn, and takes note of what goes wrong.
     private func directly<R: Sendable>(
         _ generation: GenerationNumber,
-        _ body: @Sendable (isolated HotCache, FollowedGeneration, RedisConnection) async throws -> R
+        _ body: @Sendable (isolated HotCache, FollowedGeneration, CacheConnection) async throws -> R
     ) async throws -> R? {
         try await exclusively { cache in
             guard let followed = cache.queue.followed(generation) else { return nil }

@@ -70,7 +70,7 @@ extension HotCache {
         _ live: GenerationNumber,
         _ cached: CachedPointer,
         _ pointer: LivePointer,
-        _ redis: RedisConnection
+        _ redis: CacheConnection
     ) async throws {
         let keys = keys(projection)
         let replies = try await redis.pipeline([
@@ -171,9 +171,9 @@ extension HotCache {
 
     /// Lends a connection of its own to a body that only reads, or whose writes need no order: `run()` goes on meanwhile.
     private func reading<R: Sendable>(
-        _ body: (@Sendable (ProjectionName) -> CacheKeys, RedisConnection) async throws -> R
+        _ body: (@Sendable (ProjectionName) -> CacheKeys, CacheConnection) async throws -> R
     ) async throws -> R {
-        let connection = try await RedisConnection.connect(to: url, timeouts: timeouts, clientName: "refold")
+        let connection = try await CacheConnection.openForReading(url, timeouts, logger)
         do {
             let result = try await body(keys, connection)
             await connection.close()

@@ -43,7 +43,7 @@ extension HotCache {
         for followed in queue.followed where followed.need == .send { await advance(followed, redis) }
     }
 
-    private func advance(_ followed: FollowedGeneration, _ redis: RedisConnection) async {
+    private func advance(_ followed: FollowedGeneration, _ redis: CacheConnection) async {
         let need = followed.need
         if need == .nothing { return }
         if need != .send, let pace = paces[followed.generation], pace.notBefore > .now { return }
@@ -200,21 +200,20 @@ extension HotCache {
         }
     }
 
-    func cache(of followed: FollowedGeneration, _ redis: RedisConnection) -> GenerationCache {
+    func cache(of followed: FollowedGeneration, _ redis: CacheConnection) -> GenerationCache {
         GenerationCache(
             redis: redis,
             keys: keys(followed.hotSet.projection),
             hotSet: followed.hotSet,
             generation: followed.generation,
             fencingValue: followed.fencingValue,
-            warnings: warnings,
-            largestRow: largestRow
+            warnings: warnings
         )
     }
 
     // MARK: Sending
 
-    func send(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
+    func send(_ followed: FollowedGeneration, _ redis: CacheConnection) async throws {
         let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let windows = queue.update(generation, fencingValue: fencingValue) { $0.takeWindows() } ?? []
         guard let last = windows.last else { return }

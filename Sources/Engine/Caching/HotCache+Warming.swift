@@ -17,7 +17,7 @@ extension HotCache {
     }
 
     /// Reads what changed behind a position and sends it.
-    func refresh(_ followed: FollowedGeneration, after position: Int64, _ redis: RedisConnection) async throws {
+    func refresh(_ followed: FollowedGeneration, after position: Int64, _ redis: CacheConnection) async throws {
         let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let cache = cache(of: followed, redis)
         let reader = HotSetReader(followed.hotSet, generation: generation)
@@ -52,7 +52,7 @@ extension HotCache {
     ///   - isConfirmed: the owner's key is the caller's, although its lease has ended: nobody has taken it yet.
     func warm(
         _ followed: FollowedGeneration,
-        _ redis: RedisConnection,
+        _ redis: CacheConnection,
         for lifetime: Duration? = nil,
         isConfirmed: Bool = false
     ) async throws -> WarmResult {
@@ -79,7 +79,7 @@ extension HotCache {
     }
 
     /// Takes the generation out of the cache before anything is written to it, its pointer first.
-    func dropFirst(_ followed: FollowedGeneration, _ redis: RedisConnection) async throws {
+    func dropFirst(_ followed: FollowedGeneration, _ redis: CacheConnection) async throws {
         let losses = queue.losses
         guard try await openDatabase().lease(of: followed.generation).fencingValue == followed.fencingValue else {
             throw LeaseLost()

@@ -20,9 +20,7 @@ package actor HotCache {
     let restLifetime: Duration
     private let connectDatabase: @Sendable () async throws -> PostgresConnection
 
-    private(set) var redis: RedisConnection?
-    /// The largest row that the server takes.
-    private(set) var largestRow = HotRows.largestObject
+    private(set) var redis: CacheConnection?
     private var reconnection = RedisReconnection(longest: .seconds(2))
     private var database: PostgresConnection?
     private nonisolated let wakeUps: AsyncStream<Void>
@@ -149,7 +147,7 @@ package actor HotCache {
     var isConnected: Bool { redis != nil }
 
     /// The connection, if there is one or it is time to try; nil while the server is away.
-    func connectedRedis() async -> RedisConnection? {
+    func connectedRedis() async -> CacheConnection? {
         if let redis { return redis }
         guard reconnection.action(at: .now) == .connect else { return nil }
         do {
@@ -161,21 +159,9 @@ package actor HotCache {
     }
 
     /// The connection, opened if need be, whenever it was tried last.
-    func openRedis() async throws -> RedisConnection {
+    func openRedis() async throws -> CacheConnection {
         if let redis { return redis }
-        let connection = try await RedisConnection.connect(
-            to: url,
-            timeouts: timeouts,
-            clientName: "refold",
-            logger: logger
-        )
-        do {
-            try await connection.ensureLoaded(CacheScripts.all)
-            largestRow = min(HotRows.largestObject, try await connection.largestValue())
-        } catch {
-            await connection.close()
-            throw error
-        }
+        let connection = try await CacheConnection.open(url, timeouts, logger)
         if reconnection.failures > 0 {
             logger.info("the cache can be reached again", metadata: ["redis_address": "\(url.address)"])
         }
@@ -223,15 +209,6 @@ package actor HotCache {
     func closeDatabase() async {
         await database?.close()
         database = nil
-    }
-}
-
-extension RedisConnection {
-    /// The largest value that the server takes, 512 MiB unless it was told otherwise; a server that does not say is taken
-    /// for one that was not.
-    fileprivate func largestValue() throws(RedisError) -> Int {
-        let said = try pipeline([RedisCommand("CONFIG", "GET", "proto-max-bulk-len")])[0].elements
-        return said.flatMap { $0.count == 2 ? $0[1].integerValue : nil }.map { Int($0) } ?? 512 << 20
     }
 }
 
