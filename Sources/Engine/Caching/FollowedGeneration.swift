@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import Refold
 
 /// What is known of one generation's place in the cache: a value that says what has to be done next.
 package struct FollowedGeneration: Sendable {
