@@ -141,45 +141,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // Tests.
+        // What tests share.
         .target(
             name: "TestSupport",
             dependencies: ["Postgres", "Redis"],
-            path: "Tests/TestSupport",
+            path: "Tests/Support/TestSupport",
             swiftSettings: settings
         ),
-        .testTarget(name: "BlockingCallsTests", dependencies: ["BlockingCalls"], swiftSettings: settings),
-        .testTarget(name: "TimingTests", dependencies: ["TestSupport", "Timing"], swiftSettings: settings),
-        .testTarget(
-            name: "PostgresTests",
-            dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "EngineTests",
-            dependencies: [
-                "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport",
-                "Timing", .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "RefoldCommandLineTests",
-            dependencies: ["Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine"],
-            swiftSettings: settings
-        ),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"], swiftSettings: settings),
-        .testTarget(
-            name: "RefoldTests",
-            dependencies: ["BankingDomain", "Refold", "TestSupport", "VideoDomain"],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "ProjectionTests",
-            dependencies: [
-                "BankingProjections", "BankingDomain", "RefoldTestKit", "Refold",
-                "VideoProjections", "VideoDomain",
-            ],
+        .target(
+            name: "TestProjections",
+            dependencies: ["Engine", "Postgres", "Refold"],
+            path: "Tests/Support/TestProjections",
             swiftSettings: settings
         ),
         .target(
@@ -188,50 +160,158 @@ let package = Package(
                 "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Refold", "TestSupport",
                 "VideoDomain",
             ],
-            path: "Tests/WriteSimulation",
+            path: "Tests/Support/WriteSimulation",
             swiftSettings: settings
         ),
         .executableTarget(
             name: "TestWriter",
             dependencies: ["BankingDomain", "Refold", "TestSupport", "WriteSimulation"],
-            path: "Tests/TestWriter",
+            path: "Tests/Support/TestWriter",
             swiftSettings: settings
         ),
-        .testTarget(
-            name: "WriteSideTests",
-            dependencies: [
-                "Aggregates", "AggregateStore", "Installation", "BankingDomain", "EventStore", "Postgres", "Redis",
-                "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
-            ],
-            swiftSettings: settings
-        ),
+
+        // Tests that need no server and no second process.
         .testTarget(
             name: "AggregateStoreTests",
-            dependencies: [
-                "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Refold", "TestSupport",
-            ],
+            dependencies: ["AggregateStore"],
+            path: "Tests/Pure/AggregateStoreTests",
             swiftSettings: settings
         ),
-        .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Refold"], swiftSettings: settings),
+        .testTarget(
+            name: "AggregatesTests",
+            dependencies: ["Aggregates", "Refold"],
+            path: "Tests/Pure/AggregatesTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BlockingCallsTests",
+            dependencies: ["BlockingCalls"],
+            path: "Tests/Pure/BlockingCallsTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RefoldCommandLineTests",
+            dependencies: ["Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine"],
+            path: "Tests/Pure/RefoldCommandLineTests",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "DomainTests",
             dependencies: ["Aggregates", "BankingDomain", "Refold", "VideoDomain"],
+            path: "Tests/Pure/DomainTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "Engine", "EventStore", "Postgres", "Refold", "TestProjections", "TestSupport", "Timing",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Pure/EngineTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EventStoreTests",
+            dependencies: ["EventStore", "Refold"],
+            path: "Tests/Pure/EventStoreTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["Postgres"],
+            path: "Tests/Pure/PostgresTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProjectionTests",
+            dependencies: [
+                "BankingProjections", "BankingDomain", "Refold", "RefoldTestKit",
+                "VideoProjections", "VideoDomain",
+            ],
+            path: "Tests/Pure/ProjectionTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RedisTests",
+            dependencies: ["Redis"],
+            path: "Tests/Pure/RedisTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RefoldTests",
+            dependencies: ["BankingDomain", "Refold", "TestSupport", "VideoDomain"],
+            path: "Tests/Pure/RefoldTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SampleLogTests",
+            dependencies: ["SampleLog"],
+            path: "Tests/Pure/SampleLogTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TimingTests",
+            dependencies: ["TestSupport", "Timing"],
+            path: "Tests/Pure/TimingTests",
+            swiftSettings: settings
+        ),
+
+        // Tests that need PostgreSQL or Redis.
+        .testTarget(
+            name: "AggregateStoreServerTests",
+            dependencies: [
+                "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Refold", "TestSupport",
+            ],
+            path: "Tests/Servers/AggregateStoreServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EngineServerTests",
+            dependencies: [
+                "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestProjections",
+                "TestSupport", "Timing", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Servers/EngineServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EventStoreServerTests",
+            dependencies: ["EventStore", "Postgres", "Refold", "TestSupport"],
+            path: "Tests/Servers/EventStoreServerTests",
             swiftSettings: settings
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Postgres", "Redis", "SampleLog", "TestSupport"],
+            path: "Tests/Servers/IntegrationTests",
             exclude: ["Fixtures"],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SampleLogTests",
-            dependencies: ["SampleLog", "Postgres", "TestSupport"],
+            name: "PostgresServerTests",
+            dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/Servers/PostgresServerTests",
             swiftSettings: settings
         ),
         .testTarget(
-            name: "EventStoreTests",
-            dependencies: ["EventStore", "Postgres", "Refold", "TestSupport"],
+            name: "RedisServerTests",
+            dependencies: ["Redis", "TestSupport"],
+            path: "Tests/Servers/RedisServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SampleLogServerTests",
+            dependencies: ["SampleLog", "Postgres", "TestSupport"],
+            path: "Tests/Servers/SampleLogServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WriteSideServerTests",
+            dependencies: [
+                "Aggregates", "AggregateStore", "Installation", "BankingDomain", "EventStore", "Postgres", "Redis",
+                "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
+            ],
+            path: "Tests/Servers/WriteSideServerTests",
             swiftSettings: settings
         ),
     ],
