@@ -79,19 +79,11 @@ public struct Engine: Sendable {
     }
 
     /// Lends a session and closes it.
-    func withConnection<R: Sendable>(
+    package func withConnection<R: Sendable>(
         for purpose: String,
         _ body: (PostgresConnection) async throws -> R
     ) async throws -> R {
-        let connection = try await connect(for: purpose)
-        do {
-            let result = try await body(connection)
-            await connection.close()
-            return result
-        } catch {
-            await connection.close()
-            throw error
-        }
+        try await PostgresConnection.with(connect(for: purpose), body)
     }
 
     func policy(of projection: any Projection) -> RefusalPolicy { settings.policies[projection.name] ?? .stop }

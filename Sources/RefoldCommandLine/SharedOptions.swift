@@ -39,17 +39,10 @@ extension Engine {
         for command: String,
         _ body: (EventStreams) async throws -> R
     ) async throws -> R {
-        let connection = try await connect(for: command)
-        let result: R
-        do {
+        try await withConnection(for: command) { connection in
             try await StoreInspection.requireStreams(connection, settings.store)
-            result = try await body(EventStreams(connection, settings.store))
-        } catch {
-            await connection.close()
-            throw error
+            return try await body(EventStreams(connection, settings.store))
         }
-        await connection.close()
-        return result
     }
 
     /// The one projection of that name.

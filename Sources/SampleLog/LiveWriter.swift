@@ -48,8 +48,19 @@ struct LiveWriter: Sendable {
         connect: @Sendable () async throws -> PostgresConnection,
         ended: @Sendable (LiveTransaction) -> Void
     ) async throws -> LiveCounts {
+        try await PostgresConnection.with(connect()) { connection in
+            try await write(plans, pace: pace, until: deadline, on: connection, ended: ended)
+        }
+    }
+
+    private func write(
+        _ plans: LivePlans,
+        pace: Duration,
+        until deadline: ContinuousClock.Instant?,
+        on connection: PostgresConnection,
+        ended: @Sendable (LiveTransaction) -> Void
+    ) async throws -> LiveCounts {
         let clock = ContinuousClock()
-        let connection = try await connect()
         var counts = LiveCounts()
         var plans = plans
         var due = clock.now
@@ -65,11 +76,7 @@ struct LiveWriter: Sendable {
             }
         } catch  where Task.isCancelled {
             // The transaction under way was rolled back, or never began.
-        } catch {
-            await connection.close()
-            throw error
         }
-        await connection.close()
         return counts
     }
 

@@ -24,17 +24,13 @@ final class TailRecheck: Sendable {
     }
 
     private static func connect(_ engine: Engine) async throws -> Opened {
-        let connection = try await engine.connect(for: "sweep")
-        do {
+        try await engine.connect(for: "sweep").closedOnFailure { connection in
             let store = try await StoreInspection.inspect(connection, engine.settings.store)
             let log = try await LogIdentityStore.open(connection, store)
             let schedule = RecheckSchedule(delays: engine.settings.sweepDelays)
             let sweep = GapRecheck(connection, store, log: log.id, schedule: schedule)
             try await sweep.passed(behind: log.mark)
             return Opened(sweep: sweep, connection: connection)
-        } catch {
-            await connection.close()
-            throw error
         }
     }
 

@@ -61,17 +61,17 @@ struct GenerateCommand: AsyncParsableCommand {
 
     private func load(into store: SampleStore, _ engine: Engine) async throws {
         let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
-        let connection = try await engine.connect(for: "generate")
         let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
         let started = ContinuousClock.now
-        let summary = try await SampleLoader(into: store).load(log, on: connection) { sent in
-            if isShown {
-                Console.show(bar: "generating: \(Format.grouped(Int64(sent))) of \(Format.grouped(Int64(total)))")
+        let summary = try await engine.withConnection(for: "generate") { connection in
+            try await SampleLoader(into: store).load(log, on: connection) { sent in
+                if isShown {
+                    Console.show(bar: "generating: \(Format.grouped(Int64(sent))) of \(Format.grouped(Int64(total)))")
+                }
             }
         }
         Console.show(bar: "")
         let time = ContinuousClock.now - started
-        await connection.close()
         if json {
             let result: JSON = [
                 "appended": .integer(Int64(summary.events)), "after": .integer(summary.after),

@@ -29,27 +29,24 @@ struct ImportCommand: AsyncParsableCommand {
         let engine = try shared.engine()
         let started = ContinuousClock.now
         let isShown = !quiet && Console.errorIsTerminal
-        let connection = try await engine.connect(for: "import")
         let summary: EventImport.Summary
         do {
-            try await StoreInspection.requireStreams(connection, engine.settings.store)
-            summary = try await EventImport(connection, engine.settings.store).run(from: descriptor, again: again) {
-                done in
-                if isShown {
-                    let time = ContinuousClock.now - started
-                    let rate = Format.rate(Double(done.lines) / (time / .seconds(1)))
-                    Console.show(bar: "importing: \(Format.grouped(Int64(done.lines))) lines, \(rate)")
+            defer { Console.show(bar: "") }
+            summary = try await engine.withConnection(for: "import") { connection in
+                try await StoreInspection.requireStreams(connection, engine.settings.store)
+                return try await EventImport(connection, engine.settings.store).run(from: descriptor, again: again) {
+                    done in
+                    if isShown {
+                        let time = ContinuousClock.now - started
+                        let rate = Format.rate(Double(done.lines) / (time / .seconds(1)))
+                        Console.show(bar: "importing: \(Format.grouped(Int64(done.lines))) lines, \(rate)")
+                    }
                 }
             }
-        } catch {
-            Console.show(bar: "")
-            await connection.close()
-            guard !error.badLines.isEmpty else { throw error }
+        } catch let error as EventStoreError where !error.badLines.isEmpty {
             for line in error.badLines { Console.error("refold: \(line)") }
             throw SilentExit(code: Failure.data)
         }
-        Console.show(bar: "")
-        await connection.close()
         report(summary, ContinuousClock.now - started)
     }
 
