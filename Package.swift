@@ -81,7 +81,7 @@ let package = Package(
             dependencies: ["Aggregates", "Refold"],
             swiftSettings: settings
         ),
-        .target(name: "SampleLog", dependencies: ["Postgres"], swiftSettings: settings),
+        .target(name: "SampleLog", dependencies: ["Postgres", "Refold"], swiftSettings: settings),
 
         .target(
             name: "Engine",

@@ -1,3 +1,5 @@
+internal import Refold
+
 /// An event whose payload is being written.
 struct SampleDraft {
     let type: SampleEventType
@@ -25,7 +27,7 @@ struct SampleDraft {
     /// Closes the payload with the event's own time under the given key.
     mutating func end(stamped key: StaticString) {
         payload.append(key)
-        payload.append(timestamp: timestamp)
+        payload.appendJSON(Timestamp(microseconds: timestamp))
         payload.append(0x7D)
     }
 
@@ -35,7 +37,7 @@ struct SampleDraft {
         var isFirst = true
         for (index, genre) in SamplePeople.genres.enumerated() where bits >> index & 1 == 1 {
             if !isFirst { payload.append(0x2C) }
-            payload.append(json: genre)
+            payload.appendJSON(text: genre)
             isFirst = false
         }
         payload.append(0x5D)

@@ -1,3 +1,5 @@
+internal import Refold
+
 /// The events of a sample log, one after the other: a value, so a copy goes on from where it was made.
 public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     private static let span: Int64 = 90 * 86_400 * 1_000_000
@@ -85,12 +87,12 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
             default: random.below(1_001)
             }
         draft.payload.append(",\"watch_duration_seconds\":")
-        draft.payload.append(number: (600 + random.below(7_200)) * tenths / 1_000)
+        draft.payload.appendDecimal(Int64((600 + random.below(7_200)) * tenths / 1_000))
         draft.payload.append(",\"completion_percentage\":")
-        draft.payload.append(number: tenths / 10)
+        draft.payload.appendDecimal(Int64(tenths / 10))
         if tenths % 10 != 0 {
             draft.payload.append(0x2E)
-            draft.payload.append(number: tenths % 10)
+            draft.payload.appendDecimal(Int64(tenths % 10))
         }
         if !random.oneIn(25) { draft.payload.append(contentsOf: card.genre) }
         if !random.oneIn(15) { draft.payload.append(contentsOf: card.title) }
@@ -107,7 +109,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         draft.payload.append(contentsOf: people.cards[content].id)
         draft.payload.append(",\"rating\":")
         let rating = 5 - random.below(5) * random.below(5) / 4
-        draft.payload.append(number: rating)
+        draft.payload.appendDecimal(Int64(rating))
         if rating < 5, random.oneIn(8) { draft.payload.append(".5") }
         draft.end()
         return draft
@@ -184,7 +186,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         metadata.append("\",\"user_agent\":\"")
         metadata.append(agents[random.below(5)])
         metadata.append("\",\"ip\":\"203.0.113.")
-        metadata.append(number: random.below(254) + 1)
+        metadata.appendDecimal(Int64(random.below(254) + 1))
         metadata.append("\"}")
         return SampleEvent(
             id: SampleID(.event, UInt64(produced), seed: salt),

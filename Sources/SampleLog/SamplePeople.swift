@@ -1,3 +1,5 @@
+internal import Refold
+
 /// The users and contents of a log: a function of the seed and of the two counts.
 ///
 /// After the ordinary ones come a few whose ids real systems have produced and which make poor keys, paths and
@@ -57,15 +59,15 @@ struct SamplePeople: Sendable {
                 id.append(id: SampleID(.content, UInt64(index), seed: seed))
                 id.append(0x22)
             } else {
-                id.append(json: Self.oddContents[index - contents])
+                id.appendJSON(text: Self.oddContents[index - contents])
             }
             let name = Self.adjectives[random.below(18)] + " " + Self.nouns[random.below(18)]
             var genre: [UInt8] = []
             genre.append(",\"genre\":")
-            genre.append(json: Self.genres[random.below(Self.genres.count)])
+            genre.appendJSON(text: Self.genres[random.below(Self.genres.count)])
             var title: [UInt8] = []
             title.append(",\"title\":")
-            title.append(json: random.oneIn(3) ? "\(name) \(random.below(8) + 2)" : name)
+            title.appendJSON(text: random.oneIn(3) ? "\(name) \(random.below(8) + 2)" : name)
             return ContentCard(
                 id: id,
                 genre: random.oneIn(20) ? [] : genre,
@@ -82,7 +84,7 @@ struct SamplePeople: Sendable {
             bytes.append(id: SampleID(.user, UInt64(index), seed: seed))
             bytes.append(0x22)
         } else {
-            bytes.append(json: Self.oddUsers[index - users])
+            bytes.appendJSON(text: Self.oddUsers[index - users])
         }
     }
 
@@ -92,10 +94,10 @@ struct SamplePeople: Sendable {
         let given = Self.givenNames[Int(bits & 0xFFFF) % Self.givenNames.count]
         let family = Self.familyNames[Int(bits >> 16 & 0xFFFF) % Self.familyNames.count]
         bytes.append("\"email\":\"user")
-        bytes.append(number: index)
+        bytes.appendDecimal(Int64(index))
         bytes.append(bits >> 60 == 0 ? "@post.bücher.example\"" : "@example.com\"")
         bytes.append(",\"name\":")
-        bytes.append(json: given + " " + family)
+        bytes.appendJSON(text: given + " " + family)
     }
 
     /// Appends the stream's name as the store has it.

@@ -26,8 +26,7 @@ package struct HotRowEncoder: Sendable {
         groupColumn = hotSet.ranking?.group
         func member(_ name: String) -> [UInt8] {
             var bytes = [UInt8(ascii: ",")]
-            var name = name
-            name.withUTF8 { bytes.appendJSON(UnsafeRawBufferPointer($0)) }
+            bytes.appendJSON(text: name)
             return bytes + [UInt8(ascii: ":")]
         }
         keyNames = definition.key.map { member($0.name) }
@@ -119,10 +118,10 @@ package struct HotRowEncoder: Sendable {
         case .integer: bytes.appendDecimal(Int64(bitPattern: record.word(index)))
         case .double: bytes.appendJSON(Double(bitPattern: record.word(index)))
         case .boolean: bytes.append(contentsOf: record.word(index) == 0 ? "false".utf8 : "true".utf8)
-        case .timestamp: bytes.appendJSON(timestamp: Int64(bitPattern: record.word(index)))
+        case .timestamp: bytes.appendJSON(Timestamp(microseconds: Int64(bitPattern: record.word(index))))
         case .decimal: bytes.append(contentsOf: record.decimal(index).description.utf8)
-        case .date: bytes.appendJSON(day: record.day(index))
-        case .text: bytes.appendJSON(record.bytes(index))
+        case .date: bytes.appendJSON(record.day(index))
+        case .text: bytes.appendJSON(text: record.bytes(index))
         case .textList, .textSet: bytes.appendJSON(texts: record.bytes(index))
         case .numberSet: bytes.appendJSON(hexadecimal: record.bytes(index))
         }
@@ -187,8 +186,8 @@ package struct HotRowEncoder: Sendable {
         let part = KeyParts.part(index, of: definition.key, in: key)
         switch definition.key[index].type {
         case .integer: bytes.appendDecimal(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
-        case .date: bytes.appendJSON(day: Self.day(part))
-        default: bytes.appendJSON(part)
+        case .date: bytes.appendJSON(Self.day(part))
+        default: bytes.appendJSON(text: part)
         }
     }
 

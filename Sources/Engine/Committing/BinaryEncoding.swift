@@ -68,41 +68,6 @@ extension [UInt8] {
         let length = Int32(count - start - 4).bigEndian
         Swift.withUnsafeBytes(of: length) { replaceSubrange(start..<(start + 4), with: $0) }
     }
-
-    /// The JSON text of a list of texts in the form of ``TextListBytes``.
-    mutating func appendJSON(texts: UnsafeRawBufferPointer) {
-        append(UInt8(ascii: "["))
-        var isFirst = true
-        TextListBytes.forEach(in: texts) { text in
-            if !isFirst { append(UInt8(ascii: ",")) }
-            isFirst = false
-            appendJSON(text)
-        }
-        append(UInt8(ascii: "]"))
-    }
-
-    /// The JSON text of a text.
-    mutating func appendJSON(_ text: UnsafeRawBufferPointer) {
-        append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                append(UInt8(ascii: "\\"))
-                append(byte)
-            case 0..<0x20:
-                append(contentsOf: "\\u00".utf8)
-                append(Self.hexDigit(byte >> 4))
-                append(Self.hexDigit(byte & 15))
-            default:
-                append(byte)
-            }
-        }
-        append(UInt8(ascii: "\""))
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-    }
 }
 
 /// The parts of an ``EncodedKey``.

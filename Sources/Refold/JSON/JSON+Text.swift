@@ -1,61 +1,38 @@
 extension JSON {
     /// The value in one line, without spaces.
     public var text: String {
-        var text = ""
+        var text: [UInt8] = []
         write(to: &text)
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private func write(to text: inout String) {
+    private func write(to text: inout [UInt8]) {
         switch self {
-        case .null: text += "null"
-        case .boolean(let value): text += value ? "true" : "false"
-        case .integer(let value): text += String(value)
-        case .number(let value) where !value.isFinite: text += "null"
-        case .number(let value): text += value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
-        case .decimal(let value): text += value.description
-        case .text(let value): Self.quote(value, to: &text)
-        case .raw(let value): text += value
+        case .null: text.append(contentsOf: "null".utf8)
+        case .boolean(let value): text.append(contentsOf: value ? "true".utf8 : "false".utf8)
+        case .integer(let value): text.appendDecimal(value)
+        case .number(let value) where !value.isFinite: text.append(contentsOf: "null".utf8)
+        case .number(let value) where value == value.rounded() && abs(value) < 1e15: text.appendDecimal(Int64(value))
+        case .number(let value): text.append(contentsOf: value.description.utf8)
+        case .decimal(let value): text.append(contentsOf: value.description.utf8)
+        case .text(let value): text.appendJSON(text: value, shortEscapes: true)
+        case .raw(let value): text.append(contentsOf: value.utf8)
         case .array(let values):
-            text += "["
+            text.append(UInt8(ascii: "["))
             for (index, value) in values.enumerated() {
-                if index > 0 { text += "," }
+                if index > 0 { text.append(UInt8(ascii: ",")) }
                 value.write(to: &text)
             }
-            text += "]"
+            text.append(UInt8(ascii: "]"))
         case .object(let object):
-            text += "{"
+            text.append(UInt8(ascii: "{"))
             for (index, member) in object.members.enumerated() {
-                if index > 0 { text += "," }
-                Self.quote(member.name, to: &text)
-                text += ":"
+                if index > 0 { text.append(UInt8(ascii: ",")) }
+                text.appendJSON(text: member.name, shortEscapes: true)
+                text.append(UInt8(ascii: ":"))
                 member.value.write(to: &text)
             }
-            text += "}"
-        }
-    }
-
-    private static func quote(_ value: String, to text: inout String) {
-        text += "\""
-        if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            text += value
-        } else {
-            for scalar in value.unicodeScalars { escape(scalar, to: &text) }
-        }
-        text += "\""
-    }
-
-    private static func escape(_ scalar: Unicode.Scalar, to text: inout String) {
-        switch scalar {
-        case "\"": text += "\\\""
-        case "\\": text += "\\\\"
-        case "\n": text += "\\n"
-        case "\r": text += "\\r"
-        case "\t": text += "\\t"
-        case let control where control.value < 0x20:
-            let digits = String(control.value, radix: 16)
-            text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: text.unicodeScalars.append(scalar)
+            text.append(UInt8(ascii: "}"))
         }
     }
 }

@@ -47,6 +47,8 @@ extension Day: LosslessStringConvertible {
     /// ISO 8601: `2024-03-01`; `infinity` and `-infinity`.
     public var description: String {
         guard isFinite else { return self == .infinity ? "infinity" : "-infinity" }
-        return Timestamp.text(ofDay: Int64(rawValue))
+        var text: [UInt8] = []
+        text.appendDate(daysSince2000: Int64(rawValue))
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -40,10 +40,9 @@ extension Unicode.Scalar {
         case "\r": return "\\r"
         case "\t": return "\\t"
         default:
-            return String(self).utf16.map { unit in
-                let digits = String(unit, radix: 16)
-                return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            }.joined()
+            var text: [UInt8] = []
+            for unit in String(self).utf16 { text.appendUnicodeEscape(unit) }
+            return String(decoding: text, as: UTF8.self)
         }
     }
 }

@@ -26,50 +26,12 @@ extension Timestamp: LosslessStringConvertible {
         guard isFinite else {
             return self == .infinity ? "infinity" : "-infinity"
         }
-        let (second, microsecond) = rawValue.floorDivided(by: 1_000_000)
-        let (day, secondOfDay) = second.floorDivided(by: 86_400)
-        var text = Self.text(ofDay: day)
-        text += "T\(Self.padded(secondOfDay / 3600, to: 2)):\(Self.padded(secondOfDay / 60 % 60, to: 2))"
-        text += ":\(Self.padded(secondOfDay % 60, to: 2))"
-        if microsecond != 0 {
-            text += ".\(Self.padded(microsecond, to: 6))"
-        }
-        return text + "Z"
-    }
-
-    /// The date of a day counted from 2000-01-01: `2024-03-01`.
-    static func text(ofDay day: Int64) -> String {
-        let (year, month, dayOfMonth) = date(ofDay: day)
-        let sign = (0...9999).contains(year) ? "" : year < 0 ? "-" : "+"
-        return "\(sign)\(padded(abs(year), to: 4))-\(padded(month, to: 2))-\(padded(dayOfMonth, to: 2))"
+        var text: [UInt8] = []
+        text.appendISO8601(self, alwaysFraction: false)
+        return String(decoding: text, as: UTF8.self)
     }
 
     static let microsecondsPerDay: Int64 = 86_400_000_000
-
-    private static func padded(_ number: Int64, to digits: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
-    }
-
-    // Days are counted from 2000-01-01, in eras of 400 years that begin on a 1st of March, so that the leap day is a
-    // year's last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-    private static let daysFromMarchOfYear0: Int64 = 730_425
-
-    fileprivate static func day(year: Int64, month: Int64, dayOfMonth: Int64) -> Int64 {
-        let shifted = month <= 2 ? year - 1 : year
-        let (era, yearOfEra) = shifted.floorDivided(by: 400)
-        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + dayOfMonth - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - daysFromMarchOfYear0
-    }
-
-    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, dayOfMonth: Int64) {
-        let (era, dayOfEra) = (day + daysFromMarchOfYear0).floorDivided(by: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-    }
 }
 
 /// Reads one timestamp from bytes, from the left.
@@ -111,7 +73,7 @@ private struct Reader {
         guard (1...Int64(days)).contains(dayOfMonth) else {
             return nil
         }
-        return Timestamp.day(year: signedYear, month: month, dayOfMonth: dayOfMonth)
+        return CivilDate(year: signedYear, month: month, day: dayOfMonth).daysSince2000
     }
 
     private mutating func timeOfDay() -> Int64? {
@@ -196,13 +158,5 @@ private struct Reader {
             count += 1
         }
         return count < digits.lowerBound ? nil : number
-    }
-}
-
-extension Int64 {
-    /// Quotient and remainder, the remainder never negative.
-    func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }

@@ -58,7 +58,7 @@ struct RowsTests {
             ]
         )
         let columns = model.byPair
-        let row = try #require(try rows.find(columns.table, "a", 1))
+        var row = try #require(try rows.find(columns.table, "a", 1))
         #expect(row[columns.optionalText] == .some(""))
         #expect(row[columns.optionalList] == .some([]))
         #expect(row[columns.optionalBoolean] == .some(false))
@@ -69,6 +69,7 @@ struct RowsTests {
         #expect(row.contains("é", in: columns.texts))
         #expect(!row.contains("E", in: columns.texts))
         apply(rows, at: 2, [.optionalText(key, nil), .optionalList(key, nil), .optionalBoolean(key, nil)])
+        row = try #require(try rows.find(columns.table, "a", 1))
         #expect(row[columns.optionalText] == nil)
         #expect(row[columns.optionalList] == nil)
         #expect(row[columns.optionalBoolean] == nil)
