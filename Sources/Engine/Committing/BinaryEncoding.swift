@@ -70,7 +70,7 @@ extension [UInt8] {
     }
 }
 
-/// The parts of an ``EncodedKey``.
+/// The parts of an `EncodedKey`.
 enum KeyParts {
     static func part(_ index: Int, of key: [KeyColumn], in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var offset = 0

@@ -33,7 +33,7 @@ package struct ParallelReader: Sendable {
         self.bytesAhead = bytesAhead
     }
 
-    /// As ``EventReader/read(after:through:deliver:)``, for a range that is not empty.
+    /// As `EventReader.read(after:through:deliver:)`, for a range that is not empty.
     package nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
