@@ -227,9 +227,3 @@ extension EventStoreError {
         code == .storeChanged || (cause as? PostgresError)?.isTransient ?? false
     }
 }
-
-extension PostgresError {
-    /// Whether the values are to blame, those included that exceed one of the server's limits (SQLSTATE class 54), such
-    /// as the size of an index row or the depth of JSON.
-    package var refusesData: Bool { isDataError || sqlState?.hasPrefix("54") == true }
-}

@@ -68,7 +68,7 @@ extension LibpqConnection {
     /// Turns an error into the one the caller sees, once the statement has ended; closes the connection if it is lost.
     func settle(_ error: PostgresError, wasCancelled: Bool) -> PostgresError {
         var error = error
-        if wasCancelled && error.sqlState == "57014" { error.code = .cancelled }
+        if wasCancelled && error.sqlState == .queryCanceled { error.code = .cancelled }
         if let pointer, PQstatus(pointer) == CONNECTION_BAD {
             error.code = .connectionLost
             if abortSwitch.wasAborted { error.message = Self.abortReason }

@@ -258,10 +258,10 @@ final class LibpqConnection {
     }
 
     /// The five characters between the severity and the message: `FATAL:  28P01: password …`.
-    private static func sqlState(inVerboseMessage message: String) -> String? {
+    private static func sqlState(inVerboseMessage message: String) -> SQLState? {
         guard let start = message.firstRange(of: ":  ")?.upperBound else { return nil }
         let state = message[start...].prefix { $0.isASCII && ($0.isUppercase || $0.isNumber) }
-        return state.utf8.count == 5 ? String(state) : nil
+        return state.utf8.count == 5 ? SQLState(String(state)) : nil
     }
 
     /// Lends a NULL-terminated array of C strings.

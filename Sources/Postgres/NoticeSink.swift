@@ -15,7 +15,7 @@ final class NoticeSink {
         logger.log(
             level: isWarning ? .warning : .debug,
             "\(error.message)",
-            metadata: ["sql_state": "\(error.sqlState ?? "")"]
+            metadata: ["sql_state": "\(error.sqlState?.rawValue ?? "")"]
         )
     }
 }

@@ -175,7 +175,7 @@ extension PostgresConnection {
             statements.forget(sql, name: name, isOnServer: false)
         case .execution(let sql, let name):
             guard let name, outcome == .failed, let firstError, firstError.planIsStale else { return }
-            statements.forget(sql, name: name, isOnServer: firstError.sqlState != "26000")
+            statements.forget(sql, name: name, isOnServer: firstError.sqlState != .invalidStatementName)
         }
     }
 }

@@ -62,7 +62,9 @@ extension PostgresConnection {
         do throws(PostgresError) {
             return try runEncoded(sql, preparedAs: name)
         } catch {
-            if error.planIsStale { statements.forget(sql, name: name, isOnServer: error.sqlState != "26000") }
+            if error.planIsStale {
+                statements.forget(sql, name: name, isOnServer: error.sqlState != .invalidStatementName)
+            }
             throw error
         }
     }

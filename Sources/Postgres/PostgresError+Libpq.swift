@@ -19,17 +19,19 @@ extension PostgresError {
             message: field("M") ?? Self.firstLine(PQresultErrorMessage(result)),
             address: address
         )
-        sqlState = field("C")
+        sqlState = field("C").map { SQLState($0) }
         detail = field("D")
         hint = field("H")
         context = field("W")
         constraint = field("n")
         if let table = field("t") { self.table = [field("s"), table].compactMap(\.self).joined(separator: ".") }
         // "cached plan must not change result type" after DDL, and a name that DISCARD or a pooler took away.
-        if sqlState == "42P05" || sqlState == "26000" {
+        if sqlState == .duplicatePreparedStatement || sqlState == .invalidStatementName {
             hint = hint ?? "behind a pooler that shares server sessions, set preparesStatements to false"
         }
-        planIsStale = (sqlState == "0A000" && field("R") == "RevalidateCachedQuery") || sqlState == "26000"
+        planIsStale =
+            (sqlState == .featureNotSupported && field("R") == "RevalidateCachedQuery")
+            || sqlState == .invalidStatementName
     }
 
     /// libpq's last message about a connection, on one line.

@@ -37,8 +37,8 @@ public struct PostgresError: Error, Sendable {
     public var operation: String
     /// The server's primary message, or ours. May quote a value for errors of class 22: see `description`.
     public var message: String
-    /// The five-character SQLSTATE, when the server or libpq gave one. https://www.postgresql.org/docs/current/errcodes-appendix.html
-    public var sqlState: String?
+    /// Why the server refused, when it or libpq said so.
+    public var sqlState: SQLState?
     /// The server's DETAIL. Often quotes row values, so it is not part of `description`.
     public var detail: String?
     /// The server's CONTEXT, from the innermost outwards. Quotes values, so it is not part of `description`.
@@ -68,49 +68,42 @@ extension PostgresError {
     /// Whether the same transaction, repeated from its beginning, may well succeed.
     ///
     /// True for a lost or refused connection, for a prepared statement whose plan became invalid, and for the SQLSTATEs
-    /// that say "not now" (`PostgresError.transientStates`), a cancel that was not ours among them. False for a refused
+    /// that say "not now" (`PostgresError.transientStates`, `transientCategories`), a cancel that was not ours among them. False for a refused
     /// password or an absent database (classes 28 and 3D), even when connecting.
     public var isTransient: Bool {
         if planIsStale { return true }
         guard code != .cancelled else { return false }
         guard let sqlState else { return code == .connectionLost || code == .connectionFailed }
-        return code == .connectionLost
-            || Self.transientStates.contains {
-                $0.utf8.count == 5 ? $0 == sqlState : sqlState.utf8.starts(with: $0.utf8)
-            }
+        return code == .connectionLost || Self.transientStates.contains(sqlState)
+            || Self.transientCategories.contains(sqlState.category)
     }
 
-    /// SQLSTATEs, and whole classes of them, that pass by themselves or by somebody's work on the server, without a change
-    /// to the statement, the data or the settings. https://www.postgresql.org/docs/current/errcodes-appendix.html
-    private static let transientStates = [
-        // The connection.
-        "08",
+    /// SQLSTATEs that pass by themselves or by somebody's work on the server, without a change to the statement, the data or
+    /// the settings.
+    private static let transientStates: Set<SQLState> = [
         // Read-only for a while, as a standby before its promotion; time limits of transactions.
-        "25006", "25P03", "25P04",
+        .readOnlyTransaction, .idleInTransactionSessionTimeout, .transactionTimeout,
         // Rolled back: conflicts, deadlocks.
-        "40000", "40001", "40003", "40P01",
-        // No room, no memory, too many connections.
-        "53",
+        .transactionRollback, .serializationFailure, .statementCompletionUnknown, .deadlockDetected,
         // Somebody else uses it.
-        "55006", "55P03",
+        .objectInUse, .lockNotAvailable,
         // An operator's doing, or the server's start or end.
-        "57000", "57014", "57P01", "57P02", "57P03", "57P05",
-        // The system under the server: I/O errors.
-        "58",
-        // The snapshot is too old.
-        "72000",
+        .operatorIntervention, .queryCanceled, .adminShutdown, .crashShutdown, .cannotConnectNow, .idleSessionTimeout,
+        .snapshotTooOld,
+    ]
+
+    /// Whole classes of them.
+    private static let transientCategories: Set<SQLState.Category> = [
+        .connectionException, .insufficientResources, .systemError,
     ]
 
     /// Whether the values are to blame: SQLSTATE class 22 (data exception), 23 (integrity constraint violation) or 54
     /// (a limit of the server is exceeded, as by a row too large for jsonb), or a parameter that the protocol cannot carry.
     /// Repeating is useless; leaving the culprit out may help.
     public var isDataError: Bool {
-        guard sqlState != nil else { return code == .invalidParameter }
-        return ["22", "23", "54"].contains(where: isOfClass)
+        guard let sqlState else { return code == .invalidParameter }
+        return [.dataException, .integrityConstraintViolation, .programLimitExceeded].contains(sqlState.category)
     }
-
-    /// Whether the SQLSTATE begins with these two characters.
-    private func isOfClass(_ name: String) -> Bool { sqlState?.utf8.starts(with: name.utf8) ?? false }
 }
 
 extension PostgresError {
@@ -146,7 +139,7 @@ extension PostgresError: CustomStringConvertible {
 
     private var safeMessage: String {
         let quote = UInt8(ascii: "\"")
-        guard isOfClass("22"), let first = message.utf8.firstIndex(of: quote),
+        guard sqlState?.category == .dataException, let first = message.utf8.firstIndex(of: quote),
             let last = message.utf8.lastIndex(of: quote)
         else { return message }
         // From the first quote to the last: the value may contain quotes of its own.

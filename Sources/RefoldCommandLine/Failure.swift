@@ -81,7 +81,7 @@ package struct Failure: Sendable, Equatable {
     private init(_ error: EventStoreError) {
         switch error.code {
         case .database:
-            if let cause = error.cause as? PostgresError, cause.refusesData {
+            if let cause = error.cause as? PostgresError, cause.isDataError {
                 // What was being done names the data.
                 self.init(Self.data, error.message, "correct the data")
             } else if let cause = error.cause {
@@ -104,7 +104,7 @@ package struct Failure: Sendable, Equatable {
         switch error.code {
         case .configuration:
             self.init(Self.configuration, "\(error)", "correct database.url (REFOLD_DATABASE_URL)")
-        case .connectionFailed where ["28", "3D"].contains(error.sqlState?.prefix(2)):
+        case .connectionFailed where [.invalidAuthorization, .invalidCatalogName].contains(error.sqlState?.category):
             self.init(
                 Self.configuration,
                 "PostgreSQL at \(address) refused the connection: \(error.message)",
@@ -129,19 +129,19 @@ package struct Failure: Sendable, Equatable {
 
     private init(refused error: PostgresError) {
         switch error.sqlState {
-        case "42P01", "3F000", "42883":
+        case .undefinedTable, .invalidSchemaName, .undefinedFunction:
             self.init(Self.configuration, "a table, schema or function is missing: \(error)", "run refold migrate")
-        case "42703":
+        case .undefinedColumn:
             self.init(
                 Self.configuration,
                 "a column is missing: \(error)",
                 "this command needs an events table with all columns that refold migrate makes; or run refold migrate"
             )
-        case "42501":
+        case .insufficientPrivilege:
             self.init(Self.configuration, "\(error)", "grant the role of database.url what it needs")
         default:
             if error.isTransient {
-                self.init(Self.unavailable, "\(error)", Self.remedy(for: error.sqlState ?? ""))
+                self.init(Self.unavailable, "\(error)", Self.remedy(for: error.sqlState))
             } else if error.isDataError {
                 self.init(Self.data, "\(error)", "correct the data")
             } else {
@@ -151,16 +151,17 @@ package struct Failure: Sendable, Equatable {
     }
 
     /// What helps against what lasted beyond the retries.
-    private static func remedy(for state: String) -> String {
+    private static func remedy(for state: SQLState?) -> String {
         switch state {
-        case "53100": "make room on the server's disk, then run it again"
-        case "53200": "give the server more memory, or lower its work_mem, then run it again"
-        case "53300": "raise max_connections or end idle sessions, then run it again"
-        case "40001", "40P01", "55P03", "55006":
+        case .diskFull: "make room on the server's disk, then run it again"
+        case .outOfMemory: "give the server more memory, or lower its work_mem, then run it again"
+        case .tooManyConnections: "raise max_connections or end idle sessions, then run it again"
+        case .serializationFailure, .deadlockDetected, .lockNotAvailable, .objectInUse:
             "see pg_locks and pg_stat_activity for who holds the lock, end that transaction, then run it again"
-        case "57014": "somebody cancels statements of refold: see the server's log, then run it again"
-        case "25006": "the server is read-only: connect to the primary, or wait for the end of the failover"
-        case let state where state.utf8.starts(with: "58".utf8):
+        case .queryCanceled: "somebody cancels statements of refold: see the server's log, then run it again"
+        case .readOnlyTransaction:
+            "the server is read-only: connect to the primary, or wait for the end of the failover"
+        case let state where state?.category == .systemError:
             "the server's files or disk fail: see its log, then run it again"
         default: "see the server's log, then run it again"
         }

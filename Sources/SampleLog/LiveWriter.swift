@@ -89,7 +89,9 @@ struct LiveWriter: Sendable {
             return try await connection.transaction { try await append(plan, on: $0) }
         } catch let rollback as PlannedRollback {
             return rollback.positions
-        } catch let error as PostgresError where error.sqlState == "40001" || error.sqlState == "40P01" {
+        } catch let error as PostgresError
+            where error.sqlState == .serializationFailure || error.sqlState == .deadlockDetected
+        {
             return nil
         }
     }

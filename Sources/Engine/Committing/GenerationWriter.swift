@@ -147,7 +147,7 @@ package struct GenerationWriter: Sendable {
     private func refusingFenced(_ body: () async throws -> Void) async throws {
         do {
             try await body()
-        } catch let error as PostgresError where error.sqlState == "RF001" {
+        } catch let error as PostgresError where error.sqlState == .commitFenced {
             throw EngineError.fenced(generation)
         }
     }

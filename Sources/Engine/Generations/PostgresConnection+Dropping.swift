@@ -72,11 +72,13 @@ extension PostgresConnection {
             return nil
         } catch let error as PostgresError {
             switch error.sqlState {
-            case "55P03", "57014": return .init(generation, "someone still uses its tables")
+            case .lockNotAvailable, .queryCanceled: return .init(generation, "someone still uses its tables")
             // A parent has one detaching under way at most.
-            case "55000": return .init(generation, "another generation's detaching is to be finished first")
+            case .objectNotInPrerequisiteState:
+                return .init(generation, "another generation's detaching is to be finished first")
             // Made after the look above.
-            case "2BP01": return .init(generation, dependedOnBy: try dependents(on: generation) ?? error.message)
+            case .dependentObjectsStillExist:
+                return .init(generation, dependedOnBy: try dependents(on: generation) ?? error.message)
             default:
                 guard error.code == .server, !error.isTransient else { throw error }
                 return .init(generation, "\(error)", needsHelp: true)

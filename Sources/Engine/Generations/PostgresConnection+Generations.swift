@@ -16,7 +16,7 @@ extension PostgresConnection {
             result = try query(lock ? sql + " FOR UPDATE" : sql, [.text(name.rawValue)])
         } catch {
             // No such table, or no such schema.
-            guard ["42P01", "3F000"].contains(error.sqlState) else { throw error }
+            guard [.undefinedTable, .invalidSchemaName].contains(error.sqlState) else { throw error }
             throw EngineError.notMigrated(name)
         }
         guard let row = result.rows.first else { throw EngineError.notMigrated(name) }

@@ -47,7 +47,7 @@ extension PostgresConnection {
                     try executeScript("\(table.attachSQL); RELEASE attaching")
                     break
                 } catch {
-                    guard error.sqlState == "55P03", ContinuousClock.now < deadline else { throw error }
+                    guard error.sqlState == .lockNotAvailable, ContinuousClock.now < deadline else { throw error }
                     try executeScript("ROLLBACK TO attaching; SELECT pg_sleep(0.1)")
                 }
             }
@@ -106,7 +106,7 @@ extension PostgresConnection {
             }
             return true
         } catch let error as PostgresError {
-            guard mayTryAgain, error.sqlState == "55P03" else { throw error }
+            guard mayTryAgain, error.sqlState == .lockNotAvailable else { throw error }
             return false
         }
     }

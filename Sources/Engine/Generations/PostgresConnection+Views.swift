@@ -24,7 +24,7 @@ extension PostgresConnection {
                     // All that a view loses when it is replaced.
                     try restore(restoring, .options, of: table, projection.name)
                 } catch {
-                    guard (error as? PostgresError)?.sqlState == "42P16" else { throw error }
+                    guard (error as? PostgresError)?.sqlState == .invalidTableDefinition else { throw error }
                     try executeScript("ROLLBACK TO replacing")
                     try dropView(view, projection.name, because: "the columns of \(view) change")
                     try executeScript(table.createViewSQL(of: projection.name))
@@ -48,7 +48,7 @@ extension PostgresConnection {
         do {
             try change()
         } catch {
-            guard (error as? PostgresError)?.sqlState == "55P03" else { throw error }
+            guard (error as? PostgresError)?.sqlState == .lockNotAvailable else { throw error }
             // The transaction is to fail; asking who is in the way needs one that has not.
             try executeScript("ROLLBACK TO view")
             let holders = try query(Self.holdersSQL, [.text(view)]).rows.map { try $0.text(0) }
@@ -152,7 +152,7 @@ extension PostgresConnection {
         do {
             try executeScript("DROP VIEW \(view)")
         } catch {
-            guard error.sqlState == "2BP01" else { throw error }
+            guard error.sqlState == .dependentObjectsStillExist else { throw error }
             throw EngineError(
                 .blocked,
                 projection: projection,
@@ -186,7 +186,8 @@ extension PostgresConnection {
             do {
                 try executeScript(statement)
             } catch {
-                guard found == Property.triggers.rawValue, error.sqlState?.hasPrefix("42") == true else { throw error }
+                guard found == Property.triggers.rawValue, error.sqlState?.category == .syntaxErrorOrAccessRuleViolation
+                else { throw error }
                 throw EngineError(
                     .blocked,
                     projection: projection,

@@ -28,7 +28,7 @@ final class LeaseKeeper: Sendable {
             try await connection.forgetEndedLeases()
             try await connection.hold(lease)
             engine.silence.begins(lease)
-        } catch let error as PostgresError where error.sqlState == "25006" {
+        } catch let error as PostgresError where error.sqlState == .readOnlyTransaction {
             // A standby is refused as what it is.
             _ = try await StoreInspection.inspect(connection, engine.settings.store)
             throw error

@@ -131,7 +131,7 @@ extension PostgresConnection {
                 )
                 return .claimed(Claim(fencingValue: FencingValue(try taken.int64(0, 0)), position: position))
             }
-        } catch let error as PostgresError where error.sqlState == "55P03" {
+        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
             return .locked(try ownership(of: generation))
         }
     }
@@ -152,7 +152,7 @@ extension PostgresConnection {
                 )
             }
             return true
-        } catch let error as PostgresError where error.sqlState == "55P03" {
+        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
             return false
         }
     }

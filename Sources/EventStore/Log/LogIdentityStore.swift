@@ -105,7 +105,7 @@ public enum LogIdentityStore {
             return try verify(connection, store, adopting: false)?.mark ?? .zero
         } catch {
             // Another log than the one that was folded; or nothing was ever folded, or not by this role.
-            let states = ["42P01", "3F000", "42501", "42703"]
+            let states: [SQLState] = [.undefinedTable, .invalidSchemaName, .insufficientPrivilege, .undefinedColumn]
             let isUnknown = (error.cause as? PostgresError)?.sqlState.map { states.contains($0) } ?? false
             guard isUnknown || error.isOfAnotherLog else { throw error }
             return .zero

@@ -49,7 +49,7 @@ public struct EventStreams: Sendable {
                 let rows = try connection.query(statement.sql, statement.parameters)
                 if !rows.isEmpty { return try appended(rows) }
             } catch {
-                guard error.sqlState == "23505" else { throw Self.failure(append.stream, error) }
+                guard error.sqlState == .uniqueViolation else { throw Self.failure(append.stream, error) }
                 refusal = error
             }
             // Either the stream stands elsewhere, or one of the events or versions is there already.
@@ -90,7 +90,7 @@ public struct EventStreams: Sendable {
     }
 
     private static func failure(_ stream: String, _ error: PostgresError) -> EventStoreError {
-        guard error.refusesData else { return .database("appending to stream \(stream.abbreviated())", error) }
+        guard error.isDataError else { return .database("appending to stream \(stream.abbreviated())", error) }
         return EventStoreError(
             .invalidEvent,
             "an event for stream \(stream.abbreviated()) cannot be stored: \(error)",

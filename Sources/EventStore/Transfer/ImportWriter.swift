@@ -146,8 +146,8 @@ struct ImportWriter {
         do throws(PostgresError) {
             _ = try connection.endCopyIn()
         } catch {
-            guard error.refusesData, let row = error.copyRow, lines.indices.contains(row - 1) else { throw error }
-            let reason = error.sqlState == "23505" ? "its id or version is taken" : "it is refused: \(error)"
+            guard error.isDataError, let row = error.copyRow, lines.indices.contains(row - 1) else { throw error }
+            let reason = error.sqlState == .uniqueViolation ? "its id or version is taken" : "it is refused: \(error)"
             throw Refused(line: BadLine(number: lines[row - 1].number, reason: reason))
         }
     }

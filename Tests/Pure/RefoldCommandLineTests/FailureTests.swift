@@ -9,7 +9,7 @@ import Testing
 struct FailureTests {
     private func postgres(_ code: PostgresError.Code, _ state: String? = nil) -> PostgresError {
         var error = PostgresError(code, operation: "query", message: "it did not\nwork", address: "db.example:5432")
-        error.sqlState = state
+        error.sqlState = state.map { SQLState($0) }
         return error
     }
 

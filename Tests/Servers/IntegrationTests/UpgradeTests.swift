@@ -82,11 +82,11 @@ extension BlackBox {
                         [.int64(live), .int64(position), .int64(position + 1), .int64(epoch), .int64(1), .double(1)]
                     )
                 }
-                #expect(commit?.sqlState == "RF002" && commit?.message.contains("newer refold") == true)
+                #expect(commit?.sqlState == SQLState("RF002") && commit?.message.contains("newer refold") == true)
                 let claim = await #expect(throws: PostgresError.self) {
                     try await site.connection.execute("UPDATE refold.checkpoints SET epoch = epoch + 1")
                 }
-                #expect(claim?.sqlState == "42703")
+                #expect(claim?.sqlState == .undefinedColumn)
             }
         }
 

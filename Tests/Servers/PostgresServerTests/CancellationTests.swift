@@ -128,7 +128,7 @@ struct CancellationTests {
         try await TestDatabase.withConnection(PostgresOptions(settings: ["statement_timeout": "20ms"])) { connection in
             let error = await #expect(throws: PostgresError.self) { try await connection.query("SELECT pg_sleep(60)") }
             #expect(error?.code == .server)
-            #expect(error?.sqlState == "57014")
+            #expect(error?.sqlState == .queryCanceled)
         }
     }
 }

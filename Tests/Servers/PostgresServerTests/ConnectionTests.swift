@@ -55,7 +55,7 @@ struct ConnectionTests {
         let url = try ConnectionString(TestServers.databaseURL).replacing(database: "refold_absent").keywordValueText
         let error = await #expect(throws: PostgresError.self) { try await PostgresConnection.connect(to: url) }
         #expect(error?.code == .connectionFailed)
-        #expect(error?.sqlState == "3D000")
+        #expect(error?.sqlState == SQLState("3D000"))
         #expect(error?.isTransient == false)
     }
 

@@ -124,7 +124,7 @@ struct CopyTests {
             }
             let (rows, error) = try await count(connection)
             #expect(rows == 4999)
-            #expect(error?.sqlState == "22012")
+            #expect(error?.sqlState == SQLState("22012"))
             #expect(try await connection.query("SELECT 1").int32(0, 0) == 1)
         }
     }
@@ -183,7 +183,7 @@ struct CopyTests {
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.copyIn("COPY t FROM STDIN", [Array("1\nsecret\n".utf8), many])
             }
-            #expect(error?.sqlState == "22P02")
+            #expect(error?.sqlState == SQLState("22P02"))
             #expect(error?.isDataError == true)
             #expect(error?.description.contains("secret") == false)
             #expect(try await connection.query("SELECT count(*) FROM t").int64(0, 0) == 0)

@@ -13,7 +13,7 @@ struct ErrorTests {
                 try await connection.execute("INSERT INTO t VALUES ($1)", [.text("secret")])
             }
             #expect(error?.code == .server)
-            #expect(error?.sqlState == "23505")
+            #expect(error?.sqlState == .uniqueViolation)
             #expect(error?.constraint == "one_name")
             #expect(error?.table == "public.t")
             #expect(error?.detail?.contains("secret") == true)
@@ -32,7 +32,7 @@ struct ErrorTests {
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.query("SELECT $1::int", [.text(#"se"cr"et"#)])
             }
-            #expect(error?.sqlState == "22P02")
+            #expect(error?.sqlState == SQLState("22P02"))
             #expect(error?.message.contains("cr") == true)
             #expect(error?.description.contains("cr") == false)
             #expect(error?.isDataError == true)
@@ -92,7 +92,7 @@ struct ErrorTests {
     func transience() {
         func isTransient(_ state: String) -> Bool {
             var error = PostgresError(.server, operation: "test", message: "")
-            error.sqlState = state
+            error.sqlState = SQLState(state)
             return error.isTransient
         }
         // One of every class at least. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -110,7 +110,7 @@ struct ErrorTests {
         for state in passing { #expect(isTransient(state), "\(state)") }
         for state in lasting { #expect(!isTransient(state), "\(state)") }
         var ours = PostgresError(.cancelled, operation: "test", message: "")
-        ours.sqlState = "57014"
+        ours.sqlState = .queryCanceled
         #expect(!ours.isTransient)
     }
 
@@ -119,7 +119,7 @@ struct ErrorTests {
         var error = PostgresError(.server, operation: "test", message: "")
         for (state, expected) in [("22000", true), ("23514", true), ("54000", true), ("54001", true), ("55000", false)]
         {
-            error.sqlState = state
+            error.sqlState = SQLState(state)
             #expect(error.isDataError == expected, "\(state)")
         }
         var buffer = ParameterBuffer(byteLimit: 100)
@@ -135,7 +135,7 @@ struct ErrorTests {
     @Test("Quotes and commas are found whatever follows them, a combining mark included")
     func combiningMarks() {
         var error = PostgresError(.server, operation: "test", message: "invalid input: \"\u{301}secret\"")
-        error.sqlState = "22P02"
+        error.sqlState = SQLState("22P02")
         #expect(!error.description.contains("secret"))
         error.context = "COPY t, line 17,\u{301} column x: \"1\""
         #expect(error.copyRow == 17)
@@ -147,7 +147,7 @@ struct ErrorTests {
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.query("SELECT nothing,\n   " + String(repeating: "x", count: 1000))
             }
-            #expect(error?.sqlState == "42703")
+            #expect(error?.sqlState == .undefinedColumn)
             #expect(error?.operation.hasPrefix("query SELECT nothing, xxx") == true)
             #expect((error?.operation.count ?? 1000) < 100)
         }

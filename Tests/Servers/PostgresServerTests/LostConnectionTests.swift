@@ -40,7 +40,7 @@ struct LostConnectionTests {
                 do {
                     try await connection.execute("SELECT 1")
                 } catch let error as PostgresError {
-                    #expect(error.sqlState == "57P01")
+                    #expect(error.sqlState == .adminShutdown)
                     throw error
                 }
             }

@@ -13,7 +13,7 @@ struct PipelineTests {
                     "INSERT INTO t VALUES (1)", "SELECT 1/0", "SELECT * FROM absent", "INSERT INTO t VALUES (2)",
                 ])
             }
-            #expect(error?.sqlState == "22012")
+            #expect(error?.sqlState == SQLState("22012"))
             #expect(error?.operation == "query SELECT 1/0")
             #expect(try await connection.query("SELECT count(*) FROM t").int64(0, 0) == 0)
             #expect(await connection.transactionStatus == .idle)
@@ -44,7 +44,7 @@ struct PipelineTests {
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.pipeline(["INSERT INTO t VALUES (1, 99)", "SELECT 1"])
             }
-            #expect(error?.sqlState == "23503")
+            #expect(error?.sqlState == SQLState("23503"))
             #expect(await connection.transactionStatus == .idle)
             #expect(try await connection.query("SELECT count(*) FROM t").int64(0, 0) == 0)
         }

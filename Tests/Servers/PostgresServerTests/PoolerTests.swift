@@ -121,7 +121,7 @@ struct PoolerTests {
             )
             func expectFailure(_ state: String, _ body: () async throws -> Void) async throws {
                 let error = await #expect(throws: PostgresError.self) { try await body() }
-                #expect(error?.sqlState == state)
+                #expect(error?.sqlState == SQLState(state))
                 if await connection.transactionStatus == .inFailedTransaction {
                     try await connection.execute("ROLLBACK")
                 }
@@ -176,7 +176,7 @@ struct PoolerTests {
             let connection = try await connect(PostgresOptions())
             try await connection.executeScript("CREATE TABLE t (id bigint)")
             let error = await #expect(throws: PostgresError.self) { try await connection.executeScript("VACUUM t") }
-            #expect(error?.sqlState == "25001")
+            #expect(error?.sqlState == SQLState("25001"))
             try await connection.executeOutsideTransaction("VACUUM t")
             let refused = await #expect(throws: PostgresError.self) { try await connection.listen("c") }
             #expect(refused?.code == .misuse)

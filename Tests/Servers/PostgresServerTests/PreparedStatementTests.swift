@@ -107,7 +107,7 @@ struct PreparedStatementTests {
         try await TestDatabase.withConnection { connection async throws in
             for number in 1...10 { try await connection.executeScript("PREPARE refold_\(number) AS SELECT 1") }
             let error = await #expect(throws: PostgresError.self) { try await connection.query("SELECT 1") }
-            #expect(error?.sqlState == "42P05")
+            #expect(error?.sqlState == .duplicatePreparedStatement)
             #expect(error?.description.contains("preparesStatements") == true)
         }
     }

@@ -40,7 +40,7 @@ struct TransactionTests {
                     try connection.execute("INSERT INTO t VALUES (1, 99)")
                 }
             }
-            #expect(error?.sqlState == "23503")
+            #expect(error?.sqlState == SQLState("23503"))
             #expect(try await count(connection) == 0)
         }
     }
@@ -105,7 +105,7 @@ struct TransactionTests {
                     try connection.execute("DELETE FROM t")
                 }
             }
-            #expect(error?.sqlState == "25006")
+            #expect(error?.sqlState == .readOnlyTransaction)
         }
     }
 
@@ -122,7 +122,7 @@ struct TransactionTests {
                     try connection.execute("UPDATE t SET id = 3")
                 }
             }
-            #expect(error?.sqlState == "40001")
+            #expect(error?.sqlState == .serializationFailure)
             #expect(error?.isTransient == true)
         }
     }
