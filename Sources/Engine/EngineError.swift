@@ -38,8 +38,12 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let locked = Code(name: "locked")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")
-        /// Late events, or a comparison that found differences.
-        public static let differs = Code(name: "differs")
+        /// A table of ours holds a value that no projection wrote.
+        public static let unreadableRow = Code(name: "unreadableRow")
+        /// No generation of the projection is live yet.
+        public static let nothingLive = Code(name: "nothingLive")
+        /// No generation of the projection is kept for rollback.
+        public static let nothingKept = Code(name: "nothingKept")
     }
 
     /// What kind of failure it is.

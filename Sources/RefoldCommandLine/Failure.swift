@@ -71,7 +71,7 @@ package struct Failure: Sendable, Equatable {
         switch code {
         case .owned, .pointerMoved, .fenced: takenByOther
         case .unsettled, .locked, .outpaced: unavailable
-        case .stopped, .identityDiffers, .differs, .shortenedLog: data
+        case .stopped, .identityDiffers, .shortenedLog, .unreadableRow, .nothingLive, .nothingKept: data
         case .unknownProjection, .unknownKey: usage
         case .notMigrated, .otherSchema, .blocked, .setting: configuration
         default: software

@@ -72,7 +72,7 @@ enum BinaryNumeric {
 
     private static var unreadable: EngineError {
         EngineError(
-            .differs,
+            .unreadableRow,
             "a row holds a numeric value that no projection wrote: NaN, an infinity, or more than 38 digits",
             remedy: "rebuild the projection, and see who writes to schema refold_data"
         )

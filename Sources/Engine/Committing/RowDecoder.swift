@@ -116,7 +116,7 @@ package struct RowDecoder {
 
     private func unreadable(_ column: String?, _ found: String) -> EngineError {
         EngineError(
-            .differs,
+            .unreadableRow,
             "\(column.map { "column \($0) of " } ?? "")table \(definition.name) holds \(found), which no projection wrote",
             remedy: "rebuild the projection, and see who changes tables in schema refold_data"
         )

@@ -77,7 +77,7 @@ extension Engine {
 extension EngineError {
     static func nothingLive(_ projection: ProjectionName) -> EngineError {
         EngineError(
-            .differs,
+            .nothingLive,
             projection: projection,
             "\(projection) has no live generation yet",
             remedy: "run refold rebuild \(projection) or refold tail"

@@ -59,7 +59,7 @@ extension Engine {
             let pointer = try await control.pointer(of: projection.name)
             guard let kept = pointer.kept, let generation = try await control.generation(kept) else {
                 throw EngineError(
-                    .differs,
+                    .nothingKept,
                     projection: projection.name,
                     "no generation of \(projection.name) is kept for rollback",
                     remedy: "a rebuild keeps the generation it replaces"
