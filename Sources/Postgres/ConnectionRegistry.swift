@@ -46,10 +46,10 @@ public final class ConnectionRegistry: Sendable {
     }
 
     /// The connections whose server has been silent in the middle of a statement for that long.
-    public func silentConnections(for patience: Duration) -> [SilentConnection] {
+    public func silentConnections(for time: Duration) -> [SilentConnection] {
         let sessions = state.withLock { Array($0.sessions.values) }
         return sessions.compactMap { session in
-            guard let since = session.silence.since, ContinuousClock.now - since >= patience else { return nil }
+            guard let since = session.silence.since, ContinuousClock.now - since >= time else { return nil }
             return SilentConnection(
                 applicationName: session.applicationName,
                 backendPID: session.backendPID,

@@ -60,8 +60,8 @@ final class HiredisLink {
 
     /// Sends commands in order and collects one reply for each, in order.
     ///
-    /// - Parameter patience: the longest wait without a byte in either direction.
-    func exchange(_ commands: [RedisCommand], patience: Duration) throws(Failure) -> [RedisReply] {
+    /// - Parameter timeout: the longest wait without a byte in either direction.
+    func exchange(_ commands: [RedisCommand], timeout: Duration) throws(Failure) -> [RedisReply] {
         var replies: [RedisReply] = []
         guard !commands.isEmpty else { return replies }
         replies.reserveCapacity(commands.count)
@@ -84,7 +84,7 @@ final class HiredisLink {
                 }
             }
             guard replies.count < commands.count else { break }
-            isReadable = try wait(toSend: sent < outgoing.count || queued < commands.count, patience: patience)
+            isReadable = try wait(toSend: sent < outgoing.count || queued < commands.count, timeout: timeout)
         }
         return replies
     }
@@ -126,9 +126,9 @@ extension HiredisLink {
 // Waiting and receiving.
 extension HiredisLink {
     /// Waits until the socket can be used; true when there is something to read (an end of file included).
-    private func wait(toSend: Bool, patience: Duration) throws(Failure) -> Bool {
-        let deadline = ContinuousClock.now + patience
-        var remaining = patience
+    private func wait(toSend: Bool, timeout: Duration) throws(Failure) -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        var remaining = timeout
         while true {
             var socket = pollfd(fd: context.pointee.fd, events: Int16(POLLIN), revents: 0)
             if toSend { socket.events |= Int16(POLLOUT) }

@@ -169,7 +169,7 @@ extension RedisConnection {
         executor.checkIsolated()
         guard let link else { throw error(closing.code, operation: operation, closing.reason) }
         do throws(HiredisLink.Failure) {
-            return try link.exchange(commands, patience: timeouts.command)
+            return try link.exchange(commands, timeout: timeouts.command)
         } catch {
             let (code, reason): (RedisError.Code, String) =
                 switch error {

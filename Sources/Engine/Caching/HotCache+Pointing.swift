@@ -142,7 +142,7 @@ extension HotCache {
     /// them before the pointer moves, and they do not count before ``warm(_:generation:fencingValue:)`` has said so.
     ///
     /// - Parameters:
-    ///   - fencingValue: the fencing value of the caller's claim.
+    ///   - fencingValue: the caller's fencing value.
     ///   - tables: all rows of each table of the model, in the model's order.
     ///   - position: where the generation stands with these rows.
     /// - Throws: `RedisError`, `PostgresError`; warming reads the rows from the database then.
@@ -196,7 +196,7 @@ extension HotCache {
     /// ``point(_:to:)`` are queued if they are encoded, and read from the database if not. What was sent by
     /// ``preload(_:generation:fencingValue:from:at:)`` and is committed now is not sent again.
     ///
-    /// - Parameter fencingValue: the fencing value of the caller's claim.
+    /// - Parameter fencingValue: the caller's fencing value.
     /// - Returns: nil for a projection that is not cached.
     /// - Throws: `RedisError`, `PostgresError`; the generation is then not in the cache, which is no reason not to point.
     @discardableResult

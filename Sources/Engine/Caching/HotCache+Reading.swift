@@ -135,7 +135,7 @@ extension HotCache {
     /// Asks the owner of a projection's live generation, in whatever process, to warm it again, by taking its key away;
     /// waits until that is done.
     ///
-    /// - Returns: false when nobody did it in time: nobody owns the generation, and the caller may claim it and call
+    /// - Returns: false when nobody did it in time: nobody owns the generation, and the caller may acquire it and call
     ///   ``warm(_:generation:fencingValue:)`` and ``point(_:to:)``.
     /// - Throws: `RedisError`, `PostgresError`.
     package func requestWarming(

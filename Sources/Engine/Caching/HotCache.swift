@@ -75,8 +75,8 @@ package actor HotCache {
 
     // MARK: Following
 
-    /// Keeps a generation right in the cache from now on: it is warmed, then follows its commits. To be called with each
-    /// claim, by its owner only; does nothing for a projection that is not cached.
+    /// Keeps a generation right in the cache from now on: it is warmed, then follows its commits. To be called after each
+    /// acquisition, by its owner only; does nothing for a projection that is not cached.
     package nonisolated func follow(
         _ generation: GenerationNumber,
         of projection: ProjectionName,

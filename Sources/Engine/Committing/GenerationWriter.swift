@@ -10,8 +10,8 @@ package struct GenerationWriter: Sendable {
     package let connection: PostgresConnection
     package let generation: Generation
     package let tables: [GenerationTable]
-    package let claim: Claim
-    /// The lease under which it was claimed.
+    package let owned: OwnedGeneration
+    /// The lease under which it was acquired.
     package let lease: Lease
     /// Where the events are: their ids are read for dead letters, and for the anchor of a checkpoint.
     package let store: ValidatedStore
@@ -22,14 +22,14 @@ package struct GenerationWriter: Sendable {
         connection: PostgresConnection,
         generation: Generation,
         tables: [GenerationTable],
-        claim: Claim,
+        owned: OwnedGeneration,
         lease: Lease,
         store: ValidatedStore
     ) {
         self.connection = connection
         self.generation = generation
         self.tables = tables
-        self.claim = claim
+        self.owned = owned
         self.lease = lease
         self.store = store
         // The last event at or below the new checkpoint goes with it, for the log to be known again by.
@@ -103,7 +103,7 @@ package struct GenerationWriter: Sendable {
                 advanceSQL,
                 [
                     .int64(generation.number.rawValue), .int64(window.from.rawValue), .int64(window.to.rawValue),
-                    .int64(claim.fencingValue.rawValue), .int64(Int64(window.events)),
+                    .int64(owned.fencingValue.rawValue), .int64(Int64(window.events)),
                     window.rate.map { .double($0) } ?? .null,
                 ]
             )

@@ -12,7 +12,7 @@ package actor EventFeed {
     /// One cycle reads at most this many positions, so that those who want to join wait no longer.
     private static let cyclePositions: Int64 = 1_000_000
     /// How long a full inbox may hold up the others before its projection has to read on its own.
-    private static let patience: Duration = .seconds(1)
+    private static let timeout: Duration = .seconds(1)
 
     private let source: any EventSource
     private let logger: Logger
@@ -148,9 +148,9 @@ package actor EventFeed {
         position = max(position ?? block.through, block.through)
     }
 
-    /// Whether a full inbox gets room within ``patience``.
+    /// Whether a full inbox gets room within ``timeout``.
     private func hasRoom(_ inbox: Inbox) async -> Bool {
-        let deadline = ContinuousClock.now + Self.patience
+        let deadline = ContinuousClock.now + Self.timeout
         while inbox.isFull {
             if ContinuousClock.now > deadline || isStopping { return false }
             try? await Task.sleep(for: .milliseconds(5))

@@ -75,7 +75,7 @@ package struct ParallelReader: Sendable {
         over reader: EventReader,
         as session: Int
     ) async throws {
-        while let (after, through) = stretches.claim(for: session) {
+        while let (after, through) = stretches.next(for: session) {
             var isEmpty = true
             try await reader.read(after: after, through: through) { block in
                 if !block.batches.isEmpty { isEmpty = false }
@@ -95,7 +95,7 @@ package struct ParallelReader: Sendable {
         _ deliver: (EventBlock) async throws -> Void
     ) async throws -> GlobalPosition {
         var position = after
-        for await stretch in stretches.claims {
+        for await stretch in stretches.assignments {
             while position < stretch.through {
                 guard let block = await queues[stretch.session].next() else { return position }
                 try await deliver(block)
@@ -110,7 +110,7 @@ package struct ParallelReader: Sendable {
 
 /// The stretches of a range, taken one after the other by whoever is free.
 private final class Stretches: Sendable {
-    struct Claim: Sendable {
+    struct Assignment: Sendable {
         let session: Int
         let through: GlobalPosition
     }
@@ -126,18 +126,18 @@ private final class Stretches: Sendable {
     private let length: Int64
     private let state: Mutex<State>
     /// Which session reads each stretch, in order.
-    let claims: AsyncStream<Claim>
-    private let claimed: AsyncStream<Claim>.Continuation
+    let assignments: AsyncStream<Assignment>
+    private let assigned: AsyncStream<Assignment>.Continuation
 
     init(after: GlobalPosition, through: GlobalPosition, length: Int64) {
         self.through = through
         self.length = length
         state = Mutex(State(next: after, emptyThrough: after))
-        (claims, claimed) = AsyncStream.makeStream()
+        (assignments, assigned) = AsyncStream.makeStream()
     }
 
     /// The next stretch, for a session to read; nil when all are taken.
-    func claim(for session: Int) -> (after: GlobalPosition, through: GlobalPosition)? {
+    func next(for session: Int) -> (after: GlobalPosition, through: GlobalPosition)? {
         state.withLock { state in
             guard state.next < through else { return nil }
             let after = state.next
@@ -145,7 +145,7 @@ private final class Stretches: Sendable {
             let isLast = through.rawValue - after.rawValue <= length
             let end = isLast ? through : GlobalPosition(after.rawValue + length)
             state.next = max(end, state.emptyThrough)
-            claimed.yield(Claim(session: session, through: state.next))
+            assigned.yield(Assignment(session: session, through: state.next))
             return (after, state.next)
         }
     }
@@ -157,5 +157,5 @@ private final class Stretches: Sendable {
     }
 
     /// No more are read, although some may be left.
-    func end() { claimed.finish() }
+    func end() { assigned.finish() }
 }

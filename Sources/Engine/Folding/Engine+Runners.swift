@@ -11,7 +11,7 @@ extension Engine {
         var budget: MemoryBudget
         var cache: (any CacheFollower)?
         /// How long a checkpoint is waited for that somebody has locked.
-        var patience = LeaseKeeper.commitLimit
+        var timeout = LeaseKeeper.commitLimit
     }
 
     /// Takes a generation over and puts what it needs into memory.
@@ -34,14 +34,14 @@ extension Engine {
             ["enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"]
         )
         do {
-            let claim = try await keeper.claim(generation, within: options.patience, on: connection)
+            let owned = try await keeper.acquire(generation, within: options.timeout, on: connection)
             let runner = ProjectionRunner(
                 projection: projection,
                 writer: GenerationWriter(
                     connection: connection,
                     generation: generation,
                     tables: generation.tables(of: projection),
-                    claim: claim,
+                    owned: owned,
                     lease: keeper.lease,
                     store: store
                 ),

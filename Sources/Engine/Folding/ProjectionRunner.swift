@@ -57,17 +57,17 @@ actor ProjectionRunner {
         budget = options.budget
         cache = options.cache
         // At position 0 no row exists.
-        rows = Rows(projection.model, isComplete: writer.claim.position == .zero)
+        rows = Rows(projection.model, isComplete: writer.owned.position == .zero)
         generation = writer.generation
         phase = writer.generation.phase
         window = OpenWindow(
-            at: writer.claim.position,
+            at: writer.owned.position,
             options.limits,
             knowsFirstEvent: writer.generation.firstEvent != nil
         )
-        position = writer.claim.position
-        folded = Atomic(writer.claim.position.rawValue)
-        committed = Atomic(writer.claim.position.rawValue)
+        position = writer.owned.position
+        folded = Atomic(writer.owned.position.rawValue)
+        committed = Atomic(writer.owned.position.rawValue)
     }
 
     deinit { budget.leave(generation.number) }
@@ -354,7 +354,7 @@ actor ProjectionRunner {
 
     /// The view shows the tables of the live generation: the cache follows it.
     private func becomeReadable() {
-        cache?.follow(generation.number, of: projection.name, fencingValue: writer.claim.fencingValue)
+        cache?.follow(generation.number, of: projection.name, fencingValue: writer.owned.fencingValue)
     }
 
     /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on

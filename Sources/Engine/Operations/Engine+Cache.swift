@@ -61,8 +61,8 @@ extension Engine {
                 guard generation.phase == .settled else { throw EngineError.unsettled(generation) }
                 do {
                     try await withLease { keeper in
-                        let claim = try await keeper.claim(generation, on: connection)
-                        _ = try await cache.warm(projection.name, generation: live, fencingValue: claim.fencingValue)
+                        let owned = try await keeper.acquire(generation, on: connection)
+                        _ = try await cache.warm(projection.name, generation: live, fencingValue: owned.fencingValue)
                         _ = try await cache.point(projection.name, to: live)
                     }
                 } catch let error as EngineError {

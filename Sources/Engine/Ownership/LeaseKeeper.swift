@@ -72,23 +72,23 @@ final class LeaseKeeper: Sendable {
     /// owner cannot be judged until it can be; one that a live process owns is not waited for.
     ///
     /// - Throws: ``EngineError/Code/owned`` naming the owner.
-    func claim(
+    func acquire(
         _ generation: Generation,
-        within patience: Duration = commitLimit,
+        within timeout: Duration = commitLimit,
         on connection: PostgresConnection
-    ) async throws -> Claim {
-        let deadline = ContinuousClock.now + patience
+    ) async throws -> OwnedGeneration {
+        let deadline = ContinuousClock.now + timeout
         while true {
-            switch try await claimOnce(generation, on: connection) {
-            case .claimed(let claim): return claim
-            case .held(let ownership): throw EngineError.owned(generation, by: ownership)
+            switch try await acquireOnce(generation, on: connection) {
+            case .acquired(let owned): return owned
+            case .owned(let ownership): throw EngineError.owned(generation, by: ownership)
             case .unclear: break
             case .locked(let ownership):
                 let isAlive = ownership.map { sightings.judge($0) == .lives && $0.leaseID != lease.id } ?? false
                 if isAlive { throw EngineError.owned(generation, by: ownership) }
                 // Somebody who is dying commits or rolls back in a moment. Who else has it locked is told of while it is
                 // waited for.
-                guard patience > .zero, try await connection.waitForCheckpoint(of: generation.number, until: deadline)
+                guard timeout > .zero, try await connection.waitForCheckpoint(of: generation.number, until: deadline)
                 else {
                     throw EngineError.checkpointLocked(generation)
                 }
@@ -98,9 +98,9 @@ final class LeaseKeeper: Sendable {
     }
 
     /// Takes a generation if that can be done at once.
-    func claimOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> ClaimAttempt {
+    func acquireOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> Acquisition {
         do {
-            return try await connection.claim(generation.number, for: lease, sightings)
+            return try await connection.acquire(generation.number, for: lease, sightings)
         } catch is GenerationGone {
             throw EngineError.fenced(generation)
         }

@@ -2,11 +2,11 @@ internal import EventStore
 package import Postgres
 package import Refold
 
-/// A generation taken for writing: who commits states the fencing value.
-package struct Claim: Sendable {
-    /// Random, and known to the owner alone.
+/// A generation that this process owns: what its commits state.
+package struct OwnedGeneration: Sendable {
+    /// Drawn when the generation was acquired; changes as soon as it is another's, or the pointer moves.
     package let fencingValue: FencingValue
-    /// The checkpoint it starts from.
+    /// Its checkpoint when it was acquired.
     package let position: GlobalPosition
 
     package init(fencingValue: FencingValue, position: GlobalPosition) {
@@ -15,12 +15,12 @@ package struct Claim: Sendable {
     }
 }
 
-/// What came of an attempt to take a generation.
-package enum ClaimAttempt: Sendable {
-    case claimed(Claim)
+/// What came of an attempt to acquire a generation.
+package enum Acquisition: Sendable {
+    case acquired(OwnedGeneration)
     /// A live process owns it.
-    case held(Ownership)
-    /// Its checkpoint is locked: a commit, a switchover or another claim is in flight.
+    case owned(Ownership)
+    /// Its checkpoint is locked: a commit, a switchover or somebody else's attempt is in flight.
     case locked(Ownership?)
     /// It cannot be told before this moment whether the owner lives.
     case unclear(Ownership, until: ContinuousClock.Instant)
@@ -99,11 +99,11 @@ extension PostgresConnection {
 
     // MARK: Generations
 
-    /// Takes a generation, unless a live process has it. A transaction of its own.
+    /// Makes a lease the owner of a generation, unless a live process owns it. A transaction of its own.
     ///
     /// - Parameter sightings: when leases were seen first whose age the server cannot tell.
-    package func claim(_ generation: GenerationNumber, for lease: Lease, _ sightings: Sightings) async throws
-        -> ClaimAttempt
+    package func acquire(_ generation: GenerationNumber, for lease: Lease, _ sightings: Sightings) async throws
+        -> Acquisition
     {
         do {
             return try await transaction { connection in
@@ -117,11 +117,11 @@ extension PostgresConnection {
                 if let ownership = try connection.ownership(of: generation), ownership.leaseID != lease.id {
                     switch sightings.judge(ownership) {
                     case .isGone: break
-                    case .lives: return .held(ownership)
+                    case .lives: return .owned(ownership)
                     case .isUnclear(let end): return .unclear(ownership, until: end)
                     }
                 }
-                let taken = try connection.query(
+                let drawn = try connection.query(
                     """
                     UPDATE refold.checkpoints
                        SET owner = $2, owner_since = clock_timestamp(), fencing_value = refold.new_fencing_value()
@@ -129,7 +129,7 @@ extension PostgresConnection {
                     """,
                     [.int64(generation.rawValue), .uuid(lease.id)]
                 )
-                return .claimed(Claim(fencingValue: FencingValue(try taken.int64(0, 0)), position: position))
+                return .acquired(OwnedGeneration(fencingValue: FencingValue(try drawn.int64(0, 0)), position: position))
             }
         } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
             return .locked(try ownership(of: generation))
@@ -157,7 +157,7 @@ extension PostgresConnection {
         }
     }
 
-    /// Gives a generation back, for the next owner to take at once.
+    /// Releases a generation, for the next owner to acquire at once.
     package func release(_ generation: GenerationNumber, of lease: Lease) throws {
         try execute(
             "UPDATE refold.checkpoints SET owner = NULL, owner_since = NULL WHERE generation = $1 AND owner = $2",
@@ -165,7 +165,7 @@ extension PostgresConnection {
         )
     }
 
-    /// Who took the generation last and did not give it back; nil for nobody, and for one whose lease was forgotten.
+    /// Who acquired the generation last and did not release it; nil for nobody, and for an owner whose lease was forgotten.
     package func ownership(of generation: GenerationNumber) throws -> Ownership? {
         try query(
             "SELECT \(Ownership.columns) FROM refold.checkpoints c JOIN refold.owners o ON o.id = c.owner WHERE c.generation = $1",
@@ -174,7 +174,7 @@ extension PostgresConnection {
     }
 }
 
-/// A generation was dropped before it could be taken.
+/// A generation was dropped before it could be acquired.
 struct GenerationGone: Error {}
 
 extension Ownership {

@@ -16,9 +16,9 @@ final class SilenceWatch: Sendable {
     }
 
     /// How long a server may be silent without a word.
-    private static let patience: Duration = .seconds(2)
+    private static let timeout: Duration = .seconds(2)
     /// How long it may be when it seems to be at work.
-    private static let longPatience: Duration = .seconds(30)
+    private static let busyTimeout: Duration = .seconds(30)
     /// How long it has to say why.
     private static let answerLimit: Duration = .seconds(3)
     private static let interval: Duration = .milliseconds(500)
@@ -54,7 +54,7 @@ final class SilenceWatch: Sendable {
                 return !state.isRunning
             }
             if isOver { return }
-            let silent = engine.connections.silentConnections(for: Self.patience)
+            let silent = engine.connections.silentConnections(for: Self.timeout)
                 .filter { $0.applicationName != Engine.sessionName(for: Self.purpose) }
             if silent.isEmpty && known.isEmpty && noted.isEmpty { continue }
             do {
@@ -75,7 +75,7 @@ final class SilenceWatch: Sendable {
                     "the server is silent, and does not say why",
                     metadata: ["sessions": "\(names)", "cause": "\(error)"]
                 )
-                try? await Task.sleep(for: Self.longPatience)
+                try? await Task.sleep(for: Self.busyTimeout)
             }
         }
     }
@@ -150,7 +150,7 @@ final class SilenceWatch: Sendable {
         if try row.optionalText("state") != "active" {
             return "its server process (pid \(pid)) does not take up what it was sent: it or the network is stuck"
         }
-        guard silence >= Self.longPatience else { return nil }
+        guard silence >= Self.busyTimeout else { return nil }
         return "its server process (pid \(pid)) has been at one statement for long"
             + (event.isEmpty ? "" : " (\(event))")
     }

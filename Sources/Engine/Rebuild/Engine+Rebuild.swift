@@ -124,7 +124,7 @@ extension Engine {
         on control: PostgresConnection
     ) async throws -> GenerationNumber? {
         guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
-        _ = try await keeper.claim(generation, on: control)
+        _ = try await keeper.acquire(generation, on: control)
         try await control.setState(.retired, of: generation.number)
         try await control.release(generation.number, of: keeper.lease)
         return generation.number

@@ -89,7 +89,7 @@ final class RebuildJob: Sendable {
         state.withLock { $0 = State(generation: generation, pointer: pointer) }
     }
 
-    /// Claims the generation and loads what it needs.
+    /// Acquires the generation and loads what it needs.
     func open(_ budget: MemoryBudget) async throws {
         guard let generation = state.withLock({ $0.generation }) else {
             preconditionFailure("a job is opened after it was prepared")
@@ -196,7 +196,7 @@ final class RebuildJob: Sendable {
                 remedy: "the generation is kept as ready: run refold rebuild \(projection.name) to point at it"
             )
         }
-        // A daemon waits for the generation; what is left to do needs no claim.
+        // A daemon waits for the generation; what is left to do needs no ownership.
         await runner.release()
         async let dropped: Void = engine.dropRetired(isLast: false)
         await pointCache(writer)
@@ -206,7 +206,7 @@ final class RebuildJob: Sendable {
 
     /// Sends the hot rows while the server stores all of them.
     private func preload(_ rows: [BorrowedRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
-        let (generation, fencingValue) = (writer.generation, writer.claim.fencingValue)
+        let (generation, fencingValue) = (writer.generation, writer.owned.fencingValue)
         do {
             try await cache?.preload(
                 generation.projection,
@@ -232,7 +232,7 @@ final class RebuildJob: Sendable {
             try await cache?.warm(
                 generation.projection,
                 generation: generation.number,
-                fencingValue: writer.claim.fencingValue
+                fencingValue: writer.owned.fencingValue
             )
         } catch {
             engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])

@@ -60,9 +60,9 @@ final class ProjectionTail: Sendable {
 
     /// Takes the live generation before anything is read: who finds another owner at the start does not start.
     ///
-    /// - Parameter patience: how long a locked checkpoint is waited for.
-    func openFirst(within patience: Duration) async throws {
-        let runner = try await open(within: patience)
+    /// - Parameter timeout: how long a locked checkpoint is waited for.
+    func openFirst(within timeout: Duration) async throws {
+        let runner = try await open(within: timeout)
         state.withLock { $0.runner = runner }
     }
 
@@ -147,7 +147,7 @@ final class ProjectionTail: Sendable {
     }
 
     /// Opens the live generation; creates the first one.
-    private func open(within patience: Duration = LeaseKeeper.commitLimit) async throws -> ProjectionRunner {
+    private func open(within timeout: Duration = LeaseKeeper.commitLimit) async throws -> ProjectionRunner {
         // It begins where the runner before stood: another one would miss what lies between.
         state.withLock { $0.firstInbox.take() }?.abandon()
         let engine = engine
@@ -179,7 +179,7 @@ final class ProjectionTail: Sendable {
             generation,
             under: daemon.keeper,
             of: source.store,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache, patience: patience)
+            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache, timeout: timeout)
         )
         try await noteVanished(runner)
         return runner
@@ -190,7 +190,7 @@ final class ProjectionTail: Sendable {
         let generation = runner.generation.number
         let connection = runner.writer.connection
         try await connection.setCause(nil, at: nil, of: generation)
-        guard let vanished = daemon.vanished(from: generation, at: runner.writer.claim.position) else { return }
+        guard let vanished = daemon.vanished(from: generation, at: runner.writer.owned.position) else { return }
         let message =
             "positions \(vanished.lowerBound) to \(vanished.upperBound) were folded before and are gone: the server does not "
             + "have what the one before it had"

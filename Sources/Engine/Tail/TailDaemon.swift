@@ -94,14 +94,14 @@ final class TailDaemon: Sendable {
     private func followForEver() async throws {
         var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)
         // A table that is being exchanged is not fit to be read for a moment.
-        var patience = Backoff(limit: engine.settings.retryLimit)
+        var storeBackoff = Backoff(limit: engine.settings.retryLimit)
         var hasRun = false
         while !isStopping {
             do {
                 try await follow {
                     hasRun = true
                     backoff.reset()
-                    patience.reset()
+                    storeBackoff.reset()
                 }
                 return
             } catch {
@@ -110,7 +110,7 @@ final class TailDaemon: Sendable {
                 var delay: Duration?
                 switch Ending(error) {
                 case .passes: delay = backoff.next()
-                case .mayPass: delay = patience.next()
+                case .mayPass: delay = storeBackoff.next()
                 case .stays: delay = nil
                 }
                 guard let delay else { throw error }

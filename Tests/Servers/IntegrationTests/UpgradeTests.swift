@@ -83,10 +83,10 @@ extension BlackBox {
                     )
                 }
                 #expect(commit?.sqlState == SQLState("RF002") && commit?.message.contains("newer refold") == true)
-                let claim = await #expect(throws: PostgresError.self) {
+                let taking = await #expect(throws: PostgresError.self) {
                     try await site.connection.execute("UPDATE refold.checkpoints SET epoch = epoch + 1")
                 }
-                #expect(claim?.sqlState == .undefinedColumn)
+                #expect(taking?.sqlState == .undefinedColumn)
             }
         }
 

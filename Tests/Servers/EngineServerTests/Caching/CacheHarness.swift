@@ -83,11 +83,11 @@ actor CacheHarness {
             logger: Logger(label: "cache") { _ in SwiftLogNoOpLogHandler() },
             connectDatabase: { try await database.connect(PostgresOptions(applicationName: "cache")) }
         )
-        let claim = try await Self.claim(generation, on: connection)
-        (self.generation, fencingValue, position) = claim
+        let acquired = try await Self.acquire(generation, on: connection)
+        (self.generation, fencingValue, position) = acquired
     }
 
-    private static func claim(
+    private static func acquire(
         _ generation: GenerationNumber?,
         on connection: PostgresConnection
     ) async throws -> (GenerationNumber, FencingValue, Int64) {
@@ -108,7 +108,7 @@ actor CacheHarness {
                 """
             )
         }
-        let claim = try await connection.query(
+        let row = try await connection.query(
             """
             UPDATE refold.checkpoints SET fencing_value = $2
              WHERE generation = coalesce($1, (SELECT max(generation) FROM refold.generations))
@@ -118,7 +118,7 @@ actor CacheHarness {
             [generation.map { .int64($0.rawValue) } ?? .null, .int64(.random(in: Int64.min...Int64.max - 1_000) | 1)]
         )
         return (
-            GenerationNumber(try claim.int64(0, 0)), FencingValue(try claim.int64(0, 1)), try claim.int64(0, 2)
+            GenerationNumber(try row.int64(0, 0)), FencingValue(try row.int64(0, 1)), try row.int64(0, 2)
         )
     }
 

@@ -75,7 +75,7 @@ struct FencingTests {
                 connection: writer.connection,
                 generation: writer.generation,
                 tables: writer.tables,
-                claim: writer.claim,
+                owned: writer.owned,
                 lease: writer.lease,
                 store: try await StoreInspection.inspect(
                     writer.connection,
@@ -122,8 +122,8 @@ struct FencingTests {
         try await withWriter { installation, writer, window in
             try await installation.expire(writer.lease)
             let successor = try await installation.writer(writer.generation, of: projection)
-            #expect(successor.claim.position == 1)
-            #expect(successor.claim.fencingValue != writer.claim.fencingValue)
+            #expect(successor.owned.position == 1)
+            #expect(successor.owned.fencingValue != writer.owned.fencingValue)
             try await expectRefused(window, installation, writer)
             try await successor.commit(window)
             #expect(try await note(installation, successor) == "second")
@@ -174,12 +174,12 @@ struct FencingTests {
     @Test("A live owner is named, and keeps its generation")
     func owned() async throws {
         try await withWriter { installation, writer, window in
-            let attempt = try await installation.connection.claim(
+            let attempt = try await installation.connection.acquire(
                 writer.generation.number,
                 for: Lease(),
                 Sightings()
             )
-            guard case .held(let ownership) = attempt else {
+            guard case .owned(let ownership) = attempt else {
                 Issue.record("\(attempt)")
                 return
             }
@@ -210,7 +210,7 @@ struct FencingTests {
             try await installation.expire(writer.lease)
             try await writer.connection.transaction { connection in
                 _ = try connection.checkpoint(of: writer.generation.number, lock: true)
-                let attempt = try await installation.connection.claim(
+                let attempt = try await installation.connection.acquire(
                     writer.generation.number,
                     for: Lease(),
                     Sightings()

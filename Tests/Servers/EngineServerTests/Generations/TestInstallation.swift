@@ -89,13 +89,13 @@ struct TestInstallation: Sendable {
     ) async throws -> GenerationWriter {
         let connection = try await database.connect()
         try await connection.hold(lease)
-        let attempt = try await connection.claim(generation.number, for: lease, Sightings())
-        guard case .claimed(let claim) = attempt else { throw NotClaimed(attempt: attempt) }
+        let attempt = try await connection.acquire(generation.number, for: lease, Sightings())
+        guard case .acquired(let owned) = attempt else { throw NotAcquired(attempt: attempt) }
         return GenerationWriter(
             connection: connection,
             generation: generation,
             tables: generation.tables(of: projection),
-            claim: claim,
+            owned: owned,
             lease: lease,
             store: try await StoreInspection.inspect(connection, EventStoreSettings())
         )
@@ -110,8 +110,8 @@ struct TestInstallation: Sendable {
     }
 
     /// A generation could not be taken.
-    struct NotClaimed: Error {
-        let attempt: ClaimAttempt
+    struct NotAcquired: Error {
+        let attempt: Acquisition
     }
 
     /// A process of another machine, of which nobody here can know whether it lives.
