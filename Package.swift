@@ -132,13 +132,14 @@ let package = Package(
 
         .executableTarget(name: "CLI", dependencies: ["RefoldCommandLine"], swiftSettings: settings),
 
-        // What ops/bench measures and no command does.
+        // What ops/bench runs.
         .executableTarget(
-            name: "WriteBenchmark",
+            name: "Benchmark",
             dependencies: [
                 "AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Postgres", "Refold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            resources: [.embedInCode("SQL")],
             swiftSettings: settings
         ),
 

@@ -40,15 +40,17 @@ quietly() {
     return "$code"
 }
 
-# build_release: the one release build that every script uses; silent unless it fails.
+# build_release [PRODUCT…]: the one release build that every script uses; silent unless it fails.
 build_release() {
-    local log
+    local log product
     log=$(mktemp)
     say "Building a release (the first time takes a few minutes) …"
-    quietly "$log" swift build --package-path "$project_root" -c release --product refold || {
-        rm -f "$log"
-        return "$exit_failed"
-    }
+    for product in "${@:-refold}"; do
+        quietly "$log" swift build --package-path "$project_root" -c release --product "$product" || {
+            rm -f "$log"
+            return "$exit_failed"
+        }
+    done
     rm -f "$log"
     refold=$(swift build --package-path "$project_root" -c release --show-bin-path)/refold
 }

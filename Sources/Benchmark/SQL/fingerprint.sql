@@ -8,4 +8,4 @@ FROM (SELECT 1 AS part, md5(string_agg(md5(p::text), '' ORDER BY user_id COLLATE
       FROM read_models.content_popularity AS c
       UNION ALL
       SELECT 3, md5(string_agg(md5(t::text), '' ORDER BY content_id COLLATE "C"))
-      FROM read_models.trending_score AS t) AS models;
+      FROM read_models.trending_score AS t) AS models

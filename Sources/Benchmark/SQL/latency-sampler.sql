@@ -3,7 +3,7 @@
 -- Rows and checkpoint of a window become visible by one commit, so the smallest live checkpoint says which events a
 -- reader sees. It is looked at about every half millisecond, each time in a transaction of its own (a long one would
 -- hold vacuum back and change what is measured); a change is stamped after it was seen, so that the time errs
--- upwards. Ends when :until, a timestamp, has passed.
+-- upwards. Ends when the given time has passed.
 --
 -- Leaves benchmark.visible (seen, position).
 
@@ -33,6 +33,3 @@ BEGIN
     INSERT INTO benchmark.visible SELECT * FROM unnest(seen, positions);
 END
 $$;
-
-CALL benchmark.sample(:'until');
-CREATE INDEX ON benchmark.visible (position);

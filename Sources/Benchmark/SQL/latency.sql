@@ -1,4 +1,4 @@
--- Tail latency, in milliseconds, of the events after position :start.
+-- Tail latency, in milliseconds, of the events after position $1.
 --
 -- An event may be shown once its own transaction and every older one that drew an earlier position have ended; the
 -- latest of these commits is where the clock starts. How long an event had to wait for others is the barrier's wait.
@@ -8,7 +8,7 @@
 WITH committed AS (
     SELECT global_position AS position, pg_xact_commit_timestamp(xmin) AS committed
     FROM events
-    WHERE global_position > :start
+    WHERE global_position > $1
 ), due AS (
     SELECT position, committed, max(committed) OVER (ORDER BY position) AS due
     FROM committed
@@ -20,10 +20,10 @@ WITH committed AS (
          ON true
 )
 SELECT count(*), count(*) FILTER (WHERE latency IS NULL),
-       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY latency)::numeric, 2),
-       round(percentile_cont(0.99) WITHIN GROUP (ORDER BY latency)::numeric, 2),
-       round(max(latency)::numeric, 2),
-       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY wait)::numeric, 2),
-       round(percentile_cont(0.99) WITHIN GROUP (ORDER BY wait)::numeric, 2),
-       round(max(wait)::numeric, 2)
-FROM shown;
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY latency),
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY latency),
+       max(latency),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY wait),
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY wait),
+       max(wait)
+FROM shown

@@ -1,15 +1,8 @@
--- How many rows of the three read models differ between the schemas :left and :right: missing in one of them, or
--- with another value; doubles may differ by 1e-9, relative to values above one. One row per table.
-
-CREATE FUNCTION pg_temp.near(a double precision, b double precision) RETURNS boolean
-    IMMUTABLE LANGUAGE sql AS
-$$
-    SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
-                ELSE abs(a - b) <= 1e-9 * greatest(1, abs(a), abs(b)) END
-$$;
+-- How many rows of the three read models differ from what the set-based SQL made: missing in one of them, or with
+-- another value; doubles are compared by near.sql. One row per table.
 
 SELECT 'user_profiles', count(*)
-FROM :left.user_profiles AS l FULL JOIN :right.user_profiles AS r USING (user_id)
+FROM read_models.user_profiles AS l FULL JOIN set_based.user_profiles AS r USING (user_id)
 WHERE (l.email, l.name, l.subscription_plan, l.preferences, l.total_watch_time, l.favorite_genres, l.last_active,
        l.registration_date, l.is_premium)
       IS DISTINCT FROM
@@ -17,7 +10,7 @@ WHERE (l.email, l.name, l.subscription_plan, l.preferences, l.total_watch_time, 
        r.registration_date, r.is_premium)
 UNION ALL
 SELECT 'content_popularity', count(*)
-FROM :left.content_popularity AS l FULL JOIN :right.content_popularity AS r USING (content_id)
+FROM read_models.content_popularity AS l FULL JOIN set_based.content_popularity AS r USING (content_id)
 WHERE (l.title, l.genre, l.total_views, l.total_watch_time, l.unique_viewers, l.rating_count, l.last_updated)
       IS DISTINCT FROM
       (r.title, r.genre, r.total_views, r.total_watch_time, r.unique_viewers, r.rating_count, r.last_updated)
@@ -26,6 +19,6 @@ WHERE (l.title, l.genre, l.total_views, l.total_watch_time, l.unique_viewers, l.
    OR NOT pg_temp.near(l.trending_score, r.trending_score)
 UNION ALL
 SELECT 'trending_score', count(*)
-FROM :left.trending_score AS l FULL JOIN :right.trending_score AS r USING (content_id)
+FROM read_models.trending_score AS l FULL JOIN set_based.trending_score AS r USING (content_id)
 WHERE (l.genre, l.last_watched) IS DISTINCT FROM (r.genre, r.last_watched)
-   OR NOT pg_temp.near(l.score, r.score);
+   OR NOT pg_temp.near(l.score, r.score)
