@@ -271,7 +271,7 @@ let package = Package(
             name: "EngineServerTests",
             dependencies: [
                 "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestProjections",
-                "TestSupport", "Timing", .product(name: "Logging", package: "swift-log"),
+                "TestSupport", "Timing", "VideoProjections", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Servers/EngineServerTests",
             swiftSettings: settings

@@ -15,6 +15,8 @@ public struct AccountBalances: Projection {
     public let eventTypes: [EventType] = [.accountOpened, .accountDeposited, .accountWithdrawn, .accountClosed]
     /// The table `account_balances`, key `account_id`.
     public let model: ReadModel
+    /// The accounts that something happened to in the last 30 days.
+    public var defaultHotSet: HotSetSettings { HotSetSettings(.recent(column: "last_activity", within: .days(30))) }
 
     private let accounts: Table
     private let balance: Column<ExactDecimal>

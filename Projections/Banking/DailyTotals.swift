@@ -13,6 +13,8 @@ public struct DailyTotals: Projection {
     public let eventTypes: [EventType] = [.accountOpened, .accountDeposited, .accountWithdrawn]
     /// The table `daily_totals`, key `day`.
     public let model: ReadModel
+    /// Every day.
+    public var defaultHotSet: HotSetSettings { HotSetSettings(.all) }
 
     private let days: Table
     private let deposits: Column<ExactDecimal>

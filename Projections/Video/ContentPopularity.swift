@@ -14,11 +14,14 @@ public struct ContentPopularity: Projection {
     public let eventTypes: [EventType] = [.contentWatched, .contentRated, .contentAdded]
     /// The table `content_popularity`, key `content_id`, and three tables of its own for the viewers.
     public let model: ReadModel
-    /// The half-life, since it changes the scores.
-    public var settings: [String: String] { ["half-life": "\(halfLife) seconds"] }
+    /// The half-life, since it changes the scores; it is that of `trending_score`.
+    public var settings: [ProjectionSetting] { [.halfLife(halfLife)] }
+    /// The most watched contents.
+    public var defaultHotSet: HotSetSettings { HotSetSettings(.top(column: "total_views")) }
 
-    /// In seconds.
-    private let halfLife: Double
+    private let halfLife: Duration
+    /// For the fold, which asks for every view.
+    private let halfLifeInSeconds: Double
 
     private let contents: Table
     private let title: Column<Text?>
@@ -43,7 +46,8 @@ public struct ContentPopularity: Projection {
 
     /// - Parameter halfLife: the time in which a view loses half its weight in `trending_score`.
     public init(halfLife: Duration = DecayedViews.defaultHalfLife) {
-        self.halfLife = halfLife.inSeconds
+        self.halfLife = halfLife
+        halfLifeInSeconds = halfLife.inSeconds
         var model = ReadModel()
         contents = model.addTable("content_popularity", key: .text("content_id"))
         title = model.addColumn("title", to: contents)
@@ -68,6 +72,9 @@ public struct ContentPopularity: Projection {
         self.model = model
     }
 
+    /// The same with another half-life.
+    public func with(_ values: SettingValues) -> Self { Self(halfLife: values.duration("half-life")) }
+
     /// Applies one event to its content.
     public func apply(_ event: Event, to rows: Rows) throws {
         let time = try event.timestamp
@@ -82,7 +89,7 @@ public struct ContentPopularity: Projection {
     private func watch(_ event: ContentWatched, at time: Timestamp, in rows: Rows) throws {
         let (userID, contentID, duration) = try (event.userID, event.contentID, event.watchDuration)
         let (completion, newGenre, newTitle) = try (event.completionPercentage, event.genre, event.title)
-        let view = DecayedViews.oneView(of: duration, at: time, halfLife: halfLife)
+        let view = DecayedViews.oneView(of: duration, at: time, halfLife: halfLifeInSeconds)
 
         let content = try rows.findOrInsert(contents, contentID)
         try content.add(1, to: views)

@@ -17,10 +17,15 @@ public struct TrendingScore: Projection {
     /// The table `trending_score`, key `content_id`.
     public let model: ReadModel
     /// The half-life, since it changes the scores.
-    public var settings: [String: String] { ["half-life": "\(halfLife) seconds"] }
+    public var settings: [ProjectionSetting] { [.halfLife(halfLife)] }
+    /// The contents watched most now, with their ranking, over all and by genre.
+    public var defaultHotSet: HotSetSettings {
+        HotSetSettings(.top(column: "score"), ranking: HotRanking(score: "score", group: "genre"))
+    }
 
-    /// In seconds.
-    private let halfLife: Double
+    private let halfLife: Duration
+    /// For the fold, which asks for every view.
+    private let halfLifeInSeconds: Double
     private let scores: Table
     private let genre: Column<Text?>
     private let score: Column<Double>
@@ -28,7 +33,8 @@ public struct TrendingScore: Projection {
 
     /// - Parameter halfLife: the time in which a view loses half its weight.
     public init(halfLife: Duration = DecayedViews.defaultHalfLife) {
-        self.halfLife = halfLife.inSeconds
+        self.halfLife = halfLife
+        halfLifeInSeconds = halfLife.inSeconds
         var model = ReadModel()
         scores = model.addTable("trending_score", key: .text("content_id"))
         genre = model.addColumn("genre", to: scores)
@@ -37,12 +43,15 @@ public struct TrendingScore: Projection {
         self.model = model
     }
 
+    /// The same with another half-life.
+    public func with(_ values: SettingValues) -> Self { Self(halfLife: values.duration("half-life")) }
+
     /// Applies one view to the content's score.
     public func apply(_ event: Event, to rows: Rows) throws {
         let time = try event.timestamp
         let watched = ContentWatched(event.payload)
         let (contentID, duration, newGenre) = try (watched.contentID, watched.watchDuration, watched.genre)
-        let view = DecayedViews.oneView(of: duration, at: time, halfLife: halfLife)
+        let view = DecayedViews.oneView(of: duration, at: time, halfLife: halfLifeInSeconds)
 
         let known = try rows.find(scores, contentID)
         let content = try known ?? rows.findOrInsert(scores, contentID)

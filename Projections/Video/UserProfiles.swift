@@ -16,6 +16,8 @@ public struct UserProfiles: Projection {
     ]
     /// The table `user_profiles`, key `user_id`.
     public let model: ReadModel
+    /// Those who were active in the last 30 days.
+    public var defaultHotSet: HotSetSettings { HotSetSettings(.recent(column: "last_active", within: .days(30))) }
 
     private let profiles: Table
     private let email: Column<Text>

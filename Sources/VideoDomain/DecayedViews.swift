@@ -4,7 +4,7 @@ public import Refold
 /// Sums of views that fade with time, as base-2 logarithms.
 public enum DecayedViews {
     /// 24 hours.
-    public static let defaultHalfLife: Duration = .seconds(86_400)
+    public static let defaultHalfLife: Duration = .hours(24)
 
     /// 2020-01-01T00:00:00Z, the moment at which a view of weight 1 counts 1.
     public static let landmark = Timestamp(microseconds: 631_152_000_000_000)
@@ -21,12 +21,5 @@ public enum DecayedViews {
     /// The logarithm of the sum of two weights given by theirs.
     public static func sum(_ left: Double, _ right: Double) -> Double {
         max(left, right) + log2(1 + exp2(-abs(left - right)))
-    }
-}
-
-extension Duration {
-    /// The duration as a number of seconds.
-    public var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }

@@ -35,7 +35,7 @@ package struct GenerationIdentity: Sendable, Hashable {
             let columns = table.columns.map { "\($0.name) \($0.type) \($0.isNullable) \($0.isPublic)" }
             return "\(table.name)(\((key + columns).joined(separator: ",")))"
         }
-        let settings = projection.settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let settings = projection.settings.filter(\.changesFold).sorted { $0.name < $1.name }.map(\.identity)
         return StableHash.hex((["v\(projection.version)", store] + tables + settings).joined(separator: ";"))
     }
 }

@@ -25,8 +25,14 @@ public protocol Projection: Sendable {
     /// The tables the projection owns. It can reach no others.
     var model: ReadModel { get }
 
-    /// Settings that change the rows `apply` gives, such as a half-life. They are part of a generation's identity.
-    var settings: [String: String] { get }
+    /// Settings of its own, such as a half-life, with their present values.
+    var settings: [ProjectionSetting] { get }
+
+    /// The same projection with other values of its settings. Called once, after the configuration was read.
+    func with(_ values: SettingValues) -> Self
+
+    /// Which rows the cache keeps where the configuration says nothing else.
+    var defaultHotSet: HotSetSettings { get }
 
     /// Applies one event to the rows.
     ///
@@ -40,5 +46,11 @@ public protocol Projection: Sendable {
 
 extension Projection {
     /// No settings.
-    public var settings: [String: String] { [:] }
+    public var settings: [ProjectionSetting] { [] }
+
+    /// The same, for a projection without settings.
+    public func with(_ values: SettingValues) -> Self { self }
+
+    /// Nothing is cached.
+    public var defaultHotSet: HotSetSettings { .none }
 }

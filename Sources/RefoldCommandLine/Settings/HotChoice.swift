@@ -1,31 +1,33 @@
-internal import Engine
 internal import Refold
 
-/// What the settings say about the rows that a projection keeps in Redis; empty texts stand for what is not said.
+/// What the settings say about the rows that a projection keeps in Redis, key by key; empty texts stand for what is not
+/// said. What one key says stays when another one changes: with `by: all`, `column` is still there.
 package struct HotChoice: Sendable, Hashable {
     var by = "none"
     var column = ""
-    var within: Duration = .seconds(30 * 86_400)
-    var limit = 10_000
-    var lifetime: Duration = .seconds(7 * 86_400)
+    var within: Duration = .days(30)
+    var limit: Int
+    var lifetime: Duration
     var rankedBy = ""
     var group = ""
-    var best = 100
-    var groups = 1000
+    var best: Int
+    var groups: Int
 
-    /// What `Config/refold.yaml` says too; nothing is hot of a projection that is not named there.
-    static func `default`(of projection: ProjectionName) -> HotChoice {
-        switch projection {
-        case "user_profiles": HotChoice(by: "recent", column: "last_active")
-        case "content_popularity": HotChoice(by: "top", column: "total_views")
-        case "trending_score": HotChoice(by: "top", column: "score", rankedBy: "score", group: "genre")
-        case "account_balances": HotChoice(by: "recent", column: "last_activity")
-        case "daily_totals": HotChoice(by: "all")
-        default: HotChoice()
+    /// What a projection states as its default.
+    init(_ settings: HotSetSettings) {
+        switch settings.choice {
+        case .none: break
+        case .all: by = "all"
+        case .recent(let column, let within): (by, self.column, self.within) = ("recent", column, within)
+        case .top(let column): (by, self.column) = ("top", column)
         }
+        (limit, lifetime) = (settings.limit, settings.lifetime)
+        let ranking = settings.ranking ?? HotRanking(score: "")
+        (rankedBy, group) = (ranking.score, ranking.group ?? "")
+        (best, groups) = (ranking.best, ranking.groups)
     }
 
-    /// The same for the engine, which finds out whether the columns exist.
+    /// The same for the cache, which finds out whether the columns exist.
     var settings: HotSetSettings {
         let choice: HotSetSettings.Choice =
             switch by {

@@ -37,9 +37,20 @@ package struct Setting: Sendable {
 
     /// Every key there is.
     ///
-    /// - Parameter projections: the names of the installation's projections; each has keys of its own.
-    package static func all(projections: [ProjectionName]) -> [Setting] {
-        general + projections.flatMap { ofProjection($0) }
+    /// - Parameter projections: the installation's; each has keys of its own.
+    package static func all(projections: [any Projection]) -> [Setting] {
+        // Projections that share a setting all state it; it stands with those of the projection that it is named for.
+        let stated = projections.flatMap(\.settings)
+        var all = general
+        for projection in projections {
+            all += general(of: projection)
+            for setting in stated
+            where setting.section == projection.name && !all.contains(where: { $0.key == setting.key }) {
+                all.append(Setting(setting))
+            }
+        }
+        for setting in stated where !all.contains(where: { $0.key == setting.key }) { all.append(Setting(setting)) }
+        return all
     }
 
     private static let general: [Setting] = [
@@ -118,10 +129,11 @@ package struct Setting: Sendable {
         },
     ]
 
-    private static func ofProjection(_ name: ProjectionName) -> [Setting] {
+    private static func general(of projection: any Projection) -> [Setting] {
+        let name = projection.name
         let prefix = "projections.\(name)"
-        let defaults = HotChoice.default(of: name)
-        var found = [
+        let defaults = HotChoice(projection.defaultHotSet)
+        return [
             Setting("\(prefix).policy", "stop") { text, settings throws(SettingError) in
                 settings.engine.policies[name] = try text.word(of: ["stop", "skip"]) == "skip" ? .skip : .stop
             },
@@ -131,16 +143,16 @@ package struct Setting: Sendable {
             Setting("\(prefix).hot.column", defaults.column) { text, settings in
                 settings.hot[name, default: defaults].column = text.text
             },
-            Setting("\(prefix).hot.within", "30d") { text, settings throws(SettingError) in
+            Setting("\(prefix).hot.within", defaults.within.asDefault) { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].within = try text.duration(
                     atLeast: .milliseconds(1),
                     atMost: .days(36_500)
                 )
             },
-            Setting("\(prefix).hot.limit", "10000") { text, settings throws(SettingError) in
+            Setting("\(prefix).hot.limit", "\(defaults.limit)") { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].limit = try text.integer(in: 1...Int(Int32.max))
             },
-            Setting("\(prefix).hot.ttl", "7d") { text, settings throws(SettingError) in
+            Setting("\(prefix).hot.ttl", defaults.lifetime.asDefault) { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].lifetime = try text.duration(
                     atLeast: .seconds(1),
                     atMost: .days(3_650)
@@ -152,20 +164,36 @@ package struct Setting: Sendable {
             Setting("\(prefix).hot.ranking.group", defaults.group) { text, settings in
                 settings.hot[name, default: defaults].group = text.text
             },
-            Setting("\(prefix).hot.ranking.best", "100") { text, settings throws(SettingError) in
+            Setting("\(prefix).hot.ranking.best", "\(defaults.best)") { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].best = try text.integer(in: 1...HotRanking.mostPlaces)
             },
-            Setting("\(prefix).hot.ranking.groups", "1000") { text, settings throws(SettingError) in
+            Setting("\(prefix).hot.ranking.groups", "\(defaults.groups)") { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].groups = try text.integer(in: 1...HotRanking.mostGroups)
             },
         ]
-        if name == "trending_score" {
-            found.append(
-                Setting("\(prefix).half-life", "24h") { text, settings throws(SettingError) in
-                    settings.halfLife = try text.duration(atLeast: .seconds(1), atMost: .days(36_500))
-                }
-            )
-        }
-        return found
     }
+
+    /// A setting that projections state themselves.
+    private init(_ stated: ProjectionSetting) {
+        self.init(stated.key, stated.value.asDefault) { text, settings throws(SettingError) in
+            settings.ofProjections[stated.key] = try text.value(like: stated.value)
+        }
+    }
+}
+
+extension ProjectionSetting.Value {
+    /// As a file would have it.
+    fileprivate var asDefault: String {
+        switch self {
+        case .duration(let time, _): time.asDefault
+        case .integer(let number, _): "\(number)"
+        case .boolean(let value): "\(value)"
+        case .word(let word, _): word
+        }
+    }
+}
+
+extension Duration {
+    /// As people write it in a file: 24h rather than 1d.
+    fileprivate var asDefault: String { self == .days(1) ? "24h" : "\(TimeSpan(self))" }
 }

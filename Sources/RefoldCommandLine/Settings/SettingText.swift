@@ -76,6 +76,17 @@ package struct SettingText: Sendable {
         return time.duration
     }
 
+    /// A value of the same type, and within the same bounds, as the one that a projection states.
+    func value(like stated: ProjectionSetting.Value) throws(SettingError) -> ProjectionSetting.Value {
+        switch stated {
+        case .duration(_, let range):
+            .duration(try duration(atLeast: range.lowerBound, atMost: range.upperBound), in: range)
+        case .integer(_, let range): .integer(try integer(in: range), in: range)
+        case .boolean: .boolean(try boolean())
+        case .word(_, let words): .word(try word(of: words), of: words)
+        }
+    }
+
     /// One of a few words.
     func word(of words: [String]) throws(SettingError) -> String {
         guard words.contains(text) else { throw refused(expected: "one of \(words.joined(separator: ", "))") }
@@ -96,9 +107,4 @@ package enum SettingSource: Sendable, Hashable, CustomStringConvertible {
         case .environment(let name): name
         }
     }
-}
-
-extension Duration {
-    static func days(_ days: Int64) -> Duration { .seconds(days * 86_400) }
-    static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3_600) }
 }

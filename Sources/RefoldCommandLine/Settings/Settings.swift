@@ -7,8 +7,8 @@ package import Refold
 package struct Settings: Sendable {
     /// For the engine.
     package var engine = EngineSettings()
-    /// Of trending scores.
-    package var halfLife: Duration = .seconds(86_400)
+    /// The projections that these settings give.
+    package private(set) var projections: [any Projection]
     /// Each value with its source, in the order of the documentation; what may hold a password is not shown.
     package internal(set) var origins: [SettingOrigin] = []
     /// Variables that begin like ours and are no setting.
@@ -16,14 +16,14 @@ package struct Settings: Sendable {
     var redisURL: String?
     var redisPrefix = "refold"
     var redisTimeout: Duration = .seconds(1)
-    var redisRestLifetime: Duration = .seconds(26 * 3600)
+    var redisRestLifetime: Duration = .hours(26)
     var hot: [ProjectionName: HotChoice] = [:]
+    /// What was said of the settings that projections state, by key.
+    var ofProjections: [String: ProjectionSetting.Value] = [:]
 
-    /// The projections that these settings give.
-    package var projections: [any Projection] { AllProjections.list(halfLife: halfLife) }
-
-    /// The names of all projections, whatever the settings.
-    static let projectionNames = AllProjections.list(halfLife: .seconds(86_400)).map(\.name)
+    private init(_ projections: [any Projection]) {
+        self.projections = projections
+    }
 
     /// Reads all settings.
     ///
@@ -36,13 +36,13 @@ package struct Settings: Sendable {
         environment: [String: String],
         places: [String] = ["Config/refold.yaml", "/etc/refold/refold.yaml"]
     ) throws -> Settings {
-        let catalogue = Setting.all(projections: projectionNames)
+        let catalogue = Setting.all(projections: AllProjections.list)
         let sources = try SettingSources(
             file: SettingsFile.find(named: file, environment: environment, places: places),
             environment: environment,
             catalogue: catalogue
         )
-        var settings = Settings()
+        var settings = Settings(AllProjections.list)
         for setting in catalogue {
             let text = try sources.text(of: setting)
             try setting.apply(text, &settings)
@@ -67,6 +67,7 @@ package struct Settings: Sendable {
         engine.cache = redisURL.map {
             CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout, restLifetime: redisRestLifetime)
         }
+        projections = projections.map { $0.configured(by: ofProjections) }
         for projection in projections {
             guard let hot = engine.hotSets[projection.name] else { continue }
             _ = try HotSet(hot, of: projection)

@@ -98,6 +98,7 @@ struct TrendingScoreTests {
         try watch(at: "2020-01-01T02:00:00Z", in: fold)
         #expect(fold.row("trending_score", "c")?["score"] == 2.0)
         #expect(projection.settings != TrendingScore().settings)
+        #expect(projection.settings.filter(\.changesFold).map(\.identity) == ["half-life=3600.0 seconds"])
         #expect(TrendingScore().settings == TrendingScore(halfLife: .seconds(86_400)).settings)
     }
 

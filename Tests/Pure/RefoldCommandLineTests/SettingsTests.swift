@@ -19,6 +19,15 @@ struct SettingsTests {
         try #require(#expect(throws: SettingError.self) { try load(text, environment) })
     }
 
+    /// Of the two projections that share the setting.
+    private func halfLives(_ settings: Settings) throws -> [Duration] {
+        try ["content_popularity", "trending_score"].map { name in
+            let projection = try #require(settings.projections.first { $0.name.rawValue == name })
+            guard case .duration(let time, _) = projection.settings.first?.value else { return .zero }
+            return time
+        }
+    }
+
     @Test("Without a file and an environment the defaults hold")
     func defaults() throws {
         let settings = try load()
@@ -35,7 +44,7 @@ struct SettingsTests {
         #expect(settings.engine.store == defaults.store)
         #expect(settings.engine.cache == nil)
         #expect(settings.engine.policies.values.allSatisfy { $0 == .stop })
-        #expect(settings.halfLife == .seconds(86_400))
+        #expect(try halfLives(settings) == [.seconds(86_400), .seconds(86_400)])
         #expect(settings.origins.allSatisfy { $0.source == .default })
     }
 
@@ -50,6 +59,27 @@ struct SettingsTests {
         }
         #expect(shipped.engine.databaseURL == defaults.engine.databaseURL)
         #expect(shipped.engine.hotSets == defaults.engine.hotSets)
+    }
+
+    @Test("The file in Config states what each projection declares")
+    func shippedProjections() throws {
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let shipped = try Settings.load(file: "/\(root)/Config/refold.yaml", environment: [:])
+        let stated = Set(shipped.origins.filter { $0.source != .default }.map(\.key))
+        for projection in shipped.projections {
+            let section = "projections.\(projection.name)"
+            var wanted = ["policy", "hot.by", "hot.limit", "hot.ttl"].map { "\(section).\($0)" }
+            switch projection.defaultHotSet.choice {
+            case .recent: wanted += ["\(section).hot.column", "\(section).hot.within"]
+            case .top: wanted.append("\(section).hot.column")
+            case .all, .none: break
+            }
+            if projection.defaultHotSet.ranking != nil {
+                wanted += ["by", "group", "best", "groups"].map { "\(section).hot.ranking.\($0)" }
+            }
+            wanted += projection.settings.map(\.key)
+            #expect(stated.isSuperset(of: wanted), "\(projection.name): \(Set(wanted).subtracting(stated))")
+        }
     }
 
     @Test("The environment is stronger than the file, the file than the defaults")
@@ -122,7 +152,7 @@ struct SettingsTests {
         )
         #expect(settings.engine.policies["user_profiles"] == .skip)
         #expect(settings.engine.policies["trending_score"] == .stop)
-        #expect(settings.halfLife == .seconds(43_200))
+        #expect(try halfLives(settings) == [.seconds(43_200), .seconds(43_200)])
         #expect(
             settings.engine.cache
                 == CacheSettings(url: "redis://localhost/3", prefix: "shop", timeout: .milliseconds(200))

@@ -12,7 +12,11 @@ struct NamesTests {
         var version = 1
         var eventTypes: [EventType] = [.put]
         var model: ReadModel
-        var settings: [String: String] = ["a": "1", "b": "2"]
+        var settings = [Self.setting("a", 1), Self.setting("b", 2)]
+
+        static func setting(_ name: String, _ number: Int, changesFold: Bool = true) -> ProjectionSetting {
+            ProjectionSetting(name, .integer(number, in: 0...9), of: "changing", changesFold: changesFold)
+        }
 
         init(table: String = "changing", _ change: (inout ReadModel, Table) -> Void = { _, _ in }) {
             var model = ReadModel()
@@ -72,7 +76,8 @@ struct NamesTests {
     func sameIdentity() {
         #expect(Changing().identityText("s") == Changing().identityText("s"))
         var other = Changing()
-        other.settings = ["b": "2", "a": "1"]
+        other.settings.reverse()
+        other.settings.append(Changing.setting("c", 3, changesFold: false))
         #expect(other.identityText("s") == Changing().identityText("s"))
         #expect(Changing().identityText("s") == "2:c42bf7855ead68cdac46c00ba965fd35")
     }
@@ -100,7 +105,7 @@ struct NamesTests {
         var version = Changing()
         version.version = 2
         var settings = Changing()
-        settings.settings["a"] = "2"
+        settings.settings[0] = Changing.setting("a", 2)
         let identities = [
             Changing().identityText("s"), Changing().identityText("other"),
             version.identityText("s"), settings.identityText("s"), Changing(table: "other").identityText("s"),

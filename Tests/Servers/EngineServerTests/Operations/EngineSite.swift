@@ -5,6 +5,7 @@ import Postgres
 import Refold
 import SampleLog
 import TestSupport
+import VideoProjections
 
 /// A migrated database of a test's own, and an engine on it.
 struct EngineSite: Sendable {
@@ -18,7 +19,13 @@ struct EngineSite: Sendable {
         logger.logLevel = .critical
         return Engine(
             settings,
-            projections: AllProjections.list(halfLife: halfLife),
+            projections: AllProjections.list.map { projection in
+                switch projection {
+                case is ContentPopularity: ContentPopularity(halfLife: halfLife)
+                case is TrendingScore: TrendingScore(halfLife: halfLife)
+                default: projection
+                }
+            },
             upcasters: AllProjections.upcasters,
             logger: logger
         )
