@@ -96,7 +96,7 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // The projections, a folder for each domain, and the list of them all.
+        // The projections, a folder for each domain.
         .target(
             name: "VideoProjections",
             dependencies: ["Refold", "VideoDomain"],
@@ -109,19 +109,13 @@ let package = Package(
             path: "Projections/Banking",
             swiftSettings: settings
         ),
-        .target(
-            name: "Installation",
-            dependencies: ["BankingDomain", "BankingProjections", "Refold", "VideoProjections"],
-            path: "Projections/Installation",
-            swiftSettings: settings
-        ),
 
-        // The command line.
+        // The commands, for whatever projections a program lists.
         .target(
             name: "RefoldCommandLine",
             dependencies: [
-                "AggregateStore", "Installation", "BankingDomain", "CMalloc", "Engine", "EventStore", "Postgres",
-                "Redis", "Refold", "SampleLog", "VideoDomain",
+                "AggregateStore", "Aggregates", "CMalloc", "Engine", "EventStore", "Postgres",
+                "Redis", "Refold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -130,7 +124,22 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        .executableTarget(name: "CLI", dependencies: ["RefoldCommandLine"], swiftSettings: settings),
+        // The executable refold: the list of what it runs, and the main file.
+        .target(
+            name: "RefoldInstallation",
+            dependencies: [
+                "BankingDomain", "BankingProjections", "Engine", "EventStore", "Postgres", "Refold",
+                "RefoldCommandLine", "SampleLog", "VideoDomain", "VideoProjections",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Projections/Installation",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "CLI",
+            dependencies: ["RefoldCommandLine", "RefoldInstallation"],
+            swiftSettings: settings
+        ),
 
         // What ops/bench runs.
         .executableTarget(
@@ -193,7 +202,9 @@ let package = Package(
         ),
         .testTarget(
             name: "RefoldCommandLineTests",
-            dependencies: ["Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine"],
+            dependencies: [
+                "Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine", "RefoldInstallation",
+            ],
             path: "Tests/Pure/RefoldCommandLineTests",
             swiftSettings: settings
         ),
@@ -270,8 +281,9 @@ let package = Package(
         .testTarget(
             name: "EngineServerTests",
             dependencies: [
-                "Installation", "Engine", "EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestProjections",
-                "TestSupport", "Timing", "VideoProjections", .product(name: "Logging", package: "swift-log"),
+                "Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine", "RefoldInstallation",
+                "SampleLog", "TestProjections", "TestSupport", "Timing", "VideoProjections",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Servers/EngineServerTests",
             swiftSettings: settings
@@ -310,8 +322,8 @@ let package = Package(
         .testTarget(
             name: "WriteSideServerTests",
             dependencies: [
-                "Aggregates", "AggregateStore", "Installation", "BankingDomain", "EventStore", "Postgres", "Redis",
-                "Refold", "TestSupport", "VideoDomain", "WriteSimulation",
+                "Aggregates", "AggregateStore", "BankingDomain", "EventStore", "Postgres", "Redis", "Refold",
+                "RefoldCommandLine", "RefoldInstallation", "TestSupport", "VideoDomain", "WriteSimulation",
             ],
             path: "Tests/Servers/WriteSideServerTests",
             swiftSettings: settings

@@ -1,9 +1,10 @@
 import RefoldCommandLine
+import RefoldInstallation
 
 /// The executable `refold`.
 @main
 enum Main {
     static func main() async {
-        await Program.main()
+        await RefoldCommand.main(.refold)
     }
 }

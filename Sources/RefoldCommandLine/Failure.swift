@@ -33,9 +33,9 @@ package struct Failure: Sendable, Equatable {
         case is CancellationError: self.init(Self.unavailable, "it was interrupted", "run it again")
         case let error as ExitCode: self.init(error.rawValue, nil)
         default:
-            let code = RefoldCommand.exitCode(for: error)
+            let code = RootCommand.exitCode(for: error)
             if code == .validationFailure {
-                let message = RefoldCommand.message(for: error)
+                let message = RootCommand.message(for: error)
                 self.init(Self.usage, message.isEmpty ? "no command" : message, "see refold --help")
             } else {
                 self.init(Self.software, "\(error)", "report this as a mistake in refold")

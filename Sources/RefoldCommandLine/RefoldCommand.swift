@@ -1,27 +1,86 @@
 internal import ArgumentParser
+internal import CMalloc
+internal import Engine
+internal import Glibc
+internal import Refold
 
-/// The root of all commands.
-struct RefoldCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "refold",
-        abstract: "Folds the events of a PostgreSQL event store into read models.",
-        discussion: """
-            Settings come from --config FILE, else $REFOLD_CONFIG, else ./Config/refold.yaml, else \
-            /etc/refold/refold.yaml; then from the environment (REFOLD_DATABASE_URL, REFOLD_REDIS_URL, …); then from \
-            flags. Exit codes: 0 done, 64 usage, 65 data, 69 a server is unreachable, 75 try again, 78 configuration.
-            """,
-        version: "1.0.0",
-        subcommands: [
-            MigrateCommand.self, GenerateCommand.self, RebuildCommand.self, TailCommand.self, StatusCommand.self,
-            ShowCommand.self, GenerationsCommand.self, ResetCommand.self, RollbackCommand.self, CacheCommand.self,
-            DoctorCommand.self, AppendCommand.self, StreamsCommand.self, ImportCommand.self, ExportCommand.self,
-        ]
-    )
+/// The whole of a program that runs projections:
+///
+/// ```swift
+/// await RefoldCommand.main(Installation(projections: [OrderTotals()], aggregates: [Order.self]))
+/// ```
+public enum RefoldCommand {
+    /// The version of Refold.
+    public static let version = "1.0.0"
 
-    func run() throws {
-        for line in Self.helpMessage().split(separator: "\n", omittingEmptySubsequences: false) {
-            Console.error(String(line))
+    /// Runs the command that the process's arguments name, for an installation, and ends the process with its exit code.
+    public static func main(_ installation: Installation) async -> Never {
+        shareFreedMemory()
+        exit(await Installation.$current.withValue(installation) { await run() })
+    }
+
+    /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself, malloc
+    /// gives what is free at the moment back to the system, and each page of it is zeroed and mapped anew a moment later:
+    /// a twentieth of a rebuild. One arena for all threads: with one for each, what one thread has freed is of no use to the
+    /// others, 50 MiB of it where rows are long and grow.
+    private static func shareFreedMemory() {
+        mallopt(M_TRIM_THRESHOLD, 64 << 20)
+        mallopt(M_ARENA_MAX, 1)
+    }
+
+    private static func run() async -> Int32 {
+        do {
+            var command = try parse(arguments())
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch {
+            if RootCommand.exitCode(for: error) == .success {
+                Console.out(help: RootCommand.fullMessage(for: error))
+                return 0
+            }
+            let failure = Failure(error)
+            if let line = failure.line { Console.error(line) }
+            return failure.code
         }
-        throw SilentExit(code: Failure.usage)
+    }
+
+    /// The arguments, byte for byte. `CommandLine.arguments` has replacement characters for what is no UTF-8: an id with
+    /// such bytes would name another stream.
+    private static func arguments() throws -> [String] {
+        try (0..<Int(CommandLine.argc)).dropFirst().compactMap { place in
+            guard let bytes = CommandLine.unsafeArgv[place] else { return nil }
+            if let argument = String(validatingCString: bytes) { return argument }
+            throw UsageError(
+                "argument \(place), \(String(cString: bytes).abbreviated()), is not UTF-8",
+                remedy: "write it in UTF-8, as the database has it"
+            )
+        }
+    }
+
+    /// - Throws: `UsageError` for a command that does not exist, with the nearest, and for what its flags refuse; what
+    ///   the argument parser throws to print help.
+    private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+        let commands = RootCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let name = arguments.first { !$0.hasPrefix("-") }
+        if let name, arguments.first == name, name != "help", !commands.contains(name) {
+            let nearest = commands.min { EditDistance.between($0, name) < EditDistance.between($1, name) }
+            throw UsageError(
+                "there is no command \(name)",
+                remedy: "did you mean \(nearest ?? "")? See \(Installation.current.name) --help"
+            )
+        }
+        switch Result(catching: { try RootCommand.parseAsRoot(arguments) }) {
+        case .success(let command):
+            return command
+        case .failure(let error):
+            guard RootCommand.exitCode(for: error) == .validationFailure else { throw error }
+            let program = Installation.current.name
+            let command = commands.first { $0 == name }.map { "\(program) \($0)" } ?? program
+            throw UsageError(RootCommand.message(for: error), remedy: "see \(command) --help")
+        }
     }
 }

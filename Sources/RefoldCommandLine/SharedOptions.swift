@@ -1,26 +1,27 @@
-internal import ArgumentParser
-internal import Engine
+package import ArgumentParser
+package import Engine
 internal import EventStore
 internal import FoundationEssentials
-internal import Installation
-internal import Logging
+package import Logging
 internal import Postgres
 internal import Refold
 
 /// The options that every command has.
-struct SharedOptions: ParsableArguments {
+package struct SharedOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read the settings from this file.", valueName: "file"))
-    var config: String?
+    package var config: String?
+
+    package init() {}
 
     /// Loads the settings.
     func load() throws -> Settings {
-        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment)
+        try Settings.load(Installation.current, file: config, environment: ProcessInfo.processInfo.environment)
     }
 
     /// The engine with the settings.
     ///
     /// - Parameter level: what is logged at least.
-    func engine(logging level: Logger.Level = .warning) throws -> Engine {
+    package func engine(logging level: Logger.Level = .warning) throws -> Engine {
         try load().makeEngine(logging: level)
     }
 }
@@ -29,7 +30,7 @@ extension Settings {
     func makeEngine(logging level: Logger.Level) -> Engine {
         var logger = Logger(label: "refold") { _ in ConsoleLogHandler() }
         logger.logLevel = level
-        return Engine(engine, projections: projections, upcasters: AllProjections.upcasters, logger: logger)
+        return Engine(engine, projections: projections, upcasters: Installation.current.upcasters, logger: logger)
     }
 }
 

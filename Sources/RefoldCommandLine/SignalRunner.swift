@@ -1,20 +1,20 @@
 internal import Dispatch
 internal import Engine
 internal import Glibc
-internal import Logging
+package import Logging
 internal import ServiceLifecycle
 internal import Synchronization
 internal import UnixSignals
 
 /// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then; after five seconds the process ends without it.
-enum SignalRunner {
+package enum SignalRunner {
     /// - Parameters:
     ///   - unfinished: what becomes of work that the time limit cuts off.
     ///   - onLimit: called from any thread shortly before the time limit: gives up what the work waits for.
     /// - Returns: whether a signal ended the work.
     /// - Throws: what the work throws; ``CutOff`` when the time limit ended it.
     @discardableResult
-    static func run(
+    package static func run(
         _ logger: Logger,
         unfinished: String = "what is not committed is folded again from the last commit by the next start",
         onLimit: @escaping @Sendable () -> Void = {},

@@ -67,7 +67,7 @@ extension StreamsCommand {
         ) async throws {
             let moment = Moment.version(max(0, last))
             do {
-                for kind in KnownAggregates.all {
+                for kind in Installation.current.aggregates.map({ KnownAggregate($0) }) {
                     let state = try await kind.state(
                         of: stream,
                         at: moment,

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Refold
+package import Refold
 internal import Synchronization
 
 /// The process's outputs. Results go to stdout; messages, logs and progress to stderr, where the progress bar keeps the
@@ -7,18 +7,18 @@ internal import Synchronization
 ///
 /// What people read is written line by line, each as `String.printable` shows it: whatever ids, payloads and errors hold,
 /// it begins no other line and steers no terminal. What programs read, JSON, is written character by character.
-enum Console {
+package enum Console {
     private static let bar = Mutex("")
     private static let eraseLine = "\r\u{1B}[K"
 
     /// Writes a line to stdout.
-    static func out(_ line: String) { result(line.printable) }
+    package static func out(_ line: String) { result(line.printable) }
 
     /// Writes lines to stdout.
     static func out(lines: [String]) { result(lines.map(\.printable).joined(separator: "\n")) }
 
     /// Writes JSON to stdout, and a newline.
-    static func out(json: JSON) { result(json.text) }
+    package static func out(json: JSON) { result(json.text) }
 
     /// Writes the help to stdout: text of this program's own, in several lines.
     static func out(help: String) { result(help) }
@@ -45,7 +45,7 @@ enum Console {
     }
 
     /// Shows, changes or, with an empty text, removes the progress bar.
-    static func show(bar text: String) {
+    package static func show(bar text: String) {
         let text = text.printable
         bar.withLock { bar in
             if text.isEmpty && bar.isEmpty { return }
@@ -55,7 +55,7 @@ enum Console {
     }
 
     /// Whether somebody watches stderr.
-    static var errorIsTerminal: Bool { isatty(2) == 1 }
+    package static var errorIsTerminal: Bool { isatty(2) == 1 }
     /// Whether somebody watches stdout.
     static var outputIsTerminal: Bool { isatty(1) == 1 }
     /// Whether somebody can answer.

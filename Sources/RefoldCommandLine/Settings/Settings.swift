@@ -1,6 +1,5 @@
 package import Engine
 internal import EventStore
-internal import Installation
 package import Refold
 
 /// Everything that was set: defaults, then the file, then the environment.
@@ -28,21 +27,23 @@ package struct Settings: Sendable {
     /// Reads all settings.
     ///
     /// - Parameters:
+    ///   - installation: whose projections have settings.
     ///   - file: the file that `--config` names, if it does.
     ///   - environment: the process's environment.
     ///   - places: where a file is looked for when nobody names one.
     package static func load(
+        _ installation: Installation,
         file: String?,
         environment: [String: String],
         places: [String] = ["Config/refold.yaml", "/etc/refold/refold.yaml"]
     ) throws -> Settings {
-        let catalogue = Setting.all(projections: AllProjections.list)
+        let catalogue = Setting.all(projections: installation.projections)
         let sources = try SettingSources(
             file: SettingsFile.find(named: file, environment: environment, places: places),
             environment: environment,
             catalogue: catalogue
         )
-        var settings = Settings(AllProjections.list)
+        var settings = Settings(installation.projections)
         for setting in catalogue {
             let text = try sources.text(of: setting)
             try setting.apply(text, &settings)

@@ -1,3 +1,5 @@
+internal import ArgumentParser
+
 /// A time as settings and flags have it: a whole number with a unit, `250ms`, `10s`, `5m`, `24h`, `30d`.
 package struct TimeSpan: Sendable, Hashable, CustomStringConvertible {
     package let duration: Duration
@@ -27,4 +29,8 @@ package struct TimeSpan: Sendable, Hashable, CustomStringConvertible {
         guard let unit else { return "\(milliseconds)ms" }
         return "\(milliseconds / unit.milliseconds)\(unit.name)"
     }
+}
+
+extension TimeSpan: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
 }

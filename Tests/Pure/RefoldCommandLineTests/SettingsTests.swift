@@ -3,15 +3,16 @@ import EventStore
 import Glibc
 import Refold
 import RefoldCommandLine
+import RefoldInstallation
 import Testing
 
 @Suite("Settings")
 struct SettingsTests {
     /// Loads from a file's text and an environment.
     private func load(_ text: String? = nil, _ environment: [String: String] = [:]) throws -> Settings {
-        guard let text else { return try Settings.load(file: nil, environment: environment, places: []) }
+        guard let text else { return try Settings.load(.refold, file: nil, environment: environment, places: []) }
         return try ConfigurationFile.with(text) { path in
-            try Settings.load(file: path, environment: environment, places: [])
+            try Settings.load(.refold, file: path, environment: environment, places: [])
         }
     }
 
@@ -51,7 +52,7 @@ struct SettingsTests {
     @Test("The file in Config states exactly the defaults, and every key but those that are empty")
     func shippedFile() throws {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        let shipped = try Settings.load(file: "/\(root)/Config/refold.yaml", environment: [:])
+        let shipped = try Settings.load(.refold, file: "/\(root)/Config/refold.yaml", environment: [:])
         let defaults = try load()
         #expect(shipped.origins.map(\.key) == defaults.origins.map(\.key))
         for (stated, defaults) in zip(shipped.origins, defaults.origins) where defaults.key != "database.url" {
@@ -64,7 +65,7 @@ struct SettingsTests {
     @Test("The file in Config states what each projection declares")
     func shippedProjections() throws {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        let shipped = try Settings.load(file: "/\(root)/Config/refold.yaml", environment: [:])
+        let shipped = try Settings.load(.refold, file: "/\(root)/Config/refold.yaml", environment: [:])
         let stated = Set(shipped.origins.filter { $0.source != .default }.map(\.key))
         for projection in shipped.projections {
             let section = "projections.\(projection.name)"
@@ -106,7 +107,7 @@ struct SettingsTests {
                 try ConfigurationFile.with("engine: {batch-size: 3}") { place in
                     func size(_ file: String?, _ environment: [String: String]) throws -> Int {
                         let places = ["/nowhere/refold.yaml", place]
-                        return try Settings.load(file: file, environment: environment, places: places)
+                        return try Settings.load(.refold, file: file, environment: environment, places: places)
                             .engine.batchSize.count
                     }
                     let named = try size(flag, ["REFOLD_CONFIG": variable])
@@ -117,7 +118,7 @@ struct SettingsTests {
             }
         }
         let missing = try #require(
-            #expect(throws: SettingError.self) { try Settings.load(file: "/nowhere.yaml", environment: [:]) }
+            #expect(throws: SettingError.self) { try Settings.load(.refold, file: "/nowhere.yaml", environment: [:]) }
         )
         #expect(missing.message.contains("/nowhere.yaml"))
     }

@@ -1,9 +1,10 @@
 import AggregateStore
 import BankingDomain
-import Installation
 import Postgres
 import Redis
 import Refold
+import RefoldCommandLine
+import RefoldInstallation
 import TestSupport
 import Testing
 
@@ -61,7 +62,7 @@ struct ReadmePathTests {
     private func decide(_ url: String) async throws {
         let now = try #require(Timestamp("2026-05-01T12:00:00Z"))
         let connection = try await PostgresConnection.connect(to: url)
-        let accounts = Repository<BankAccount>(connection, upcasters: AllProjections.upcasters)
+        let accounts = Repository<BankAccount>(connection, upcasters: Installation.refold.upcasters)
         try await accounts.execute("42") { try $0.open(initialDeposit: 100, overdraftLimit: 50, at: now) }
         let saved = try await accounts.execute("42", DecisionContext(userID: "ann")) { try $0.withdraw(120) }
         #expect("\(saved.aggregate.balance) \(saved.version) \(saved.positions)" == "-20 2 [2]")

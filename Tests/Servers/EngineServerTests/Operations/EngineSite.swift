@@ -1,8 +1,9 @@
 import Engine
-import Installation
 import Logging
 import Postgres
 import Refold
+import RefoldCommandLine
+import RefoldInstallation
 import SampleLog
 import TestSupport
 import VideoProjections
@@ -19,14 +20,14 @@ struct EngineSite: Sendable {
         logger.logLevel = .critical
         return Engine(
             settings,
-            projections: AllProjections.list.map { projection in
+            projections: Installation.refold.projections.map { projection in
                 switch projection {
                 case is ContentPopularity: ContentPopularity(halfLife: halfLife)
                 case is TrendingScore: TrendingScore(halfLife: halfLife)
                 default: projection
                 }
             },
-            upcasters: AllProjections.upcasters,
+            upcasters: Installation.refold.upcasters,
             logger: logger
         )
     }

@@ -1,9 +1,10 @@
-internal import ArgumentParser
-internal import Engine
-internal import EventStore
-internal import Postgres
-internal import Refold
-internal import SampleLog
+import ArgumentParser
+import Engine
+import EventStore
+import Postgres
+import Refold
+import RefoldCommandLine
+import SampleLog
 
 /// `refold generate`
 struct GenerateCommand: AsyncParsableCommand {
@@ -122,8 +123,4 @@ struct GenerateCommand: AsyncParsableCommand {
             }
         }
     }
-}
-
-extension TimeSpan: ExpressibleByArgument {
-    package init?(argument: String) { self.init(argument) }
 }

@@ -1,0 +1,26 @@
+import BankingDomain
+import BankingProjections
+import Refold
+public import RefoldCommandLine
+import VideoDomain
+import VideoProjections
+
+extension Installation {
+    /// What this project's `refold` runs: the two sample domains. Adding a projection or an aggregate is a line here.
+    public static let refold = Installation(
+        projections: [
+            UserProfiles(),
+            ContentPopularity(),
+            TrendingScore(),
+            AccountBalances(),
+            DailyTotals(),
+        ],
+        aggregates: [
+            User.self,
+            Content.self,
+            BankAccount.self,
+        ],
+        upcasters: Upcasters(Upcaster.banking),
+        samples: GenerateCommand.self
+    )
+}
