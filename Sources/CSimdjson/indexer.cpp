@@ -1,19 +1,26 @@
 #include "CSimdjson.h"
-#include "scanner.hpp"
 
 #include <simdjson.h>
 
+#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
 
-using namespace refold;
+// The indexer uses simdjson's first stage, which lies in its `internal` namespace, instead of the public On-Demand
+// interface. On-Demand takes 285 ns for a document of the sample log (195 bytes, 5.6 fields), whether it iterates over one
+// document or over many; the first stage and the walk below take 55 ns (simdjson 3.0, mean of three runs over 2,000,000
+// documents in batches of 100). A rebuild costs about 1.8 µs of processor time an event, so the difference is 12 % of it.
 
 namespace {
 
 /// simdjson gets runs of documents up to this size, so that its index stays in the processor's cache and its memory is
-/// bounded (four bytes for each of these); a larger document is read byte by byte.
+/// bounded (four bytes for each of these).
 constexpr size_t run_capacity = 256 * 1024;
+
+inline bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+inline bool has_backslash(const uint8_t *text, size_t length) { return std::memchr(text, '\\', length) != nullptr; }
 
 inline RefoldField make_field(
     const uint8_t *json, size_t name, size_t name_end, size_t value, size_t value_end, bool may_escape
@@ -39,9 +46,8 @@ struct RefoldIndexer {
     size_t field_count = 0;
 
     void prepare();
-    void index_run(const uint8_t *json, RefoldDocument *documents, size_t count);
+    size_t index_run(const uint8_t *json, RefoldDocument *documents, size_t count);
     bool walk(const uint8_t *json, size_t base, RefoldDocument &document, const uint32_t *&next);
-    void scan(const uint8_t *json, RefoldDocument &document);
     /// Makes room for so many more fields.
     void reserve(size_t more) {
         if (fields.size() - field_count < more) fields.resize(field_count + more + fields.size() / 2);
@@ -55,17 +61,18 @@ void RefoldIndexer::prepare() {
     if (error != simdjson::SUCCESS) throw std::bad_alloc();
 }
 
-/// Indexes documents that together lie within `run_capacity` bytes.
-void RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, size_t count) {
+/// Indexes documents that together lie within `run_capacity` bytes. Returns how many it leaves unread.
+size_t RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, size_t count) {
     prepare();
     size_t base = documents[0].offset;
     size_t length = documents[count - 1].offset + documents[count - 1].length - base;
     // Valid documents next to each other have the structure that each has alone. One with an open string takes the
-    // newline behind it into that string, which simdjson reports: then each document is read on its own.
+    // newline behind it into that string, which simdjson reports: then each document has to be read on its own.
     if (structure->stage1(json + base, length, simdjson::stage1_mode::regular) != simdjson::SUCCESS) {
-        for (size_t i = 0; i < count; i++) scan(json, documents[i]);
-        return;
+        for (size_t i = 0; i < count; i++) documents[i].field_count = REFOLD_UNREAD;
+        return count;
     }
+    size_t unread = 0;
     // Behind the last structural character, one that is in no document.
     structure->structural_indexes[structure->n_structural_indexes] = uint32_t(length);
     const uint32_t *next = structure->structural_indexes.get();
@@ -74,11 +81,13 @@ void RefoldIndexer::index_run(const uint8_t *json, RefoldDocument *documents, si
         // `walk` writes a field for every four structural characters at most: name, colon, value and what follows.
         reserve(size_t(structure_end - next) / 4 + 1);
         if (!walk(json, base, documents[i], next)) {
-            scan(json, documents[i]);
+            documents[i].field_count = REFOLD_UNREAD;
+            unread++;
             size_t end = documents[i].offset + documents[i].length - base;
             while (*next < end) next++;
         }
     }
+    return unread;
 }
 
 /// Follows the structural characters of one document; false when they are not those of an object, and only of one.
@@ -147,70 +156,23 @@ bool RefoldIndexer::walk(const uint8_t *json, size_t base, RefoldDocument &docum
     return true;
 }
 
-/// The same byte by byte, for any document.
-void RefoldIndexer::scan(const uint8_t *json, RefoldDocument &document) {
-    size_t at = document.offset;
-    const size_t end = at + document.length;
-    const size_t first_field = field_count;
-    document.first_field = uint32_t(first_field);
-    document.field_count = REFOLD_MALFORMED;
-    at = skip_space(json, at, end);
-    if (at == end) return;
-    if (json[at] != '{') {
-        document.field_count = REFOLD_NOT_AN_OBJECT;
-        return;
-    }
-    auto give_up = [&] { field_count = first_field; };
-    at = skip_space(json, at + 1, end);
-    if (at < end && json[at] == '}') {
-        at++;
-    } else {
-        for (;;) {
-            if (at >= end || json[at] != '"') return give_up();
-            size_t name = at + 1;
-            at = skip_string(json, at, end);
-            if (at == failure) return give_up();
-            size_t name_end = at - 1;
-            at = skip_space(json, at, end);
-            if (at >= end || json[at] != ':') return give_up();
-            size_t value = skip_space(json, at + 1, end);
-            at = skip_value(json, value, end);
-            if (at == failure) return give_up();
-            reserve(1);
-            RefoldField &field = fields[field_count++];
-            field = make_field(json, name, name_end, value, at, true);
-            // simdjson has not judged this text: have it judged where it is read.
-            if (json[value] == '"' && !refold_is_plain(json + value + 1, at - value - 2)) {
-                field.value_length |= REFOLD_ESCAPED;
-            }
-            at = skip_space(json, at, end);
-            if (at >= end) return give_up();
-            uint8_t separator = json[at];
-            at = skip_space(json, at + 1, end);
-            if (separator == ',') continue;
-            if (separator == '}') break;
-            return give_up();
-        }
-    }
-    if (skip_space(json, at, end) != end) return give_up();
-    document.field_count = int32_t(field_count - first_field);
-}
-
 extern "C" RefoldIndexer *refold_indexer_create(void) {
     return new (std::nothrow) RefoldIndexer;
 }
 
 extern "C" void refold_indexer_destroy(RefoldIndexer *indexer) { delete indexer; }
 
-extern "C" bool refold_indexer_index(
+extern "C" ptrdiff_t refold_indexer_index(
     RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count
 ) {
     try {
         indexer->field_count = 0;
+        size_t unread = 0;
         size_t first = 0;
         while (first < count) {
             if (documents[first].length > run_capacity) {
-                indexer->scan(json, documents[first]);
+                documents[first].field_count = REFOLD_UNREAD;
+                unread++;
                 first++;
                 continue;
             }
@@ -220,24 +182,12 @@ extern "C" bool refold_indexer_index(
                        <= run_capacity) {
                 behind++;
             }
-            indexer->index_run(json, documents + first, behind - first);
+            unread += indexer->index_run(json, documents + first, behind - first);
             first = behind;
         }
-        return true;
+        return ptrdiff_t(unread);
     } catch (const std::bad_alloc &) {
-        return false;
-    }
-}
-
-extern "C" bool refold_indexer_scan(
-    RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count
-) {
-    try {
-        indexer->field_count = 0;
-        for (size_t i = 0; i < count; i++) indexer->scan(json, documents[i]);
-        return true;
-    } catch (const std::bad_alloc &) {
-        return false;
+        return -1;
     }
 }
 

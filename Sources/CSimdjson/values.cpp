@@ -1,35 +1,12 @@
 #include "CSimdjson.h"
-#include "scanner.hpp"
 
 #include <simdjson.h>
 
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
-
-using namespace refold;
-
-extern "C" ptrdiff_t refold_array_next(const uint8_t *array, size_t length, size_t *position, size_t *element) {
-    size_t at = *position;
-    bool first = at == 0;
-    if (first) {
-        if (length == 0 || array[0] != '[') return -1;
-        at = 1;
-    }
-    at = skip_space(array, at, length);
-    if (at >= length) return -1;
-    if (array[at] == ']') return skip_space(array, at + 1, length) == length ? 0 : -1;
-    if (!first) {
-        if (array[at] != ',') return -1;
-        at = skip_space(array, at + 1, length);
-    }
-    size_t end = skip_value(array, at, length);
-    if (end == failure) return -1;
-    *element = at;
-    *position = end;
-    return ptrdiff_t(end - at);
-}
 
 // MARK: Text
 
@@ -42,12 +19,11 @@ int hex_digit(uint8_t c) {
     return -1;
 }
 
-/// The code unit of the four digits at `text`, or -1.
-int32_t code_unit(const uint8_t *text, const uint8_t *end) {
-    if (end - text < 4) return -1;
+/// The code unit of the four digits at `text`; or -1, and `wrong` is where a digit should be.
+int32_t code_unit(const uint8_t *text, const uint8_t *end, const uint8_t *&wrong) {
     int32_t unit = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(text[i]);
+    for (wrong = text; wrong < text + 4; wrong++) {
+        int digit = wrong < end ? hex_digit(*wrong) : -1;
         if (digit < 0) return -1;
         unit = unit << 4 | digit;
     }
@@ -83,18 +59,33 @@ extern "C" bool refold_is_plain(const uint8_t *text, size_t length) {
 }
 
 // The decoded text is never longer than the escaped one: the shortest escape of n UTF-8 bytes has more than n.
-extern "C" RefoldTextStatus refold_unescape(
-    const uint8_t *source, size_t length, uint8_t *destination, size_t *written
-) {
+extern "C" RefoldText refold_unescape(const uint8_t *source, size_t length, uint8_t *destination) {
     const uint8_t *at = source, *end = source + length;
     uint8_t *out = destination;
+    RefoldText text = {REFOLD_TEXT_OK, false, REFOLD_TEXT_OK, 0};
+    auto found = [&](RefoldTextStatus status) {
+        if (text.status == REFOLD_TEXT_OK) text.status = status;
+    };
+    auto stopped = [&](RefoldTextStatus status, const uint8_t *place) {
+        found(status);
+        text.malformed = status;
+        text.length = size_t(place - source);
+        return text;
+    };
     while (at < end) {
         if (*at != '\\') {
-            if (*at < 0x20) return *at == 0 ? REFOLD_TEXT_HAS_NUL : REFOLD_TEXT_MALFORMED;
-            *out++ = *at++;
+            const uint8_t *piece = at;
+            while (at < end && *at != '\\') {
+                if (*at == 0) found(REFOLD_TEXT_HAS_NUL);
+                if (*at < 0x20) return stopped(REFOLD_TEXT_BAD_ESCAPE, at);
+                *out++ = *at++;
+            }
+            if (!simdjson::validate_utf8(reinterpret_cast<const char *>(piece), size_t(at - piece))) {
+                return stopped(REFOLD_TEXT_NOT_UTF8, piece);
+            }
             continue;
         }
-        if (++at == end) return REFOLD_TEXT_MALFORMED;
+        if (++at == end) return stopped(REFOLD_TEXT_BAD_ESCAPE, at);
         uint8_t c = *at++;
         switch (c) {
         case '"':
@@ -118,18 +109,23 @@ extern "C" RefoldTextStatus refold_unescape(
             *out++ = '\t';
             break;
         case 'u': {
-            int32_t unit = code_unit(at, end);
-            if (unit < 0) return REFOLD_TEXT_MALFORMED;
+            const uint8_t *wrong;
+            int32_t unit = code_unit(at, end, wrong);
+            if (unit < 0) return stopped(REFOLD_TEXT_BAD_CODE_UNIT, wrong);
             at += 4;
-            if (unit == 0) return REFOLD_TEXT_HAS_NUL;
+            if (unit == 0) found(REFOLD_TEXT_HAS_NUL);
             uint32_t scalar = uint32_t(unit);
             if (unit >= 0xd800 && unit < 0xe000) {
-                if (unit >= 0xdc00 || end - at < 6 || at[0] != '\\' || at[1] != 'u') {
-                    return REFOLD_TEXT_HAS_LONE_SURROGATE;
+                int32_t low = 0;
+                if (unit < 0xdc00 && end - at >= 2 && at[0] == '\\' && at[1] == 'u') {
+                    low = code_unit(at + 2, end, wrong);
+                    if (low < 0) return stopped(REFOLD_TEXT_BAD_CODE_UNIT, wrong);
                 }
-                int32_t low = code_unit(at + 2, end);
-                if (low < 0) return REFOLD_TEXT_MALFORMED;
-                if (low < 0xdc00 || low >= 0xe000) return REFOLD_TEXT_HAS_LONE_SURROGATE;
+                if (low < 0xdc00 || low >= 0xe000) {
+                    found(REFOLD_TEXT_HAS_LONE_SURROGATE);
+                    text.has_lone_surrogate = true;
+                    break;
+                }
                 at += 6;
                 scalar = 0x10000 + (uint32_t(unit - 0xd800) << 10) + uint32_t(low - 0xdc00);
             }
@@ -137,21 +133,21 @@ extern "C" RefoldTextStatus refold_unescape(
             break;
         }
         default:
-            return REFOLD_TEXT_MALFORMED;
+            return stopped(REFOLD_TEXT_BAD_ESCAPE, at - 1);
         }
     }
-    *written = size_t(out - destination);
-    bool valid = simdjson::validate_utf8(reinterpret_cast<const char *>(destination), *written);
-    return valid ? REFOLD_TEXT_OK : REFOLD_TEXT_NOT_UTF8;
+    text.length = size_t(out - destination);
+    return text;
 }
 
 extern "C" bool refold_unescapes_to(
     const uint8_t *escaped, size_t length, const uint8_t *plain, size_t plain_length
 ) {
     std::unique_ptr<uint8_t[]> decoded(new (std::nothrow) uint8_t[length]);
-    size_t written = 0;
-    return decoded && refold_unescape(escaped, length, decoded.get(), &written) == REFOLD_TEXT_OK
-        && written == plain_length && std::memcmp(decoded.get(), plain, written) == 0;
+    if (!decoded) return false;
+    RefoldText text = refold_unescape(escaped, length, decoded.get());
+    return text.status == REFOLD_TEXT_OK && text.length == plain_length
+        && std::memcmp(decoded.get(), plain, plain_length) == 0;
 }
 
 // MARK: Numbers

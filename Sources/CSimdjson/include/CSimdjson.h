@@ -29,12 +29,17 @@ typedef struct {
     uint32_t offset;
     uint32_t length;
     /// Set by `refold_indexer_index`: the place of its first field among all fields, and their number;
-    /// `REFOLD_NOT_AN_OBJECT` or `REFOLD_MALFORMED` when there are none to speak of.
+    /// a negative number when there are none to speak of.
     uint32_t first_field;
     int32_t field_count;
 } RefoldDocument;
 
-enum { REFOLD_NOT_AN_OBJECT = -1, REFOLD_MALFORMED = -2 };
+enum {
+    REFOLD_NOT_AN_OBJECT = -1,
+    REFOLD_MALFORMED = -2,
+    /// The indexer leaves the document to a reader that looks at each byte.
+    REFOLD_UNREAD = -3,
+};
 
 /// Finds the fields of many small JSON objects. Holds memory that is used again from call to call.
 typedef struct RefoldIndexer RefoldIndexer;
@@ -46,13 +51,10 @@ void refold_indexer_destroy(RefoldIndexer *indexer);
 /// Indexes `count` documents that lie in `json` in order, each followed by a newline.
 ///
 /// simdjson finds the structural characters of a whole run of documents at once; only the outermost object of each is
-/// walked. Documents are expected to be valid JSON, as PostgreSQL has checked them; one that is not is marked
-/// `REFOLD_MALFORMED` where that shows, and never leads outside of its own bytes.
-/// Returns false when memory is short.
-bool refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
-
-/// The same byte by byte, for a few short documents: without the memory that looking at many at once takes.
-bool refold_indexer_scan(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
+/// walked. Documents are expected to be valid JSON, as PostgreSQL has checked them. One that is larger than a run, or that
+/// does not look like an object, is marked `REFOLD_UNREAD`.
+/// Returns the number of those, or -1 when memory is short.
+ptrdiff_t refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, RefoldDocument *documents, size_t count);
 
 /// The fields that the last call found, in order; valid until the next call.
 const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer);
@@ -85,24 +87,36 @@ static inline uint64_t refold_hash_with(uint64_t text, uint64_t number) {
 /// Begins to bring a line of memory near the processor; the address need not be a good one.
 static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
 
-/// The length of the array's next element, or 0 at its end, or -1 when it is malformed.
-///
-/// `position` starts at 0 and is moved past the element; `element` receives the element's offset from `array`.
-ptrdiff_t refold_array_next(const uint8_t *array, size_t length, size_t *position, size_t *element);
-
 typedef enum {
     REFOLD_TEXT_OK,
     REFOLD_TEXT_HAS_NUL,
     REFOLD_TEXT_HAS_LONE_SURROGATE,
     REFOLD_TEXT_NOT_UTF8,
-    REFOLD_TEXT_MALFORMED,
+    /// A backslash with a letter that is no escape, or a control character.
+    REFOLD_TEXT_BAD_ESCAPE,
+    /// `\u` without four hexadecimal digits.
+    REFOLD_TEXT_BAD_CODE_UNIT,
 } RefoldTextStatus;
+
+/// What decoding the contents of a string gave.
+typedef struct {
+    /// The first thing found that a text which is to be stored cannot have.
+    RefoldTextStatus status;
+    /// Whether half of a surrogate pair was left out.
+    bool has_lone_surrogate;
+    /// Why decoding ended before the contents did; 0 when it did not.
+    RefoldTextStatus malformed;
+    /// The bytes that were decoded; of what is malformed, where in the contents that is.
+    size_t length;
+} RefoldText;
 
 /// Whether string contents are UTF-8 and stand for themselves: no escapes, no control characters.
 bool refold_is_plain(const uint8_t *text, size_t length);
 
 /// Decodes the escapes of the string contents `source` into `destination`, which has room for `length` bytes.
-RefoldTextStatus refold_unescape(const uint8_t *source, size_t length, uint8_t *destination, size_t *written);
+///
+/// JSON may have a NUL and half of a surrogate pair: these are told of and decoding goes on.
+RefoldText refold_unescape(const uint8_t *source, size_t length, uint8_t *destination);
 
 /// Whether the string contents `escaped`, decoded, are the bytes `plain`.
 bool refold_unescapes_to(const uint8_t *escaped, size_t length, const uint8_t *plain, size_t plain_length);

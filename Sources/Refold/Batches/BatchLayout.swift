@@ -65,11 +65,12 @@ struct BatchStorage: @unchecked Sendable {
 }
 
 extension Bytes {
-    /// The memory of one batch, filled.
+    /// The memory of one batch, filled; of its fields those that were indexed come first.
     static func batch(
         of events: [EventRecord],
         documents: [RefoldDocument],
-        fields: UnsafeBufferPointer<RefoldField>,
+        indexed: UnsafeBufferPointer<RefoldField>,
+        scanned: [RefoldField],
         json: [UInt8],
         names: [UInt8],
         typeBits: UInt64
@@ -77,7 +78,7 @@ extension Bytes {
         // Every region but the last two has a size that is a multiple of 8 or stands behind those that are.
         let eventsOffset = MemoryLayout<BatchLayout>.stride
         let fieldsOffset = eventsOffset + events.count * MemoryLayout<EventRecord>.stride
-        let documentsOffset = fieldsOffset + fields.count * MemoryLayout<RefoldField>.stride
+        let documentsOffset = fieldsOffset + (indexed.count + scanned.count) * MemoryLayout<RefoldField>.stride
         let jsonOffset = documentsOffset + documents.count * MemoryLayout<RefoldDocument>.stride
         let namesOffset = jsonOffset + json.count
         let storage = Bytes(count: namesOffset + names.count)
@@ -85,8 +86,10 @@ extension Bytes {
 
         let eventsStart = (start + eventsOffset).bindMemory(to: EventRecord.self, capacity: events.count)
         events.withUnsafeBufferPointer { eventsStart.initialize(from: $0) }
-        let fieldsStart = (start + fieldsOffset).bindMemory(to: RefoldField.self, capacity: fields.count)
-        fieldsStart.initialize(from: fields)
+        let fieldsStart = (start + fieldsOffset)
+            .bindMemory(to: RefoldField.self, capacity: indexed.count + scanned.count)
+        fieldsStart.initialize(from: indexed)
+        scanned.withUnsafeBufferPointer { (fieldsStart + indexed.count).initialize(from: $0) }
         let documentsStart = (start + documentsOffset).bindMemory(to: RefoldDocument.self, capacity: documents.count)
         documents.withUnsafeBufferPointer { documentsStart.initialize(from: $0) }
         let jsonStart = (start + jsonOffset).bindMemory(to: UInt8.self, capacity: json.count)

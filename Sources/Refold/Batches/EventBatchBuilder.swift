@@ -135,27 +135,68 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     }
 
     /// The batch of all events appended since the last time.
-    package mutating func finish() -> EventBatch { finish(with: refold_indexer_index) }
-
-    private mutating func finish(
-        with index: (OpaquePointer?, UnsafePointer<UInt8>?, UnsafeMutablePointer<RefoldDocument>?, Int) -> Bool
-    ) -> EventBatch {
+    package mutating func finish() -> EventBatch {
         // simdjson may read, but never uses, up to this many bytes behind the last document.
         json.reserveCapacity(json.count + 64)
-        let indexed = documents.withUnsafeMutableBufferPointer { documents in
+        let unread = documents.withUnsafeMutableBufferPointer { documents in
             json.withUnsafeBufferPointer { json in
-                index(indexer, json.baseAddress, documents.baseAddress, documents.count)
+                refold_indexer_index(indexer, json.baseAddress, documents.baseAddress, documents.count)
             }
         }
-        precondition(indexed, "no memory for the fields of a batch")
-        let fields = UnsafeBufferPointer(
+        precondition(unread >= 0, "no memory for the fields of a batch")
+        let indexed = UnsafeBufferPointer(
             start: refold_indexer_fields(indexer),
             count: refold_indexer_field_count(indexer)
         )
+        let scanned = unread > 0 ? scanUnreadDocuments(fieldsBefore: indexed.count) : []
+        return EventBatch(storage: takeStorage(indexed, scanned))
+    }
+
+    /// An object by itself, such as stand within payloads: mostly short ones, for which the indexer is too much.
+    mutating func object(_ text: UnsafeRawBufferPointer) -> Payload {
+        let document = appendDocument(text)
+        documents[Int(document)].field_count = Int32(REFOLD_UNREAD)
+        let scanned = scanUnreadDocuments(fieldsBefore: 0)
+        return Payload(storage: takeStorage(UnsafeBufferPointer(start: nil, count: 0), scanned), document: document)
+    }
+
+    /// Reads byte by byte what the indexer has left: documents that are large or no objects.
+    private mutating func scanUnreadDocuments(fieldsBefore: Int) -> [RefoldField] {
+        var fields: [RefoldField] = []
+        json.withUnsafeBytes { json in
+            for place in documents.indices where documents[place].field_count == REFOLD_UNREAD {
+                let first = fields.count
+                documents[place].first_field = UInt32(fieldsBefore + first)
+                let (offset, length) = (Int(documents[place].offset), Int(documents[place].length))
+                var scanner = JSONScanner(json, offset..<(offset + length), .structure)
+                guard scanner.isAtObject else {
+                    documents[place].field_count = Int32(scanner.isAtEnd ? REFOLD_MALFORMED : REFOLD_NOT_AN_OBJECT)
+                    continue
+                }
+                do throws(JSONSyntaxError) {
+                    while let member = try scanner.nextMember() {
+                        fields.append(RefoldField(name: member.name, value: member.value, in: json))
+                    }
+                    documents[place].field_count = Int32(fields.count - first)
+                } catch {
+                    fields.removeSubrange(first...)
+                    documents[place].field_count = Int32(REFOLD_MALFORMED)
+                }
+            }
+        }
+        return fields
+    }
+
+    /// The memory of all events appended since the last time, which the builder then forgets.
+    private mutating func takeStorage(
+        _ indexed: UnsafeBufferPointer<RefoldField>,
+        _ scanned: [RefoldField]
+    ) -> BatchStorage {
         let storage = Bytes.batch(
             of: events,
             documents: documents,
-            fields: fields,
+            indexed: indexed,
+            scanned: scanned,
             json: json,
             names: names,
             typeBits: typeBits
@@ -165,15 +206,27 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         documents.removeAll(keepingCapacity: true)
         json.removeAll(keepingCapacity: json.capacity <= Self.keptCapacity)
         names.removeAll(keepingCapacity: names.capacity <= Self.keptCapacity)
-        return EventBatch(storage: storage)
-    }
-
-    /// An object by itself, such as stand within payloads: mostly short ones.
-    mutating func object(_ text: UnsafeRawBufferPointer) -> Payload {
-        let document = appendDocument(text)
-        return Payload(storage: finish(with: refold_indexer_scan).storage, document: document)
+        return storage
     }
 
     /// Buffers that one huge payload made larger than this are given back.
     private static let keptCapacity = 4 * 1024 * 1024
+}
+
+extension RefoldField {
+    /// A field that was found byte by byte. Nobody has judged its text: that is left to whoever reads it.
+    fileprivate init(name: Range<Int>, value: Range<Int>, in json: UnsafeRawBufferPointer) {
+        let hasEscapes = json[name].contains(UInt8(ascii: "\\"))
+        var isEscaped = false
+        if json[value.lowerBound] == UInt8(ascii: "\""), let start = json.baseAddress {
+            let content = (start + value.lowerBound + 1).assumingMemoryBound(to: UInt8.self)
+            isEscaped = !refold_is_plain(content, value.count - 2)
+        }
+        self.init(
+            name_offset: UInt32(name.lowerBound),
+            name_length: UInt32(name.count) | (hasEscapes ? REFOLD_ESCAPED : 0),
+            value_offset: UInt32(value.lowerBound),
+            value_length: UInt32(value.count) | (isEscaped ? REFOLD_ESCAPED : 0)
+        )
+    }
 }

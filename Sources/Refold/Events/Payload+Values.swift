@@ -129,11 +129,11 @@ extension Payload {
         let length = value.length - 2
         let decoded = Bytes(count: length)
         let destination = decoded.address.assumingMemoryBound(to: UInt8.self)
-        var count = 0
+        let text = refold_unescape(source, length, destination)
         let found: String
-        switch refold_unescape(source, length, destination, &count) {
+        switch text.status {
         case REFOLD_TEXT_OK:
-            return Text(borrowing: destination, count: count, from: decoded)
+            return Text(borrowing: destination, count: text.length, from: decoded)
         case REFOLD_TEXT_HAS_NUL:
             found = "text with a NUL"
         case REFOLD_TEXT_HAS_LONE_SURROGATE:
@@ -211,23 +211,23 @@ extension Payload {
         guard value.kind == .array else {
             throw Self.mismatch(field, "an array of texts", value)
         }
-        var texts: [Text] = []
-        var position = 0
-        var offset = 0
-        while true {
-            let length = refold_array_next(value.start, value.length, &position, &offset)
-            if length == 0 {
-                return texts
-            }
-            guard length > 0 else {
+        let array = UnsafeRawBufferPointer(start: value.start, count: value.length)
+        var scanner = JSONScanner(array, 0..<array.count, .structure)
+        func nextElement() throws(EventRefusal) -> Range<Int>? {
+            do throws(JSONSyntaxError) {
+                return try scanner.nextElement()
+            } catch {
                 throw EventRefusal(.wrongType, field: field.description, "expected an array of texts, found no JSON")
             }
-            let start = value.start + offset
+        }
+        var texts: [Text] = []
+        while let range = try nextElement() {
+            let start = value.start + range.lowerBound
             let isText = start.pointee == UInt8(ascii: "\"")
             let element = JSONValue(
                 start: start,
-                length: length,
-                isEscaped: isText && !refold_is_plain(start + 1, length - 2)
+                length: range.count,
+                isEscaped: isText && !refold_is_plain(start + 1, range.count - 2)
             )
             guard isText else {
                 throw EventRefusal(
@@ -238,6 +238,7 @@ extension Payload {
             }
             texts.append(try text(of: element, field))
         }
+        return texts
     }
 
     private func timestamp(of value: JSONValue, _ field: FieldName) throws(EventRefusal) -> Timestamp {

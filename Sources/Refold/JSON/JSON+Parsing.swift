@@ -96,87 +96,12 @@ extension JSONScanner {
     }
 
     /// The text of the string that begins here, nil when no text can be that, and what stands between its quotes.
-    private mutating func text() throws(JSONSyntaxError) -> (text: String?, escaped: UnsafeBufferPointer<UInt8>) {
-        at += 1
-        let start = at
-        var isPlain = true
-        while let byte = peek(), byte != UInt8(ascii: "\"") {
-            guard byte >= 0x20 else { throw unexpected("no control character") }
-            if byte == UInt8(ascii: "\\") {
-                isPlain = false
-                at += 1
-            }
-            at += 1
+    private mutating func text() throws(JSONSyntaxError) -> (text: String?, escaped: Slice<UnsafeRawBufferPointer>) {
+        let (content, hasEscapes) = try passString()
+        if hasEscapes { return (try unescaped(content), content) }
+        guard let text = String(validating: content, as: UTF8.self) else {
+            throw unexpected("UTF-8", at: content.startIndex)
         }
-        guard at < end else {
-            at = end
-            throw unexpected("the string's end")
-        }
-        let content = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: UInt8.self)[start..<at])
-        at += 1
-        if isPlain {
-            guard let text = String(validating: content, as: UTF8.self) else { throw unexpected("UTF-8", at: start) }
-            return (text, content)
-        }
-        return (try unescaped(content, at: start), content)
-    }
-
-    private func unescaped(
-        _ content: UnsafeBufferPointer<UInt8>,
-        at start: Int
-    ) throws(JSONSyntaxError) -> String? {
-        var scalars = ""
-        var index = 0
-        var isText = true
-        while index < content.count {
-            let plainEnd = content[index...].firstIndex(of: UInt8(ascii: "\\")) ?? content.count
-            if plainEnd > index {
-                guard let plain = String(validating: content[index..<plainEnd], as: UTF8.self) else {
-                    throw unexpected("UTF-8", at: start + index)
-                }
-                scalars += plain
-                index = plainEnd
-                continue
-            }
-            // The string ends at a quote that no backslash precedes, so a character follows this one.
-            let letter = content[index + 1]
-            index += 2
-            if letter != UInt8(ascii: "u") {
-                guard let scalar = Self.escape(letter) else { throw unexpected("an escape", at: start + index - 1) }
-                scalars.unicodeScalars.append(scalar)
-                continue
-            }
-            var unit = try codeUnit(content, index, at: start)
-            index += 4
-            if (0xDC00..<0xE000).contains(unit) { isText = false }
-            if (0xD800..<0xDC00).contains(unit) {
-                guard index + 1 < content.count, content[index] == UInt8(ascii: "\\"),
-                    content[index + 1] == UInt8(ascii: "u"),
-                    case let low = try codeUnit(content, index + 2, at: start), (0xDC00..<0xE000).contains(low)
-                else {
-                    isText = false
-                    continue
-                }
-                unit = 0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)
-                index += 6
-            }
-            if let scalar = Unicode.Scalar(unit) { scalars.unicodeScalars.append(scalar) }
-        }
-        return isText ? scalars : nil
-    }
-
-    private func codeUnit(
-        _ content: UnsafeBufferPointer<UInt8>,
-        _ index: Int,
-        at start: Int
-    ) throws(JSONSyntaxError) -> UInt32 {
-        var unit: UInt32 = 0
-        for place in index..<(index + 4) {
-            guard place < content.count, let digit = Self.hexadecimal(content[place]) else {
-                throw unexpected("four hexadecimal digits", at: start + index)
-            }
-            unit = unit << 4 | digit
-        }
-        return unit
+        return (text, content)
     }
 }

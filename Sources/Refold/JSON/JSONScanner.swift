@@ -1,7 +1,8 @@
+internal import CSimdjson
+
 /// Walks over JSON text (RFC 8259) and says where its values begin and end, without making anything of them.
 ///
-/// What it has passed over is JSON; that the bytes are UTF-8 is not its business. At most 512 arrays and objects may stand
-/// within one another.
+/// That the bytes are UTF-8 is not its business.
 package struct JSONScanner {
     let bytes: UnsafeRawBufferPointer
     let end: Int
@@ -11,11 +12,27 @@ package struct JSONScanner {
     /// Whether a bracket was opened and nothing after it is passed.
     private var isAtFirst = false
 
-    private static let deepest = 512
+    private let rules: Rules
 
+    /// What is refused.
+    enum Rules {
+        /// Whatever is not JSON.
+        case json(deepest: Int)
+        /// What has not the structure of JSON. Nothing is judged that nobody reads: neither numbers nor the contents of
+        /// strings, nor how deep values stand within one another.
+        case structure
+    }
+
+    /// For a text that is to be JSON, with at most 512 arrays and objects within one another.
+    ///
     /// - Parameter range: the part of the bytes that holds one JSON text.
     package init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        self.init(bytes, range, .json(deepest: 512))
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ rules: Rules) {
         self.bytes = bytes
+        self.rules = rules
         at = range.lowerBound
         end = range.upperBound
     }
@@ -42,12 +59,39 @@ package struct JSONScanner {
         return (name, valueStart..<at)
     }
 
+    /// Whether the text begins with an object.
+    var isAtObject: Bool {
+        mutating get {
+            skipSpace()
+            return peek() == UInt8(ascii: "{")
+        }
+    }
+
+    /// Whether all of the text is passed.
+    var isAtEnd: Bool { at == end }
+
+    /// The next element of a text that is one array; nil once all of the text is passed.
+    mutating func nextElement() throws(JSONSyntaxError) -> Range<Int>? {
+        if depth == 0 {
+            skipSpace()
+            guard skip(UInt8(ascii: "[")) else { throw unexpected("an array") }
+            try enter()
+        }
+        guard try goToElement() else {
+            try passEnd()
+            return nil
+        }
+        let start = at
+        try skipValue()
+        return start..<at
+    }
+
     // MARK: Arrays and objects
 
     /// Counts one level more for a bracket, which the caller passes.
     mutating func enter() throws(JSONSyntaxError) {
         depth += 1
-        guard depth <= Self.deepest else { throw unexpected("no more than \(Self.deepest) levels") }
+        if case .json(let deepest) = rules, depth > deepest { throw unexpected("no more than \(deepest) levels") }
         isAtFirst = true
     }
 
@@ -94,74 +138,119 @@ package struct JSONScanner {
 
     // MARK: Values
 
+    /// Without recursion, since there may be no limit of depth.
     private mutating func skipValue() throws(JSONSyntaxError) {
-        switch peek() {
-        case UInt8(ascii: "{"):
-            at += 1
-            try enter()
-            while try goToName() {
-                try skipString()
-                try passColon()
-                try skipValue()
+        let outside = depth
+        /// For each open bracket whether it is an object's.
+        var isObject: [Bool] = []
+        repeat {
+            switch peek() {
+            case UInt8(ascii: "{"):
+                at += 1
+                try enter()
+                isObject.append(true)
+            case UInt8(ascii: "["):
+                at += 1
+                try enter()
+                isObject.append(false)
+            case UInt8(ascii: "\""): try skipString()
+            default: try skipScalar()
             }
-        case UInt8(ascii: "["):
-            at += 1
-            try enter()
-            while try goToElement() { try skipValue() }
-        case UInt8(ascii: "\""): try skipString()
-        case UInt8(ascii: "t"): try skipWord("true")
-        case UInt8(ascii: "f"): try skipWord("false")
-        case UInt8(ascii: "n"): try skipWord("null")
-        default: try skipNumber()
+            // To the next value, out of all that ends here.
+            while let isWithinObject = isObject.last {
+                if isWithinObject, try goToName() {
+                    try skipString()
+                    try passColon()
+                    break
+                }
+                if !isWithinObject, try goToElement() { break }
+                isObject.removeLast()
+            }
+        } while depth > outside
+    }
+
+    private mutating func skipScalar() throws(JSONSyntaxError) {
+        switch rules {
+        case .json:
+            switch peek() {
+            case UInt8(ascii: "t"): try skipWord("true")
+            case UInt8(ascii: "f"): try skipWord("false")
+            case UInt8(ascii: "n"): try skipWord("null")
+            default: try skipNumber()
+            }
+        case .structure:
+            let start = at
+            while let byte = peek(), !Self.endsScalar(byte) { at += 1 }
+            guard at > start else { throw unexpected("a value") }
+        }
+    }
+
+    private static func endsScalar(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x0A, 0x0D, 0x09: true
+        case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "\""): true
+        case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"): true
+        default: false
         }
     }
 
     private mutating func skipString() throws(JSONSyntaxError) {
-        at += 1
-        while at < end {
-            let byte = bytes[at]
-            if byte < 0x20 { throw unexpected("no control character") }
-            at += 1
-            if byte == UInt8(ascii: "\"") { return }
-            if byte == UInt8(ascii: "\\") { try skipEscape() }
+        guard case .json = rules else {
+            _ = try passString()
+            return
         }
-        throw unexpected("the string's end")
+        let start = at + 1
+        let content: Slice<UnsafeRawBufferPointer>
+        do throws(JSONSyntaxError) {
+            let string = try passString()
+            if !string.hasEscapes { return }
+            content = string.content
+        } catch {
+            // An escape before the place where the string is wrong is named first.
+            _ = try unescaped(bytes[start..<at])
+            throw error
+        }
+        _ = try unescaped(content)
     }
 
-    private mutating func skipEscape() throws(JSONSyntaxError) {
-        if skip(UInt8(ascii: "u")) {
-            for _ in 0..<4 {
-                guard let digit = peek(), Self.hexadecimal(digit) != nil else {
-                    throw unexpected("four hexadecimal digits")
-                }
+    /// Passes the string that begins here; its escapes are not looked at.
+    ///
+    /// - Returns: what stands between its quotes, and whether there are escapes in it.
+    mutating func passString() throws(JSONSyntaxError) -> (content: Slice<UnsafeRawBufferPointer>, hasEscapes: Bool) {
+        at += 1
+        let start = at
+        var hasEscapes = false
+        while let byte = peek(), byte != UInt8(ascii: "\"") {
+            if byte < 0x20, case .json = rules { throw unexpected("no control character") }
+            if byte == UInt8(ascii: "\\") {
+                hasEscapes = true
                 at += 1
             }
-        } else {
-            guard let letter = peek(), Self.escape(letter) != nil else { throw unexpected("an escape") }
             at += 1
         }
-    }
-
-    /// What a backslash and this letter stand for; u is not among them.
-    static func escape(_ letter: UInt8) -> Unicode.Scalar? {
-        switch letter {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): Unicode.Scalar(letter)
-        case UInt8(ascii: "b"): "\u{8}"
-        case UInt8(ascii: "f"): "\u{C}"
-        case UInt8(ascii: "n"): "\n"
-        case UInt8(ascii: "r"): "\r"
-        case UInt8(ascii: "t"): "\t"
-        default: nil
+        guard at < end else {
+            at = end
+            throw unexpected("the string's end")
         }
+        at += 1
+        return (bytes[start..<(at - 1)], hasEscapes)
     }
 
-    /// The value of a hexadecimal digit.
-    static func hexadecimal(_ digit: UInt8) -> UInt32? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(digit - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(digit - UInt8(ascii: "A") + 10)
-        default: nil
+    /// The text that the contents of a string stand for; nil when no text can be that, since it has half of a surrogate
+    /// pair.
+    func unescaped(_ content: Slice<UnsafeRawBufferPointer>) throws(JSONSyntaxError) -> String? {
+        let escaped = UnsafeRawBufferPointer(rebasing: content)
+        let (decoded, text) = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: escaped.count) { decoded in
+            let text = refold_unescape(escaped.baseAddress, escaped.count, decoded.baseAddress)
+            let isText = text.malformed == REFOLD_TEXT_OK && !text.has_lone_surrogate
+            return (isText ? String(decoding: decoded[..<text.length], as: UTF8.self) : nil, text)
+        }
+        let place = content.startIndex + text.length
+        switch text.malformed {
+        case REFOLD_TEXT_OK: return decoded
+        case REFOLD_TEXT_BAD_CODE_UNIT: throw unexpected("four hexadecimal digits", at: place)
+        case REFOLD_TEXT_NOT_UTF8: throw unexpected("UTF-8", at: place)
+        default: throw unexpected("an escape", at: place)
         }
     }
 
