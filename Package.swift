@@ -87,12 +87,24 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "EventStore", "Postgres", "Redis", "Refold", "Timing",
+                "EventStore", "Postgres", "Refold", "Timing",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
-            resources: [.embedInCode("Schema"), .embedInCode("Caching/Scripts")],
+            resources: [.embedInCode("Schema")],
+            swiftSettings: settings
+        ),
+
+        // The hot rows in Redis, behind the engine's protocol for a cache.
+        .target(
+            name: "HotCache",
+            dependencies: [
+                "Engine", "Postgres", "Redis", "Refold", "Timing",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Keys/Scripts")],
             swiftSettings: settings
         ),
 
@@ -114,7 +126,7 @@ let package = Package(
         .target(
             name: "RefoldCommandLine",
             dependencies: [
-                "AggregateStore", "Aggregates", "CMalloc", "Engine", "EventStore", "Postgres",
+                "AggregateStore", "Aggregates", "CMalloc", "Engine", "EventStore", "HotCache", "Postgres",
                 "Redis", "Refold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -203,7 +215,8 @@ let package = Package(
         .testTarget(
             name: "RefoldCommandLineTests",
             dependencies: [
-                "Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine", "RefoldInstallation",
+                "Engine", "EventStore", "HotCache", "Postgres", "Redis", "Refold", "RefoldCommandLine",
+                "RefoldInstallation",
             ],
             path: "Tests/Pure/RefoldCommandLineTests",
             swiftSettings: settings
@@ -212,6 +225,12 @@ let package = Package(
             name: "DomainTests",
             dependencies: ["Aggregates", "BankingDomain", "Refold", "VideoDomain"],
             path: "Tests/Pure/DomainTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HotCacheTests",
+            dependencies: ["Engine", "HotCache", "Refold", "TestProjections", "TestSupport", "Timing"],
+            path: "Tests/Pure/HotCacheTests",
             swiftSettings: settings
         ),
         .testTarget(
@@ -279,10 +298,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "HotCacheServerTests",
+            dependencies: [
+                "Engine", "HotCache", "Postgres", "Redis", "Refold", "TestProjections", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Servers/HotCacheServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EngineServerTests",
             dependencies: [
-                "Engine", "EventStore", "Postgres", "Redis", "Refold", "RefoldCommandLine", "RefoldInstallation",
-                "SampleLog", "TestProjections", "TestSupport", "Timing", "VideoProjections",
+                "Engine", "EventStore", "HotCache", "Postgres", "Redis", "Refold", "RefoldCommandLine",
+                "RefoldInstallation", "SampleLog", "TestProjections", "TestSupport", "Timing", "VideoProjections",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Servers/EngineServerTests",

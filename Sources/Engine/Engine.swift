@@ -13,21 +13,27 @@ public struct Engine: Sendable {
     public let upcasters: Upcasters
     /// Where it says what it does.
     public let logger: Logger
+    /// The cache of hot rows; nil for none.
+    package let cache: (any Cache)?
     /// The sessions that are open.
     package let connections = ConnectionRegistry()
     /// Says what they wait for.
     let silence = SilenceWatch()
 
-    /// - Parameter projections: all of the installation's, whichever of them a call is about.
-    public init(
+    /// - Parameters:
+    ///   - projections: all of the installation's, whichever of them a call is about.
+    ///   - cache: the cache of their hot rows; nil for none.
+    package init(
         _ settings: EngineSettings,
         projections: [any Projection],
         upcasters: Upcasters = Upcasters(),
+        cache: (any Cache)? = nil,
         logger: Logger
     ) {
         self.settings = settings
         self.projections = projections
         self.upcasters = upcasters
+        self.cache = cache
         self.logger = logger
     }
 

@@ -57,7 +57,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
     /// What can be done.
     public let remedy: String
 
-    init(
+    package init(
         _ code: Code,
         projection: ProjectionName? = nil,
         position: GlobalPosition? = nil,

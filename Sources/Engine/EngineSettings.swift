@@ -36,11 +36,6 @@ public struct EngineSettings: Sendable {
     /// What happens when a projection refuses an event; `stop` where nothing is said.
     public var policies: [ProjectionName: RefusalPolicy] = [:]
 
-    /// Where the cache is; nil for none.
-    public var cache: CacheSettings?
-    /// Which rows of a projection are cached; none where nothing is said.
-    public var hotSets: [ProjectionName: HotSetSettings] = [:]
-
     /// The defaults.
     public init() {}
 }

@@ -2,6 +2,7 @@ package import ArgumentParser
 package import Engine
 internal import EventStore
 internal import FoundationEssentials
+internal import HotCache
 package import Logging
 internal import Postgres
 internal import Refold
@@ -27,10 +28,16 @@ package struct SharedOptions: ParsableArguments {
 }
 
 extension Settings {
-    func makeEngine(logging level: Logger.Level) -> Engine {
+    func makeEngine(logging level: Logger.Level) throws -> Engine {
         var logger = Logger(label: "refold") { _ in ConsoleLogHandler() }
         logger.logLevel = level
-        return Engine(engine, projections: projections, upcasters: Installation.current.upcasters, logger: logger)
+        return Engine(
+            engine,
+            projections: projections,
+            upcasters: Installation.current.upcasters,
+            cache: try cache.map { try RedisCache($0, hotSets: hotSets, of: projections, logger: logger) },
+            logger: logger
+        )
     }
 }
 

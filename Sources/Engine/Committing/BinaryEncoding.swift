@@ -1,4 +1,4 @@
-internal import Refold
+package import Refold
 
 /// PostgreSQL's binary forms of the column types: a field is its length, 32 bits, or −1 for null, then its bytes, all
 /// numbers big-endian (documentation, "Binary Format" of COPY; arrays as `array_recv` reads them).
@@ -71,8 +71,10 @@ extension [UInt8] {
 }
 
 /// The parts of an `EncodedKey`.
-enum KeyParts {
-    static func part(_ index: Int, of key: [KeyColumn], in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+package enum KeyParts {
+    package static func part(_ index: Int, of key: [KeyColumn], in bytes: UnsafeRawBufferPointer)
+        -> UnsafeRawBufferPointer
+    {
         var offset = 0
         for (place, column) in key.enumerated() {
             let length =

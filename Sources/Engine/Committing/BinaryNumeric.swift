@@ -122,9 +122,6 @@ extension ExactDecimal {
         let (whole, fraction) = coefficient.magnitude.quotientAndRemainder(dividingBy: power)
         return (whole, fraction)
     }
-
-    /// The number that orders it among others; the nearest, so that close ones may come out equal.
-    var nearestDouble: Double { Double(description) ?? 0 }
 }
 
 extension Day {

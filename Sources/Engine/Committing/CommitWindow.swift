@@ -77,7 +77,7 @@ package struct BorrowedRows: @unchecked Sendable {
     }
 
     /// The rows, for as long as they are borrowed.
-    var records: [ChangedRecord] { changes ?? memory.allRows() }
+    package var records: [ChangedRecord] { changes ?? memory.allRows() }
 
     /// Passes the rows on in pieces of a COPY; see ``RowEncoder/copyRows(_:withDeletions:)``.
     func forEachCopyPiece<Failure: Error>(_ body: ([UInt8]) throws(Failure) -> Void) throws(Failure) {

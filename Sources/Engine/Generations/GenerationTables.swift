@@ -11,7 +11,7 @@ package struct GenerationTable: Sendable {
     package let name: String
     package let generation: GenerationNumber
 
-    init(_ definition: TableDefinition, generation: GenerationNumber) {
+    package init(_ definition: TableDefinition, generation: GenerationNumber) {
         self.definition = definition
         self.generation = generation
         parent = definition.parentName
@@ -130,10 +130,10 @@ package struct GenerationTable: Sendable {
     }
 
     /// Key, columns, `_position`, with collections of texts as `text[]`, whose binary form needs no JSON parser.
-    var readList: String { readList { _ in true } }
+    package var readList: String { readList { _ in true } }
 
     /// The same with nothing in the texts and collections that are not wanted.
-    func readList(_ isWanted: (Int) -> Bool) -> String {
+    package func readList(_ isWanted: (Int) -> Bool) -> String {
         let columns = definition.columns.enumerated().map { index, column in
             let name = "t." + quoteIdentifier(column.name)
             return switch column.type {

@@ -3,73 +3,73 @@ internal import Postgres
 public import Refold
 
 extension Engine {
-    /// The cache, unless there is none. Nothing is connected yet.
-    func makeCache(for purpose: String) throws -> HotCache? {
-        guard let cache = settings.cache else { return nil }
-        return try HotCache(cache, hotSets: settings.hotSets, of: projections, logger: logger) {
-            try await connect(for: "cache \(purpose)")
-        }
+    /// A writer of the cache for one operation, which closes it; nil when there is no cache. Nothing is connected yet.
+    func makeCacheWriter(for purpose: String) -> (any CacheWriter)? {
+        cache?.makeWriter { try await connect(for: "cache \(purpose)") }
     }
 
-    /// Lends the cache, which has to be configured, and closes it.
-    private func withCache<R: Sendable>(for purpose: String, _ body: (HotCache) async throws -> R) async throws -> R {
-        guard let cache = try makeCache(for: purpose) else {
+    private func requireCache() throws -> any Cache {
+        guard let cache else {
             throw EngineError(.setting, "there is no cache", remedy: "set redis.url (REFOLD_REDIS_URL)")
         }
-        do {
-            let result = try await body(cache)
-            await cache.close()
-            return result
-        } catch {
-            await cache.close()
-            throw error
-        }
+        return cache
     }
 
     /// Lets the cache follow a pointer that has just moved. The cache is never the source: what fails here, the
     /// generation's next owner puts right.
     func pointCache(of projection: any Projection, to generation: GenerationNumber) async {
+        guard let writer = makeCacheWriter(for: "point") else { return }
         do {
-            guard let cache = try makeCache(for: "point") else { return }
-            do {
-                try await cache.point(projection.name, to: generation)
-            } catch {
-                logger.warning("the cache does not follow the pointer yet", metadata: ["cause": "\(error)"])
-            }
-            await cache.close()
+            try await writer.point(projection.name, to: generation)
         } catch {
-            logger.warning("the cache does not follow the pointer", metadata: ["cause": "\(error)"])
+            logger.warning("the cache does not follow the pointer yet", metadata: ["cause": "\(error)"])
         }
+        await writer.close()
     }
 
     /// Takes a projection's keys out of the cache; a running daemon fills it again by itself.
     ///
     /// - Returns: how many keys there were.
     public func clearCache(of projection: any Projection) async throws -> Int {
-        try await withCache(for: "clear") { try await $0.clear(projection.name) }
+        try await requireCache().clear(projection.name)
     }
 
     /// Puts a projection's hot rows into the cache anew: by the daemon that owns the live generation, else from here.
     public func warmCache(of projection: any Projection) async throws {
-        try await withCache(for: "warm") { cache in
-            try await withConnection(for: "warm") { connection in
-                try await requireMigration(on: connection)
-                let pointer = try await connection.pointer(of: projection.name)
-                guard let live = pointer.live, let generation = try await connection.generation(live) else {
-                    throw EngineError.nothingLive(projection.name)
-                }
-                guard generation.phase == .settled else { throw EngineError.unsettled(generation) }
-                do {
-                    try await withLease { keeper in
-                        let owned = try await keeper.acquire(generation, on: connection)
-                        _ = try await cache.warm(projection.name, generation: live, fencingValue: owned.fencingValue)
-                        _ = try await cache.point(projection.name, to: live)
-                    }
-                } catch let error as EngineError {
-                    guard error.code == .owned else { throw error }
-                    guard try await cache.requestWarming(projection.name, on: connection) else { throw error }
-                }
+        let cache = try requireCache()
+        try await withConnection(for: "warm") { connection in
+            try await requireMigration(on: connection)
+            let pointer = try await connection.pointer(of: projection.name)
+            guard let live = pointer.live, let generation = try await connection.generation(live) else {
+                throw EngineError.nothingLive(projection.name)
             }
+            guard generation.phase == .settled else { throw EngineError.unsettled(generation) }
+            do {
+                try await warmCache(of: generation, connection)
+            } catch let error as EngineError {
+                guard error.code == .owned else { throw error }
+                let isWarm = try await cache.requestWarming(projection.name, on: connection, within: .seconds(10))
+                guard isWarm else { throw error }
+            }
+        }
+    }
+
+    private func warmCache(of generation: Generation, _ connection: PostgresConnection) async throws {
+        try await withLease { keeper in
+            let owned = try await keeper.acquire(generation, on: connection)
+            guard let writer = makeCacheWriter(for: "warm") else { return }
+            do {
+                try await writer.warm(
+                    generation.projection,
+                    generation: generation.number,
+                    fencingValue: owned.fencingValue
+                )
+                try await writer.point(generation.projection, to: generation.number)
+            } catch {
+                await writer.close()
+                throw error
+            }
+            await writer.close()
         }
     }
 }

@@ -180,17 +180,9 @@ extension Engine {
     // MARK: Redis
 
     private func cacheCheck() async -> Check {
-        guard settings.cache != nil else { return .passed("Redis", "no cache is configured; readers use SQL") }
+        guard let cache else { return .passed("Redis", "no cache is configured; readers use SQL") }
         do {
-            guard let cache = try makeCache(for: "doctor") else { return .passed("Redis", "no cache") }
-            let check: CacheCheck
-            do {
-                check = try await cache.check()
-                await cache.close()
-            } catch {
-                await cache.close()
-                throw error
-            }
+            let check = try await cache.check()
             if let (problem, remedy) = check.problems.first {
                 return .failed("Redis", EngineError(.setting, problem, remedy: remedy), remedy: remedy)
             }

@@ -1,6 +1,5 @@
 internal import Logging
 internal import Postgres
-internal import Redis
 public import Refold
 
 /// One row of a read model, and where it was found.
@@ -36,7 +35,7 @@ extension Engine {
             )
         }
         let parameters = try table.parameters(for: key, of: projection.name)
-        if key.count == 1, let row = try await cachedRow(projection, table.cachedKey(key[0])) { return row }
+        if key.count == 1, let row = await cachedRow(projection, table.cachedKey(key[0])) { return row }
         return try await withConnection(for: "show") { connection in
             try await requireMigration(on: connection)
             let match = table.key.enumerated().map { "v.\(quoteIdentifier($1.name)) = $\($0 + 2)" }
@@ -58,17 +57,14 @@ extension Engine {
         }
     }
 
-    private func cachedRow(_ projection: any Projection, _ key: String) async throws -> ShownRow? {
-        guard let cache = try makeCache(for: "show"), cache.hotSets[projection.name] != nil else { return nil }
+    private func cachedRow(_ projection: any Projection, _ key: String) async -> ShownRow? {
+        guard let cache, cache.holds(projection.name) else { return nil }
         do {
-            let row = try await cache.row(projection.name, key: key)
-            await cache.close()
-            return row.map {
+            return try await cache.row(projection.name, key: key).map {
                 ShownRow(source: .cache, generation: $0.generation, json: String(decoding: $0.json, as: UTF8.self))
             }
         } catch {
             logger.warning("the cache is passed over", metadata: ["error": "\(error)"])
-            await cache.close()
             return nil
         }
     }

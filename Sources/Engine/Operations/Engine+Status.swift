@@ -64,19 +64,18 @@ extension Engine {
     }
 
     private func addCacheStates(to status: inout Status, _ connection: PostgresConnection) async throws {
-        guard let cache = try makeCache(for: "status") else { return }
+        guard let cache else { return }
         var unreachable: CacheStatus?
         for index in status.projections.indices {
             let name = status.projections[index].name
             // A server that did not answer once is not waited for again.
-            let isCached = cache.hotSets[name] != nil
+            let isCached = cache.holds(name)
             let known = isCached ? unreachable : nil
             let found = if let known { known } else { await cache.status(of: name, on: connection) }
             if isCached && found.isUnreachable { unreachable = found }
             status.projections[index].cache = found.state.rawValue
             status.projections[index].cacheError = found.error
         }
-        await cache.close()
     }
 
     // MARK: The store

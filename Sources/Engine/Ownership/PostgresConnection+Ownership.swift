@@ -1,6 +1,7 @@
 internal import EventStore
 package import Postgres
 package import Refold
+internal import Timing
 
 /// A generation that this process owns: what its commits state.
 package struct OwnedGeneration: Sendable {

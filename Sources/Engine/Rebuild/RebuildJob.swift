@@ -1,7 +1,6 @@
 internal import EventStore
 internal import Logging
 internal import Postgres
-internal import Redis
 internal import Refold
 internal import Synchronization
 
@@ -24,7 +23,7 @@ final class RebuildJob: Sendable {
     private let log: FoldedLog
     private let request: RebuildRequest
     private let goal: GlobalPosition
-    private let cache: HotCache?
+    private let cache: (any CacheWriter)?
     private let bisection: FaultBisection
     private let began = ContinuousClock.now
     private let state = Mutex(State())
@@ -35,7 +34,7 @@ final class RebuildJob: Sendable {
         keeper: LeaseKeeper,
         log: FoldedLog,
         request: RebuildRequest,
-        cache: HotCache?,
+        cache: (any CacheWriter)?,
         goal: GlobalPosition,
         bisection: FaultBisection
     ) {
@@ -206,21 +205,15 @@ final class RebuildJob: Sendable {
 
     /// Sends the hot rows while the server stores all of them.
     private func preload(_ rows: [BorrowedRows], at position: GlobalPosition, _ writer: GenerationWriter) async {
-        let (generation, fencingValue) = (writer.generation, writer.owned.fencingValue)
-        do {
-            try await cache?.preload(
-                generation.projection,
-                generation: generation.number,
-                fencingValue: fencingValue,
-                from: rows,
-                at: position
-            )
-        } catch let error as RedisError where error.endsConnection {
-            state.withLock { $0.isCacheLost = true }
-            engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
-        } catch {
-            engine.logger.debug("the cache could not be filled ahead", metadata: ["cause": "\(error)"])
-        }
+        let generation = writer.generation
+        let result = await cache?.preload(
+            generation.projection,
+            generation: generation.number,
+            fencingValue: writer.owned.fencingValue,
+            from: rows,
+            at: position
+        )
+        if result == .unreachable { state.withLock { $0.isCacheLost = true } }
     }
 
     /// Fills the cache before anybody is sent to it. The cache is never the source: what fails here, the generation's next

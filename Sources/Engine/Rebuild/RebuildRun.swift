@@ -123,7 +123,7 @@ struct RebuildRun {
     // MARK: One attempt
 
     private mutating func attempt(_ source: StoreSource) async throws -> [RebuildOutcome] {
-        let cache = try engine.makeCache(for: "rebuild")
+        let cache = engine.makeCacheWriter(for: "rebuild")
         do {
             let outcomes = try await attempt(source, cache)
             await cache?.close()
@@ -134,7 +134,7 @@ struct RebuildRun {
         }
     }
 
-    private mutating func attempt(_ source: StoreSource, _ cache: HotCache?) async throws -> [RebuildOutcome] {
+    private mutating func attempt(_ source: StoreSource, _ cache: (any CacheWriter)?) async throws -> [RebuildOutcome] {
         jobs = []
         let head = try await source.currentMark()
         let goal = min(head, request.until ?? head)
@@ -160,7 +160,7 @@ struct RebuildRun {
     private mutating func prepare(
         _ source: StoreSource,
         _ goal: GlobalPosition,
-        _ cache: HotCache?
+        _ cache: (any CacheWriter)?
     ) async throws -> [RebuildOutcome] {
         var outcomes: [RebuildOutcome] = []
         let control = try await engine.connect(for: "rebuild")
@@ -214,7 +214,9 @@ struct RebuildRun {
         return outcomes
     }
 
-    private func fold(_ feed: EventFeed, _ goal: GlobalPosition, _ cache: HotCache?) async throws -> [RebuildOutcome] {
+    private func fold(_ feed: EventFeed, _ goal: GlobalPosition, _ cache: (any CacheWriter)?) async throws
+        -> [RebuildOutcome]
+    {
         try await withThrowingTaskGroup(of: RebuildOutcome?.self) { group in
             for job in jobs {
                 let inbox = await feed.join(at: job.startPosition, for: job.projection.name)

@@ -37,7 +37,7 @@ extension Engine {
                 WorkShare.name(of: projection.name, identity: identity(of: projection).text)
             }
         let keeper = LeaseKeeper(engine: self, tails: tails)
-        let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: try makeCache(for: "tail"))
+        let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: makeCacheWriter(for: "tail"))
         // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
         // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
         let work = Task { try await keeping(keeper) { try await daemon.run() } }

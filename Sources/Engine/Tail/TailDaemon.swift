@@ -22,12 +22,12 @@ final class TailDaemon: Sendable {
     let engine: Engine
     let request: TailRequest
     let keeper: LeaseKeeper
-    let cache: HotCache?
+    let cache: (any CacheWriter)?
     /// Shared by all projections.
     let budget: MemoryBudget
     private let state = Mutex(State())
 
-    init(engine: Engine, request: TailRequest, keeper: LeaseKeeper, cache: HotCache?) {
+    init(engine: Engine, request: TailRequest, keeper: LeaseKeeper, cache: (any CacheWriter)?) {
         self.engine = engine
         self.request = request
         self.keeper = keeper

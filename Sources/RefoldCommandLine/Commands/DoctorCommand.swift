@@ -16,7 +16,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try shared.load()
-        let checks = [settings.variablesCheck] + (await settings.makeEngine(logging: .critical).doctor())
+        let checks = [settings.variablesCheck] + (try await settings.makeEngine(logging: .critical).doctor())
         if json {
             let result: JSON = [
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(\.json)),

@@ -88,7 +88,7 @@ package struct Setting: Sendable {
             settings.redisTimeout = try text.duration(atLeast: .milliseconds(1), atMost: .hours(1))
         },
         Setting("redis.rest-lifetime", "26h") { text, settings throws(SettingError) in
-            settings.redisRestLifetime = try text.duration(atLeast: .seconds(1))
+            settings.redisRestTTL = try text.duration(atLeast: .seconds(1))
         },
         Setting("store.schema", "public") { text, settings in settings.engine.store.schema = text.text },
         Setting("store.table", "events") { text, settings in settings.engine.store.eventsTable = text.text },

@@ -1,11 +1,16 @@
 package import Engine
 internal import EventStore
+package import HotCache
 package import Refold
 
 /// Everything that was set: defaults, then the file, then the environment.
 package struct Settings: Sendable {
     /// For the engine.
     package var engine = EngineSettings()
+    /// Where the cache is; nil for none.
+    package var cache: CacheSettings?
+    /// Which rows of a projection are cached; none where nothing is said.
+    package var hotSets: [ProjectionName: HotSetSettings] = [:]
     /// The projections that these settings give.
     package private(set) var projections: [any Projection]
     /// Each value with its source, in the order of the documentation; what may hold a password is not shown.
@@ -15,7 +20,7 @@ package struct Settings: Sendable {
     var redisURL: String?
     var redisPrefix = "refold"
     var redisTimeout: Duration = .seconds(1)
-    var redisRestLifetime: Duration = .hours(26)
+    var redisRestTTL: Duration = .hours(26)
     var hot: [ProjectionName: HotChoice] = [:]
     /// What was said of the settings that projections state, by key.
     var ofProjections: [String: ProjectionSetting.Value] = [:]
@@ -64,13 +69,13 @@ package struct Settings: Sendable {
         } catch {
             throw SettingError("store: \(error.message)", remedy: "correct the names under store")
         }
-        for (name, choice) in hot { engine.hotSets[name] = choice.settings }
-        engine.cache = redisURL.map {
-            CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout, restLifetime: redisRestLifetime)
+        for (name, choice) in hot { hotSets[name] = choice.settings }
+        cache = redisURL.map {
+            CacheSettings(url: $0, prefix: redisPrefix, timeout: redisTimeout, restTTL: redisRestTTL)
         }
         projections = projections.map { $0.configured(by: ofProjections) }
         for projection in projections {
-            guard let hot = engine.hotSets[projection.name] else { continue }
+            guard let hot = hotSets[projection.name] else { continue }
             _ = try HotSet(hot, of: projection)
         }
     }

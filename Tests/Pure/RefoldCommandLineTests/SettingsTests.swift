@@ -1,6 +1,7 @@
 import Engine
 import EventStore
 import Glibc
+import HotCache
 import Refold
 import RefoldCommandLine
 import RefoldInstallation
@@ -43,7 +44,7 @@ struct SettingsTests {
         #expect(settings.engine.idleInterval == defaults.idleInterval)
         #expect(settings.engine.sweepDelays == defaults.sweepDelays)
         #expect(settings.engine.store == defaults.store)
-        #expect(settings.engine.cache == nil)
+        #expect(settings.cache == nil)
         #expect(settings.engine.policies.values.allSatisfy { $0 == .stop })
         #expect(try halfLives(settings) == [.seconds(86_400), .seconds(86_400)])
         #expect(settings.origins.allSatisfy { $0.source == .default })
@@ -59,7 +60,7 @@ struct SettingsTests {
             #expect(stated.value == defaults.value, "\(stated.key)")
         }
         #expect(shipped.engine.databaseURL == defaults.engine.databaseURL)
-        #expect(shipped.engine.hotSets == defaults.engine.hotSets)
+        #expect(shipped.hotSets == defaults.hotSets)
     }
 
     @Test("The file in Config states what each projection declares")
@@ -155,12 +156,12 @@ struct SettingsTests {
         #expect(settings.engine.policies["trending_score"] == .stop)
         #expect(try halfLives(settings) == [.seconds(43_200), .seconds(43_200)])
         #expect(
-            settings.engine.cache
+            settings.cache
                 == CacheSettings(url: "redis://localhost/3", prefix: "shop", timeout: .milliseconds(200))
         )
-        #expect(settings.engine.hotSets["user_profiles"]?.choice == HotSetSettings.Choice.none)
+        #expect(settings.hotSets["user_profiles"]?.choice == HotSetSettings.Choice.none)
         #expect(
-            settings.engine.hotSets["content_popularity"]
+            settings.hotSets["content_popularity"]
                 == HotSetSettings(
                     .recent(column: "last_updated", within: .seconds(172_800)),
                     limit: 5,
@@ -168,7 +169,7 @@ struct SettingsTests {
                 )
         )
         // Rankings are part of what readers were promised, whatever else is hot.
-        #expect(settings.engine.hotSets["trending_score"]?.ranking == HotRanking(score: "score", group: "genre"))
+        #expect(settings.hotSets["trending_score"]?.ranking == HotRanking(score: "score", group: "genre"))
     }
 
     @Test(

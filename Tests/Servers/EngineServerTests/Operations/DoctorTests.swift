@@ -1,5 +1,6 @@
 import Engine
 import EventStore
+import HotCache
 import Logging
 import Postgres
 import Redis
@@ -40,8 +41,14 @@ struct DoctorTests {
         var settings = EngineSettings()
         settings.databaseURL = "postgresql://me:hidden-word@127.0.0.1:1/x"
         settings.connectTimeout = .seconds(2)
-        settings.cache = CacheSettings(url: "redis://127.0.0.1:1")
-        let engine = Engine(settings, projections: [], logger: .init(label: "test"))
+        let logger = Logger(label: "test")
+        let cache = try RedisCache(
+            CacheSettings(url: "redis://127.0.0.1:1"),
+            hotSets: [:],
+            of: [],
+            logger: logger
+        )
+        let engine = Engine(settings, projections: [], cache: cache, logger: logger)
         let checks = await engine.doctor()
         #expect(checks.map(\.result) == [.failed, .failed])
         #expect((checks[0].error as? PostgresError)?.code == .connectionFailed)
@@ -111,7 +118,7 @@ struct DoctorTests {
         try await PrivateRedisServer.withServer { server in
             try await EngineSite.with { site in
                 var site = site
-                site.settings.cache = CacheSettings(url: server.urlText)
+                try site.useCache(CacheSettings(url: server.urlText))
                 #expect(try await check("Redis", in: site).result == .passed)
                 let redis = try await server.connect()
                 try await redis.send("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")

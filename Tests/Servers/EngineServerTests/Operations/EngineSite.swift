@@ -1,4 +1,5 @@
 import Engine
+import HotCache
 import Logging
 import Postgres
 import Refold
@@ -14,20 +15,26 @@ struct EngineSite: Sendable {
     var settings: EngineSettings
     /// Part of the identity of trending_score's generations.
     var halfLife: Duration = .seconds(86_400)
+    private(set) var cache: RedisCache? = nil
+
+    private var projections: [any Projection] {
+        Installation.refold.projections.map { projection in
+            switch projection {
+            case is ContentPopularity: ContentPopularity(halfLife: halfLife)
+            case is TrendingScore: TrendingScore(halfLife: halfLife)
+            default: projection
+            }
+        }
+    }
 
     var engine: Engine {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return Engine(
             settings,
-            projections: Installation.refold.projections.map { projection in
-                switch projection {
-                case is ContentPopularity: ContentPopularity(halfLife: halfLife)
-                case is TrendingScore: TrendingScore(halfLife: halfLife)
-                default: projection
-                }
-            },
+            projections: projections,
             upcasters: Installation.refold.upcasters,
+            cache: cache,
             logger: logger
         )
     }
@@ -41,6 +48,18 @@ struct EngineSite: Sendable {
             try await body(site)
             await site.connection.close()
         }
+    }
+
+    /// Caches what the hot sets name.
+    mutating func useCache(_ settings: CacheSettings, _ hotSets: [ProjectionName: HotSetSettings] = [:]) throws {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        cache = try RedisCache(
+            settings,
+            hotSets: hotSets,
+            of: projections,
+            logger: logger
+        )
     }
 
     func load(_ events: Int, seed: UInt64 = 1) async throws {

@@ -1,4 +1,5 @@
 import Engine
+import HotCache
 import Postgres
 import Refold
 import TestSupport
@@ -31,8 +32,10 @@ struct ShowTests {
         try await PrivateRedisServer.withServer { server in
             try await EngineSite.with { site in
                 var site = site
-                site.settings.cache = CacheSettings(url: server.urlText, timeout: .milliseconds(300))
-                site.settings.hotSets["trending_score"] = HotSetSettings(.all)
+                try site.useCache(
+                    CacheSettings(url: server.urlText, timeout: .milliseconds(300)),
+                    ["trending_score": HotSetSettings(.all)]
+                )
                 try await site.load(500)
                 try await site.rebuild()
                 let trending = try site.projection("trending_score")
@@ -56,8 +59,10 @@ struct ShowTests {
         try await PrivateRedisServer.withServer { server in
             try await EngineSite.with { site in
                 var site = site
-                site.settings.cache = CacheSettings(url: server.urlText, timeout: .milliseconds(300))
-                site.settings.hotSets["trending_score"] = HotSetSettings(.all)
+                try site.useCache(
+                    CacheSettings(url: server.urlText, timeout: .milliseconds(300)),
+                    ["trending_score": HotSetSettings(.all)]
+                )
                 try await site.load(500)
                 try await site.rebuild()
                 let trending = try site.projection("trending_score")

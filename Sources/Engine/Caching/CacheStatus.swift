@@ -1,0 +1,50 @@
+package import Refold
+
+/// A row in the cache.
+package struct CachedRow: Sendable {
+    /// The generation that is live there.
+    package let generation: GenerationNumber
+    /// The JSON object.
+    package let json: [UInt8]
+
+    package init(generation: GenerationNumber, json: [UInt8]) {
+        self.generation = generation
+        self.json = json
+    }
+}
+
+/// Where a projection's cache stands.
+package struct CacheStatus: Sendable {
+    package enum State: String, Sendable {
+        /// Everything that is committed is there, and the pointers agree.
+        case current
+        /// Something is missing or cannot be reached; it is healed by the generation's owner.
+        case behind
+        /// Nothing of the projection is cached.
+        case off
+    }
+
+    package var state: State
+    /// The generation that is live in the cache.
+    package var generation: GenerationNumber?
+    /// All commits up to here are in the cache.
+    package var through: GlobalPosition?
+    /// Why it is behind.
+    package var error: String?
+    /// Readers may be sent to what is behind until then: the pointer lasts for longer than that of an owner who renews it.
+    package var staleUntil: Timestamp?
+    /// The server cannot be asked, whatever the projection.
+    package var isUnreachable = false
+
+    package init(
+        state: State,
+        generation: GenerationNumber? = nil,
+        through: GlobalPosition? = nil,
+        error: String? = nil
+    ) {
+        self.state = state
+        self.generation = generation
+        self.through = through
+        self.error = error
+    }
+}

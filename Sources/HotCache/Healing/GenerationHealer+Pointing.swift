@@ -1,0 +1,99 @@
+internal import Engine
+internal import Postgres
+internal import Redis
+internal import Refold
+internal import Timing
+
+/// Hot rows that are in the cache before the database has committed them.
+struct PreloadedRows: Sendable {
+    let fencingValue: FencingValue
+    /// Where the generation stands with them.
+    let position: Int64
+    let rows: WarmedRows
+    let start: ContinuousClock.Instant
+    /// How often the database server had lost something by then.
+    let losses: Int
+}
+
+/// What a generation needs before and after a pointer moves to it.
+extension GenerationHealer {
+    /// Sends the hot rows among those of a whole table, while the database still stores them.
+    ///
+    /// - Parameters:
+    ///   - position: where the generation stands with these rows.
+    ///   - ttl: how long they last if nobody points at them.
+    /// - Returns: nil when finding them takes too much memory: the database finds them later.
+    func preload(_ table: BorrowedRows, at position: GlobalPosition, for ttl: Duration) async throws -> PreloadedRows? {
+        let (start, losses) = (time.now, queue.losses)
+        try await beginWarming()
+        let encoder = followed.encoder
+        guard let chosen = HotSetSelection(followed.hotSet, from: table.records, encoder: encoder) else { return nil }
+        // The server takes one piece while the next is encoded.
+        try await withThrowingTaskGroup(of: Void.self) { sending in
+            var rest = chosen.hot[...]
+            while !rest.isEmpty {
+                let rows = encoder.encodePiece(
+                    of: &rest,
+                    rows: HotSetReader.piece,
+                    bytes: HotSetReader.bytesPerPiece
+                )
+                try await sending.waitForAll()
+                sending.addTask { try await cache.warm(rows) }
+            }
+            try await sending.waitForAll()
+        }
+        try await cache.replaceRanking(Array("top".utf8), by: encoder.encodeRanked(chosen.top))
+        let groups = RankingWriter(cache)
+        try await groups.take(encoder.encodeRanked(chosen.groups))
+        try await groups.finish()
+        try await cache.keep(for: ttl)
+        return PreloadedRows(
+            fencingValue: followed.fencingValue,
+            position: position.rawValue,
+            rows: WarmedRows(count: chosen.hot.count, isCrowded: chosen.isCrowded),
+            start: start,
+            losses: losses
+        )
+    }
+
+    /// Says that what was sent beforehand is committed.
+    ///
+    /// - Returns: nil when that is not so, or it has gone from the cache meanwhile.
+    func confirm(_ preloaded: PreloadedRows, for ttl: Duration) async throws -> WarmResult? {
+        let lease = try await connections.openDatabase().lease(of: followed.generation)
+        guard lease.fencingValue == preloaded.fencingValue, lease.position == preloaded.position else { return nil }
+        do {
+            return try await finishWarming(
+                preloaded.rows,
+                through: preloaded.position,
+                for: ttl,
+                since: preloaded.start
+            )
+        } catch CacheFailure.unowned {
+            return nil
+        }
+    }
+
+    /// Brings the generation up to its checkpoint and moves the cache's pointer to it, once PostgreSQL's leads there.
+    ///
+    /// - Returns: whether the cache points at it now.
+    func point(_ pointers: PointerKeeper) async throws -> Bool {
+        let cached = try await cache.pointer()
+        let pointer = try await connections.openDatabase().livePointer(
+            of: followed.hotSet.projection,
+            checkpointOf: followed.generation
+        )
+        guard pointer.live == followed.generation else { return false }
+        if cached.owner == followed.fencingValue {
+            // Still ours, although the lease is not: the next owner takes the key before it writes.
+            if cached.through == followed.sent { try await send() }
+            if queue.followed(followed.generation)?.sent ?? -1 < pointer.position {
+                _ = try await warm(isConfirmed: true)
+            }
+        } else if cached.owner == nil, cached.through ?? pointer.position != pointer.position {
+            // Left over from when it was live before, and nobody's: nothing is better than what is old.
+            try await cache.drop()
+        }
+        return try await pointers.point(cache, from: cached, to: pointer)
+    }
+}

@@ -1,0 +1,277 @@
+internal import Engine
+internal import Logging
+internal import Postgres
+internal import Redis
+internal import Refold
+internal import Timing
+
+/// The cache's pointers: they move after PostgreSQL's, and are good for a time only, unless they are renewed. So a cache
+/// that cannot be written stops being read.
+actor PointerKeeper {
+    /// How long a pointer lasts that its owner does not renew.
+    static let ttl = FollowedGeneration.lease
+    /// How long the rows of a generation that was left stay, for those who asked for the pointer just before.
+    private static let retiredTTL: Duration = .seconds(600)
+    /// How often the pointers are compared and renewed.
+    private static let interval: Duration = .seconds(1)
+
+    /// A move of PostgreSQL's pointer that has yet to reach the cache.
+    private struct PendingFlip {
+        let revision: Int64
+        /// Where the generation stood when the move was seen, so at or past everything that readers saw before it.
+        let position: Int64
+    }
+
+    private let connections: CacheConnections
+    private let server: CacheServer
+    private let queue: CacheQueue
+    private let troubles: CacheTroubles
+    private let warnings: CacheWarnings
+    private let restTTL: Duration
+    private let time: TimeSource
+    private let logger: Logger
+
+    private var nextCheck: ContinuousClock.Instant
+    private var checkedAt: ContinuousClock.Instant
+    private var renewedAt: ContinuousClock.Instant
+    private var pendingFlips: [ProjectionName: PendingFlip] = [:]
+
+    init(
+        _ cache: RedisCache,
+        connections: CacheConnections,
+        queue: CacheQueue,
+        troubles: CacheTroubles,
+        warnings: CacheWarnings
+    ) {
+        self.connections = connections
+        server = cache.server
+        self.queue = queue
+        self.troubles = troubles
+        self.warnings = warnings
+        restTTL = cache.restTTL
+        time = cache.time
+        logger = cache.logger
+        nextCheck = time.now
+        checkedAt = nextCheck
+        renewedAt = nextCheck
+    }
+
+    // MARK: Comparing
+
+    /// Whether the pointers are to be compared now; if so, this counts as done.
+    ///
+    /// - Parameter openedAt: when the server was reached last: what happened before that is not known.
+    func beginCheck(openedAt: ContinuousClock.Instant?) -> Bool {
+        let now = time.now
+        guard nextCheck <= now || openedAt.map({ $0 > checkedAt }) ?? false else { return false }
+        nextCheck = now + Self.interval
+        (checkedAt, renewedAt) = (now, now)
+        return true
+    }
+
+    /// The pointers are to be compared within this time.
+    func checkSoon(within delay: Duration = .zero) { nextCheck = min(nextCheck, time.now + delay) }
+
+    /// Compares what the cache says of a generation with what PostgreSQL says, and moves the cache's pointer after
+    /// PostgreSQL's. Renews it if readers may be sent there.
+    ///
+    /// - Throws: ``LeaseLost`` when somebody else owns the generation.
+    func compare(_ followed: FollowedGeneration, _ cache: GenerationCache) async throws {
+        let (generation, fencingValue) = (followed.generation, followed.fencingValue)
+        let projection = followed.hotSet.projection
+        let mayBeRead = followed.mayBeRead(at: time.now)
+        let renewing = mayBeRead ? cache.renewing(for: Self.ttl, through: followed.sent) : nil
+        // Redis first: see `Scripts/flip.lua`.
+        let cached = try await cache.pointer(renewing: renewing)
+        await note(cached.renewal, of: followed)
+        let pointer = try await connections.openDatabase().livePointer(of: projection, checkpointOf: generation)
+        guard pointer.fencingValue == fencingValue else { throw LeaseLost() }
+        if let sent = followed.sent, cached.owner != fencingValue || cached.through != sent {
+            // Flushed, restarted, restored or taken by another.
+            queue.update(generation, fencingValue: fencingValue) { $0.forgetSent() }
+            return
+        }
+        guard pointer.live == generation, let sent = followed.sent else { return }
+        if cached.live == generation && cached.revision == pointer.revision {
+            pendingFlips[projection] = nil
+            return
+        }
+        let pending = pendingFlips[projection].flatMap { $0.revision == pointer.revision ? $0 : nil }
+        let required = pending?.position ?? pointer.position
+        pendingFlips[projection] = PendingFlip(revision: pointer.revision, position: required)
+        // What is missing is on its way.
+        guard sent >= required else { return checkSoon(within: .milliseconds(20)) }
+        guard mayBeRead else { return }
+        if try await flip(cache, from: cached, to: pointer.revision, atLeast: required, for: Self.ttl) {
+            pendingFlips[projection] = nil
+            queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
+        }
+    }
+
+    // MARK: Moving
+
+    /// Points the cache at a generation that nobody follows any more, as after a rebuild: the pointer lasts for long,
+    /// unless an owner comes, who makes the time short and renews it.
+    ///
+    /// - Returns: whether the cache points at it now.
+    func point(_ cache: GenerationCache, from cached: CachedPointer, to pointer: LivePointer) async throws -> Bool {
+        if try await flip(cache, from: cached, to: pointer.revision, atLeast: pointer.position, for: restTTL) {
+            return true
+        }
+        if let live = cached.live, live != cache.generation {
+            // Nobody renews a pointer to what is not live any more, but it may last for long.
+            let unpoint = cache.redis[.unpoint].call(
+                keys: [cache.keys.live, cache.keys.revision],
+                arguments: [.integer(live.rawValue), .text(cached.revision.map { "\($0)" } ?? "")]
+            )
+            _ = try await cache.redis.pipeline([unpoint])
+        }
+        return false
+    }
+
+    /// Moves the cache's pointer to a generation.
+    ///
+    /// - Parameters:
+    ///   - position: what the generation has to have, if any of it is cached.
+    ///   - ttl: how long the pointer lasts if nobody renews it.
+    /// - Returns: false when somebody else moved the pointer or the generation lacks something; both heal within seconds.
+    private func flip(
+        _ cache: GenerationCache,
+        from cached: CachedPointer,
+        to revision: Int64,
+        atLeast position: Int64,
+        for ttl: Duration
+    ) async throws -> Bool {
+        let call = cache.redis[.flip].call(
+            keys: [cache.keys.live, cache.keys.revision],
+            arguments: [
+                .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue.rawValue),
+                .integer(cache.generation.rawValue), .text(cached.revision.map { "\($0)" } ?? ""), .integer(revision),
+                .integer(position), .integer(ttl.milliseconds),
+            ]
+        )
+        let answer: [RedisReply]
+        do {
+            answer = try await cache.answers([call])[0]
+        } catch CacheFailure.unfit, CacheFailure.fenced {
+            return false
+        }
+        try await cache.keep(for: nil)
+        logger.info(
+            "the cache's pointer moved",
+            metadata: ["projection": "\(cache.keys.projection)", "generation": "\(cache.generation)"]
+        )
+        let before = answer.dropFirst().first?.integerValue.map { GenerationNumber($0) }
+        if let before, before != cache.generation {
+            try await cache.retire(before, within: Self.retiredTTL)
+        }
+        return true
+    }
+
+    // MARK: Renewing
+
+    /// Renews the pointers while something takes long: the comparison, which does it else, waits for its turn.
+    func renewAll() async {
+        guard renewedAt + Self.interval <= time.now, queue.unpointing.isEmpty, let redis = await connections.redis
+        else {
+            return
+        }
+        let now = time.now
+        renewedAt = now
+        let calls = queue.followed.filter { $0.mayBeRead(at: now) }.map {
+            GenerationCache(of: $0, server, redis, warnings).renewing(for: Self.ttl, through: nil)
+        }
+        do {
+            _ = try await redis.pipeline(calls)
+        } catch {
+            // What goes on meanwhile finds the loss, and says so.
+            logger.debug("the cache's pointers were not renewed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Lets the pointer last although nobody renews it. Its owner says so while it is the owner: the next one makes the
+    /// time short again before it commits anything that the cache does not have.
+    func rest(_ followed: FollowedGeneration, _ cache: GenerationCache) async {
+        guard let sent = followed.sent else { return }
+        do {
+            _ = try await cache.answers([cache.renewing(for: restTTL, through: sent)])
+        } catch {
+            logger.debug(
+                "the cache's pointer expires soon",
+                metadata: ["projection": "\(followed.hotSet.projection)", "error": "\(error)"]
+            )
+            if let error = error as? RedisError, error.endsConnection { await connections.lost(error) }
+        }
+    }
+
+    /// Takes note of what became of a renewal that was sent with the comparison of the pointers.
+    private func note(_ renewal: RedisReply?, of followed: FollowedGeneration) async {
+        let projection = followed.hotSet.projection
+        guard let renewal else { return }
+        do {
+            _ = try CacheFailure.check(renewal, warnings)
+        } catch .unfit {
+            // It points elsewhere or has expired, or the comparison finds what is wrong.
+        } catch .refused(let refusal) {
+            // What is cached is right still: it is not written anew, but nobody is sent to it any more.
+            troubles.note("\(CacheFailure.refused(refusal))", of: projection)
+            await findStale(followed)
+            if refusal.code == "READONLY" { await connections.lost(refusal) }
+            return
+        } catch {
+            // The comparison finds that, too.
+            return
+        }
+        queue.update(followed.generation, fencingValue: followed.fencingValue) { $0.isPointerShort = true }
+        if followed.need == .nothing { troubles.resolve(projection) }
+    }
+
+    // MARK: Pointers that cannot be trusted
+
+    /// Finds out how long readers may be sent to what is not up to date, where the pointer's time could not be made short.
+    func findStale(_ followed: FollowedGeneration) async {
+        guard !isShort(followed), let redis = await connections.redis else { return }
+        do {
+            let live = server.keys(followed.hotSet.projection).live
+            let left = try await redis.send(RedisCommand("PTTL", [live])).integerValue ?? -2
+            guard !isShort(followed) else { return }
+            switch left {
+            case -2: troubles.noteStale(followed, until: nil)
+            case -1: troubles.noteStale(followed, until: .max)
+            default: troubles.noteStale(followed, until: HotSet.now + left * 1000)
+            }
+        } catch {
+            await connections.lost(error)
+        }
+    }
+
+    private func isShort(_ followed: FollowedGeneration) -> Bool {
+        queue.followed(followed.generation)?.isPointerShort ?? true
+    }
+
+    /// Removes the pointers that lead to what the database server has lost. Before that nothing is written: a reader
+    /// would take rows of two pasts for one.
+    func removeDistrusted(_ redis: CacheConnection) async throws {
+        let losses = queue.losses
+        for projection in queue.unpointing {
+            try await redis.send(RedisCommand("UNLINK", [server.keys(projection).live]))
+            queue.unpointed(projection, losses: losses)
+        }
+    }
+
+    /// The connection, if it may be written to: once the pointers are gone that lead to what the database server has lost.
+    func writableRedis() async -> CacheConnection? {
+        guard let redis = await connections.redisIfReachable() else { return nil }
+        do {
+            try await removeDistrusted(redis)
+            return redis
+        } catch {
+            for projection in queue.unpointing {
+                troubles.note("its pointer could not be removed: \(error)", of: projection)
+            }
+            for followed in queue.followed { await findStale(followed) }
+            if let error = error as? RedisError, error.endsConnection { await connections.lost(error) }
+            return nil
+        }
+    }
+}
