@@ -173,7 +173,7 @@ let package = Package(
         ),
         .target(
             name: "TestProjections",
-            dependencies: ["Engine", "Postgres", "Refold"],
+            dependencies: ["Engine", "EventStore", "Postgres", "Refold"],
             path: "Tests/Support/TestProjections",
             swiftSettings: settings
         ),

@@ -2,6 +2,7 @@ internal import EventStore
 public import Logging
 package import Postgres
 public import Refold
+package import Timing
 
 /// Everything an operator can ask for: the command line and tests call these, and present what they return.
 public struct Engine: Sendable {
@@ -15,6 +16,8 @@ public struct Engine: Sendable {
     public let logger: Logger
     /// The cache of hot rows; nil for none.
     package let cache: (any Cache)?
+    /// The time by which it decides and waits.
+    package var time = TimeSource.machine
     /// The sessions that are open.
     package let connections = ConnectionRegistry()
     /// Says what they wait for.

@@ -54,6 +54,14 @@ package struct CommitWindow: Sendable {
     }
 
     var isEmpty: Bool { from == to && events == 0 }
+
+    /// Rows are encoded from where they are while they are written: nothing may be folded meanwhile.
+    var isBorrowed: Bool {
+        switch rows {
+        case .borrowedVersions, .whole: true
+        case .versions, .replacements: false
+        }
+    }
 }
 
 /// Rows of a table where they are, to be encoded while they are written.

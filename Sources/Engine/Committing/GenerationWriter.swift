@@ -194,19 +194,20 @@ package struct GenerationWriter: Sendable {
         try await connection.tableExists(tables[0].quotedVersions)
     }
 
-    /// The newest version of each row of one table, in pieces.
-    package func newestVersions(of table: GenerationTable, _ body: @Sendable (PostgresResult) async throws -> Bool)
-        async throws
-    {
-        try await connection.transaction { connection in
-            try connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
-            var isWanted = true
-            while isWanted {
-                let rows = try connection.query("FETCH 10000 FROM newest")
-                if rows.isEmpty { return }
-                isWanted = try await body(rows)
-            }
+    /// The newest version of each row of one table, in pieces, as long as the body wants more.
+    package nonisolated(nonsending) func newestVersions(
+        of table: GenerationTable,
+        _ body: (PostgresResult) throws -> Bool
+    ) async throws {
+        // A cursor lives in a transaction. What fails leaves it open: the session ends then, and the transaction with it.
+        try await connection.executeScript("BEGIN")
+        try await connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
+        var isWanted = true
+        while isWanted {
+            let rows = try await connection.query("FETCH 10000 FROM newest")
+            isWanted = try !rows.isEmpty && body(rows)
         }
+        try await connection.executeScript("COMMIT")
     }
 
     /// Loads rows by key; those that do not exist are remembered as absent.

@@ -25,14 +25,14 @@ final class CatchUpReader: Sendable {
     /// Folds on to a position that is at or below the mark; windows are committed as they fall due.
     func fold(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
         let source = try await connected()
-        try await source.read(after: runner.foldedPosition, through: end) { block in
+        try await source.read(after: runner.progress.foldedPosition, through: end) { block in
             try await runner.take(FeedBlock(block, mark: end), moreIsWaiting: true)
         }
     }
 
     /// The same for some of the way: so many positions behind the next event, however far that is.
     func foldPart(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
-        let next = try await connected().firstPosition(after: runner.foldedPosition, through: end) ?? end
+        let next = try await connected().firstPosition(after: runner.progress.foldedPosition, through: end) ?? end
         let (part, isBeyond) = next.rawValue.addingReportingOverflow(Self.partLength)
         try await fold(runner, to: isBeyond ? end : min(end, GlobalPosition(part)))
     }

@@ -3,17 +3,25 @@ internal import Logging
 internal import Postgres
 internal import Refold
 
+/// What a generation is folded with.
+package struct RunnerOptions: Sendable {
+    var limits: WindowLimits
+    /// Shared by all generations that an operation folds.
+    var budget: MemoryBudget
+    /// The same.
+    var committer: WindowCommitter
+    /// How long a checkpoint is waited for that somebody has locked.
+    var timeout = LeaseKeeper.commitLimit
+
+    package init(limits: WindowLimits, budget: MemoryBudget, committer: WindowCommitter) {
+        self.limits = limits
+        self.budget = budget
+        self.committer = committer
+    }
+}
+
 /// Opening a generation for folding.
 extension Engine {
-    /// What a runner is opened for.
-    struct RunnerOptions: Sendable {
-        var limits: WindowLimits
-        var budget: MemoryBudget
-        var cache: (any CacheFollower)?
-        /// How long a checkpoint is waited for that somebody has locked.
-        var timeout = LeaseKeeper.commitLimit
-    }
-
     /// Takes a generation over and puts what it needs into memory.
     ///
     /// - Parameters:
@@ -35,22 +43,23 @@ extension Engine {
         )
         do {
             let owned = try await keeper.acquire(generation, within: options.timeout, on: connection)
-            let runner = ProjectionRunner(
-                projection: projection,
-                writer: GenerationWriter(
-                    connection: connection,
-                    generation: generation,
-                    tables: generation.tables(of: projection),
-                    owned: owned,
-                    lease: keeper.lease,
-                    store: store
-                ),
-                policy: policy(of: projection),
+            let writer = GenerationWriter(
+                connection: connection,
+                generation: generation,
+                tables: generation.tables(of: projection),
+                owned: owned,
+                lease: keeper.lease,
+                store: store
+            )
+            return ProjectionRunner(
+                projection,
+                writer,
+                try await .load(projection.model, over: writer, options.budget, options.committer.cache),
+                refusals: policy(of: projection),
                 options: options,
+                time: time,
                 logger: logger
             )
-            try await runner.loadRows()
-            return runner
         } catch {
             await connection.close()
             throw error

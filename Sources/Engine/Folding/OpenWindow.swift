@@ -1,25 +1,19 @@
 package import Refold
 
-/// The commit window that is open: what was folded since the one before was closed, and when this one is due.
+/// The commit window that is open: what was folded since the one before was closed.
 package struct OpenWindow {
     /// The checkpoint that it starts from.
     package private(set) var start: GlobalPosition
     /// Events applied or set aside.
     package private(set) var events = 0
+    /// When it was opened.
+    package private(set) var opened: ContinuousClock.Instant
     private var deadLetters: [DeadLetter] = []
-    private var opened: ContinuousClock.Instant
     private var knowsFirstEvent: Bool
-    private let limits: WindowLimits
 
     /// - Parameter knowsFirstEvent: whether it is noted down which is the log's first event.
-    package init(
-        at start: GlobalPosition,
-        _ limits: WindowLimits,
-        knowsFirstEvent: Bool,
-        now: ContinuousClock.Instant = .now
-    ) {
+    package init(at start: GlobalPosition, knowsFirstEvent: Bool, now: ContinuousClock.Instant) {
         self.start = start
-        self.limits = limits
         self.knowsFirstEvent = knowsFirstEvent
         opened = now
     }
@@ -30,19 +24,12 @@ package struct OpenWindow {
         deadLetters += pass.deadLetters
     }
 
-    /// Whether the window is to be closed although more events are waiting.
-    ///
-    /// - Parameter changedBytes: what would be encoded beside the rows, when that is limited.
-    package func isDue(changedBytes: Int, of limit: Int, now: ContinuousClock.Instant = .now) -> Bool {
-        changedBytes > limit || events >= limits.events || (events > 0 && now - opened >= limits.time)
-    }
-
     /// Closes the window at a checkpoint and opens the next one there.
     package mutating func close(
         at end: GlobalPosition,
         _ rows: CommitWindow.Rows,
         _ hotRows: HotRows,
-        now: ContinuousClock.Instant = .now
+        now: ContinuousClock.Instant
     ) -> CommitWindow {
         let seconds = (now - opened) / .seconds(1)
         let window = CommitWindow(
@@ -55,7 +42,7 @@ package struct OpenWindow {
             hotRows: hotRows,
             isFirst: !knowsFirstEvent && events > 0
         )
-        self = OpenWindow(at: end, limits, knowsFirstEvent: knowsFirstEvent || events > 0, now: now)
+        self = OpenWindow(at: end, knowsFirstEvent: knowsFirstEvent || events > 0, now: now)
         return window
     }
 }

@@ -102,7 +102,6 @@ extension Engine {
         _ store: ValidatedStore,
         under keeper: LeaseKeeper
     ) async throws {
-        let budget = MemoryBudget(limit: settings.memoryBudget)
         let runner = try await openRunner(
             projection,
             generation,
@@ -110,8 +109,8 @@ extension Engine {
             of: store,
             RunnerOptions(
                 limits: WindowLimits(settings, bisection: FaultBisection()),
-                budget: budget,
-                cache: nil
+                budget: MemoryBudget(limit: settings.memoryBudget),
+                committer: WindowCommitter()
             )
         )
         do {

@@ -63,7 +63,7 @@ final class RebuildJob: Sendable {
         return RebuildProgress(
             projection: projection.name,
             generation: runner.generation.number,
-            position: runner.foldedPosition,
+            position: runner.progress.foldedPosition,
             start: startPosition,
             target: goal
         )
@@ -89,7 +89,7 @@ final class RebuildJob: Sendable {
     }
 
     /// Acquires the generation and loads what it needs.
-    func open(_ budget: MemoryBudget) async throws {
+    func open(_ budget: MemoryBudget, _ committer: WindowCommitter) async throws {
         guard let generation = state.withLock({ $0.generation }) else {
             preconditionFailure("a job is opened after it was prepared")
         }
@@ -99,9 +99,9 @@ final class RebuildJob: Sendable {
             generation,
             under: keeper,
             of: log.store,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: cache)
+            RunnerOptions(limits: limits, budget: budget, committer: committer)
         )
-        let start = await runner.position
+        let start = runner.progress.foldedPosition
         state.withLock { state in
             state.runner = runner
             state.start = start
@@ -161,7 +161,7 @@ final class RebuildJob: Sendable {
         do {
             try await runner.takeBlocks(from: inbox)
             // An inbox also ends when reading fails; that failure is the attempt's.
-            guard runner.foldedPosition >= goal else { throw CancellationError() }
+            guard runner.progress.foldedPosition >= goal else { throw CancellationError() }
             if isWhole {
                 outcome = try await finish(runner, pointer)
             } else {
@@ -258,7 +258,7 @@ final class RebuildJob: Sendable {
 
     func outcome(_ state: RebuildOutcome.State, _ error: (any Error)?) async -> RebuildOutcome {
         let start = startPosition
-        let position = runner?.foldedPosition ?? start
+        let position = runner?.progress.foldedPosition ?? start
         return RebuildOutcome(
             projection: projection.name,
             generation: generationNumber,

@@ -140,7 +140,7 @@ struct RebuildRun {
         let goal = min(head, request.until ?? head)
         let feed = EventFeed(source: source, detachesSlow: false, logger: engine.logger)
         var outcomes = try await prepare(source, goal, cache)
-        outcomes += await open(MemoryBudget(limit: engine.settings.memoryBudget))
+        outcomes += await open(MemoryBudget(limit: engine.settings.memoryBudget), WindowCommitter(cache: cache))
         noteStarts()
         let reporter = Task { [jobs, progress] in
             while !Task.isCancelled {
@@ -194,12 +194,12 @@ struct RebuildRun {
     /// Opens jobs side by side, and takes those that cannot be opened from the list.
     ///
     /// - Returns: the outcomes of the latter.
-    private mutating func open(_ budget: MemoryBudget) async -> [RebuildOutcome] {
+    private mutating func open(_ budget: MemoryBudget, _ committer: WindowCommitter) async -> [RebuildOutcome] {
         let failures = await withTaskGroup(of: (Int, (any Error)?).self) { [jobs] group in
             for (index, job) in jobs.enumerated() {
                 group.addTask {
                     do {
-                        try await job.open(budget)
+                        try await job.open(budget, committer)
                         return (index, nil)
                     } catch {
                         return (index, error)

@@ -41,7 +41,7 @@ struct Switchover {
         let generation = runner.generation
         if let live = known.live {
             let position = try await runner.writer.connection.position(of: live, toBeReachedBy: generation)
-            if position > runner.foldedPosition { try await catchUpReader.advance(runner, to: position) }
+            if position > runner.progress.foldedPosition { try await catchUpReader.advance(runner, to: position) }
         }
         for round in 1... {
             let isLast = round > rounds
@@ -82,7 +82,7 @@ struct Switchover {
                 try pointer.live.map { live in
                     try connection.position(of: live, toBeReachedBy: writer.generation, lock: true)
                 } ?? .zero
-            let mine = runner.foldedPosition
+            let mine = runner.progress.foldedPosition
             if live.rawValue - mine.rawValue > (source == nil ? 0 : distance) { return .behind(live) }
             let window = try await runner.finalWindow(from: source, through: live, within: limit)
             if !window.isEmpty { try writer.write(window, on: connection) }

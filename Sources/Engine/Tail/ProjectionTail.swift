@@ -53,7 +53,7 @@ final class ProjectionTail: Sendable {
     }
 
     /// Where the runner opened first stands.
-    var startPosition: GlobalPosition? { state.withLock { $0.runner }?.foldedPosition }
+    var startPosition: GlobalPosition? { state.withLock { $0.runner }?.progress.foldedPosition }
 
     /// What ended it before the goal.
     var failure: (any Error)? { state.withLock { $0.failure } }
@@ -118,12 +118,12 @@ final class ProjectionTail: Sendable {
                     await daemon.cache?.finish(runner.generation.number)
                     if let failure = await release(runner) { throw failure }
                     state.withLock { state in
-                        if runner.committedPosition >= state.folded { state.interruption = nil }
+                        if runner.progress.committedPosition >= state.folded { state.interruption = nil }
                     }
                     backoff.reset()
                     if hasEnded(runner) { return }
                 } catch {
-                    state.withLock { $0.folded = max($0.folded, runner.foldedPosition) }
+                    state.withLock { $0.folded = max($0.folded, runner.progress.foldedPosition) }
                     await release(runner)
                     throw error
                 }
@@ -174,12 +174,14 @@ final class ProjectionTail: Sendable {
             state.pointerMoved = false
         }
         let limits = WindowLimits(engine.settings, bisection: state.withLock { $0.bisection })
+        var options = RunnerOptions(limits: limits, budget: budget, committer: daemon.committer)
+        options.timeout = timeout
         let runner = try await engine.openRunner(
             projection,
             generation,
             under: daemon.keeper,
             of: source.store,
-            Engine.RunnerOptions(limits: limits, budget: budget, cache: daemon.cache, timeout: timeout)
+            options
         )
         try await noteVanished(runner)
         return runner
@@ -205,7 +207,7 @@ final class ProjectionTail: Sendable {
     private func release(_ runner: ProjectionRunner) async -> (any Error)? {
         daemon.cache?.leave(runner.generation.number)
         let failure = await runner.release()
-        daemon.hasCommitted(runner.generation.number, through: runner.committedPosition)
+        daemon.hasCommitted(runner.generation.number, through: runner.progress.committedPosition)
         return failure
     }
 
@@ -223,7 +225,7 @@ final class ProjectionTail: Sendable {
             }
             state.withLock { $0.inbox = inbox }
             try await runner.takeBlocks(from: inbox)
-            if let goal, runner.foldedPosition < goal, await feed.hasFinished {
+            if let goal, runner.progress.foldedPosition < goal, await feed.hasFinished {
                 try await alone.advance(runner, to: goal)
             }
         }
@@ -233,14 +235,14 @@ final class ProjectionTail: Sendable {
     /// What was joined before, or the shared read; nil when the runner has to catch up first.
     private func nextInbox(_ runner: ProjectionRunner) async -> Inbox? {
         if let first = state.withLock({ $0.firstInbox.take() }) { return first }
-        return await feed.join(at: runner.foldedPosition, for: projection.name)
+        return await feed.join(at: runner.progress.foldedPosition, for: projection.name)
     }
 
     /// The generation in hand is still the live one, and this daemon's.
     private var isToGoOn: Bool { state.withLock { !$0.pointerMoved && $0.isMine } }
 
     private func hasEnded(_ runner: ProjectionRunner) -> Bool {
-        goal.map { runner.foldedPosition >= $0 } ?? false
+        goal.map { runner.progress.foldedPosition >= $0 } ?? false
     }
 
     // MARK: Errors

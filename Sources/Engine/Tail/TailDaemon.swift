@@ -25,6 +25,8 @@ final class TailDaemon: Sendable {
     let cache: (any CacheWriter)?
     /// Shared by all projections.
     let budget: MemoryBudget
+    /// The same.
+    let committer: WindowCommitter
     private let state = Mutex(State())
 
     init(engine: Engine, request: TailRequest, keeper: LeaseKeeper, cache: (any CacheWriter)?) {
@@ -33,6 +35,7 @@ final class TailDaemon: Sendable {
         self.keeper = keeper
         self.cache = cache
         budget = MemoryBudget(limit: engine.settings.memoryBudget)
+        committer = WindowCommitter(cache: cache)
     }
 
     // MARK: Stopping

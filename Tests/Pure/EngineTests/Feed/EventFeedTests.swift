@@ -2,6 +2,7 @@ import Engine
 import EventStore
 import Logging
 import Refold
+import TestProjections
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Engine
 import Refold
+import TestProjections
 import Testing
 
 @Suite("The inbox between the reader and a projection")

@@ -3,39 +3,17 @@ import Refold
 import TestProjections
 import Testing
 
-/// When a window is closed; no server, no waiting.
+/// What goes into a window; no server, no waiting.
 @Suite("The open window")
 struct OpenWindowTests {
     private let start = ContinuousClock.now
 
-    private func window(time: Duration = .seconds(10), events: Int = 100, knowsFirstEvent: Bool = true) -> OpenWindow {
-        var settings = EngineSettings()
-        settings.windowTime = time
-        settings.windowEvents = events
-        let limits = WindowLimits(settings, bisection: FaultBisection())
-        return OpenWindow(at: 50, limits, knowsFirstEvent: knowsFirstEvent, now: start)
+    private func window(knowsFirstEvent: Bool = true) -> OpenWindow {
+        OpenWindow(at: 50, knowsFirstEvent: knowsFirstEvent, now: start)
     }
 
     private func pass(_ events: Int, letters: [DeadLetter] = []) -> BatchFolder.Pass {
         BatchFolder.Pass(end: events, events: events, deadLetters: letters)
-    }
-
-    @Test("It is due when it has the events, or when the time is over and it has any")
-    func due() {
-        var window = window()
-        #expect(!window.isDue(changedBytes: 0, of: 10, now: start + .seconds(3_600)), "nothing is in it")
-        window.add(pass(99))
-        #expect(!window.isDue(changedBytes: 0, of: 10, now: start + .milliseconds(9_999)))
-        #expect(window.isDue(changedBytes: 0, of: 10, now: start + .seconds(10)))
-        window.add(pass(1))
-        #expect(window.isDue(changedBytes: 0, of: 10, now: start))
-    }
-
-    @Test("It is due when more has changed than is to be encoded at once")
-    func bytes() {
-        let window = window()
-        #expect(!window.isDue(changedBytes: 10, of: 10, now: start))
-        #expect(window.isDue(changedBytes: 11, of: 10, now: start))
     }
 
     @Test("Closed, it says what was in it, and the next one begins where it ended")
@@ -48,9 +26,8 @@ struct OpenWindowTests {
         #expect(first.from == 50 && first.to == 90 && first.events == 40 && first.rate == 10)
         #expect(first.deadLetters.map(\.position) == [60] && first.isFirst)
         #expect(window.start == 90 && window.events == 0)
-        #expect(!window.isDue(changedBytes: 0, of: 10, now: start + .seconds(13)))
+        #expect(window.opened == start + .seconds(4))
         window.add(pass(1))
-        #expect(window.isDue(changedBytes: 0, of: 10, now: start + .seconds(14)))
         let second = window.close(at: 91, .replacements([]), .none, now: start + .seconds(14))
         #expect(second.from == 90 && second.deadLetters.isEmpty && !second.isFirst)
     }

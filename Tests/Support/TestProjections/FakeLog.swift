@@ -1,11 +1,10 @@
-import Engine
-import EventStore
-import Refold
-import Synchronization
-import TestProjections
+package import Engine
+package import EventStore
+package import Refold
+internal import Synchronization
 
 /// A log in memory whose mark the test moves: positions hold an event each, except for some.
-final class FakeLog: EventSource {
+package final class FakeLog: EventSource {
     private struct State {
         var mark: Int64 = 0
         var reads: [ClosedRange<Int64>] = []
@@ -19,21 +18,21 @@ final class FakeLog: EventSource {
     /// - Parameters:
     ///   - mark: where the log ends at first.
     ///   - blockLength: positions that are delivered together.
-    init(through mark: Int64, holes: Set<Int64> = [], blockLength: Int64 = 10) {
+    package init(through mark: Int64, holes: Set<Int64> = [], blockLength: Int64 = 10) {
         self.holes = holes
         self.blockLength = blockLength
         state.withLock { $0.mark = mark }
     }
 
     /// What was read so far, as ranges of positions.
-    var reads: [ClosedRange<Int64>] { state.withLock { $0.reads } }
+    package var reads: [ClosedRange<Int64>] { state.withLock { $0.reads } }
 
-    func grow(to mark: Int64) { state.withLock { $0.mark = mark } }
+    package func grow(to mark: Int64) { state.withLock { $0.mark = mark } }
 
     /// Makes the next look at the mark fail.
-    func fail(with error: any Error) { state.withLock { $0.failure = error } }
+    package func fail(with error: any Error) { state.withLock { $0.failure = error } }
 
-    func mark(after position: GlobalPosition) async throws -> GlobalPosition {
+    package func mark(after position: GlobalPosition) async throws -> GlobalPosition {
         let mark = try state.withLock { state in
             if let failure = state.failure { throw failure }
             return state.mark
@@ -42,12 +41,12 @@ final class FakeLog: EventSource {
         return GlobalPosition(mark)
     }
 
-    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
+    package func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
         guard after < through else { return nil }
         return ((after.rawValue + 1)...through.rawValue).first { !holes.contains($0) }.map { GlobalPosition($0) }
     }
 
-    nonisolated(nonsending) func read(
+    package nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
@@ -61,7 +60,7 @@ final class FakeLog: EventSource {
         }
     }
 
-    static func block(
+    package static func block(
         after: Int64,
         through: Int64,
         holes: Set<Int64> = [],
@@ -71,7 +70,7 @@ final class FakeLog: EventSource {
         return block(after: after, through: through, positions: positions, isLast: isLast)
     }
 
-    static func block(after: Int64, through: Int64, positions: [Int64], isLast: Bool = true) -> EventBlock {
+    package static func block(after: Int64, through: Int64, positions: [Int64], isLast: Bool = true) -> EventBlock {
         var builder = EventBatchBuilder(types: EventTypeCatalog([.put]), reads: [])
         var passed = GapLog(after: GlobalPosition(after))
         for position in positions {
@@ -101,24 +100,26 @@ final class FakeLog: EventSource {
 }
 
 /// A log in memory with few events, however far apart.
-final class SparseLog: EventSource {
+package final class SparseLog: EventSource {
     private let positions: [Int64]
     private let reads = Mutex(0)
 
-    init(_ positions: [Int64]) {
+    package init(_ positions: [Int64]) {
         self.positions = positions
     }
 
     /// How many reads there were.
-    var readCount: Int { reads.withLock { $0 } }
+    package var readCount: Int { reads.withLock { $0 } }
 
-    func mark(after position: GlobalPosition) async throws -> GlobalPosition { GlobalPosition(positions.last ?? 0) }
+    package func mark(after position: GlobalPosition) async throws -> GlobalPosition {
+        GlobalPosition(positions.last ?? 0)
+    }
 
-    func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
+    package func firstPosition(after: GlobalPosition, through: GlobalPosition) async throws -> GlobalPosition? {
         positions.first { $0 > after.rawValue && $0 <= through.rawValue }.map { GlobalPosition($0) }
     }
 
-    nonisolated(nonsending) func read(
+    package nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
@@ -131,15 +132,15 @@ final class SparseLog: EventSource {
 
 extension FeedBlock {
     /// A block of a log that ends at `mark`.
-    static func block(after: Int64, through: Int64, mark: Int64 = .max) -> FeedBlock {
+    package static func block(after: Int64, through: Int64, mark: Int64 = .max) -> FeedBlock {
         FeedBlock(FakeLog.block(after: after, through: through), mark: GlobalPosition(mark))
     }
 
-    var positions: [Int64] { batches.flatMap { batch in batch.map(\.position.rawValue) } }
+    package var positions: [Int64] { batches.flatMap { batch in batch.map(\.position.rawValue) } }
 }
 
 /// Takes everything from an inbox until it is finished.
-func takeAll(_ inbox: Inbox) async -> [FeedBlock] {
+package func takeAll(_ inbox: Inbox) async -> [FeedBlock] {
     var blocks: [FeedBlock] = []
     while let block = await inbox.next() { blocks.append(block) }
     return blocks

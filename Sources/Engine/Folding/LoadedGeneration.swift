@@ -1,0 +1,48 @@
+internal import Postgres
+package import Refold
+
+/// A generation that was acquired, with what it needs in memory.
+package struct LoadedGeneration {
+    let rows: ResidentRows
+    /// How it is written from here on.
+    let phase: Generation.Phase
+    /// Windows were appended to its version tables before.
+    let hasVersionTables: Bool
+
+    /// Puts what must be in memory there: a generation that is built in memory has all its rows there. When they do not
+    /// fit the budget, they are settled and loaded as they are needed.
+    ///
+    /// - Parameter cache: follows a live generation whose tables can be read.
+    package static func load(
+        _ model: ReadModel,
+        over writer: GenerationWriter,
+        _ budget: MemoryBudget,
+        _ cache: (any CacheFollower)?
+    ) async throws -> sending LoadedGeneration {
+        let generation = writer.generation
+        let isLive = generation.state == .pointed
+        // At position 0 no row exists.
+        let isEmpty = writer.owned.position == .zero
+        let rows = ResidentRows(model, of: generation.number, isEmpty: isEmpty, budget: budget)
+        if generation.phase == .memory {
+            let hasVersions = try await writer.hasVersions()
+            let areLoaded = if isEmpty { true } else { try await rows.loadAll(from: writer) }
+            if areLoaded { return LoadedGeneration(rows: rows, phase: .memory, hasVersionTables: hasVersions) }
+            try await writer.settleVersions(attaches: isLive)
+        } else if isLive {
+            // Where an older version settled it and was killed before it attached it.
+            try await writer.connection.attach(writer.tables)
+            try await writer.connection.setReadable(generation.number)
+        }
+        if isLive { cache?.follow(writer) }
+        return LoadedGeneration(rows: rows, phase: .settled, hasVersionTables: false)
+    }
+}
+
+extension CacheFollower {
+    /// The view shows the tables of the writer's generation, which is live: the cache follows it.
+    func follow(_ writer: GenerationWriter) {
+        let generation = writer.generation
+        follow(generation.number, of: generation.projection, fencingValue: writer.owned.fencingValue)
+    }
+}
