@@ -218,22 +218,29 @@ package actor ProjectionRunner {
     }
 
     /// Writes everything into keyed tables; from then on rows are replaced in them and may leave memory.
+    package func settle() async throws { _ = try await settle { _, _ in } }
+
+    /// The same, and something else with all the rows while they are written, where they still are in memory.
     ///
-    /// - Parameter alongside: what else is to be done with all the rows while they are written, where they still are in
-    ///   memory: the rows by table, and the position they stand at.
-    package func settle(
-        alongside: @escaping @Sendable ([BorrowedRows], GlobalPosition) async -> Void = { _, _ in }
-    ) async throws {
-        guard phase == .memory else { return try await flush() }
+    /// - Parameter alongside: gets the rows by table, and the position they stand at.
+    /// - Returns: what that returned; nil when the generation was settled before.
+    package func settle<Other: Sendable>(
+        alongside: @escaping @Sendable ([BorrowedRows], GlobalPosition) async -> Other
+    ) async throws -> Other? {
+        guard phase == .memory else {
+            try await flush()
+            return nil
+        }
         try await committer.finish(generation.number)
         let rows = encoder.borrowAll(of: resident.rows)
         let closed = window.close(at: position, .whole(rows), .skipped, now: time.now)
-        async let other: Void = alongside(rows, closed.to)
+        async let other = alongside(rows, closed.to)
         try await committer.commit(closed, by: writer, attaches: isLive)
         progress.hasCommitted(through: closed.to)
-        await other
+        let result = await other
         phase = .settled
         if isLive { committer.cache?.follow(writer) }
+        return result
     }
 
     // MARK: The end

@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Refold
+internal import Timing
 
 /// A rebuild from its beginning to an outcome for every projection: attempts, each from the last commit on, until all
 /// have ended or nothing gets on any more.
@@ -15,8 +16,8 @@ struct RebuildRun {
     private var outcomes: [ProjectionName: RebuildOutcome] = [:]
     private var bisection: [ProjectionName: FaultBisection] = [:]
     private var backoff: Backoff
-    /// The jobs of the attempt under way, or of the last one.
-    private var jobs: [RebuildJob] = []
+    /// Of the attempt under way, or of the last one.
+    private var trackers: [RebuildTracker]
     /// The furthest checkpoint from which an attempt began.
     private var furthest: [ProjectionName: GlobalPosition] = [:]
 
@@ -31,6 +32,7 @@ struct RebuildRun {
         self.keeper = keeper
         self.progress = progress
         pending = request.projections
+        trackers = pending.map { RebuildTracker($0.name, engine.time) }
         backoff = Backoff(limit: engine.settings.retryLimit)
     }
 
@@ -53,13 +55,13 @@ struct RebuildRun {
                 // although the server was there a moment ago.
                 guard hasBegun || error.isTransient else { throw error }
                 try Task.checkCancellation()
-                await keepInterrupted(by: error)
+                keepInterrupted(by: error)
                 if !error.isTransient { break }
                 logInterruption(error)
             }
             try Task.checkCancellation()
             guard let delay = backoff.next() else { break }
-            try await Task.sleep(for: delay)
+            try await engine.time.sleep(for: delay)
         }
         return request.projections.compactMap { outcomes[$0.name] }
     }
@@ -90,24 +92,20 @@ struct RebuildRun {
     }
 
     /// An attempt was interrupted as a whole: nobody goes without an outcome.
-    private mutating func keepInterrupted(by error: any Error) async {
-        for projection in pending {
-            outcomes[projection.name] =
-                if let job = jobs.first(where: { $0.projection.name == projection.name }) {
-                    await job.outcome(.building, error)
-                } else {
-                    RebuildOutcome(notBegun: projection.name, error)
-                }
+    private mutating func keepInterrupted(by error: any Error) {
+        let names = Set(pending.map(\.name))
+        for tracker in trackers where names.contains(tracker.projection) {
+            outcomes[tracker.projection] = tracker.outcome(.building, error)
         }
     }
 
     /// What was committed since the attempt before shows that trying is worth while.
     private mutating func noteStarts() {
-        for job in jobs where job.startPosition > furthest[job.projection.name] ?? .zero {
-            if furthest[job.projection.name] != nil { backoff.reset() }
-            furthest[job.projection.name] = job.startPosition
+        for tracker in trackers {
+            guard let start = tracker.startPosition else { continue }
+            if let before = furthest[tracker.projection], start > before { backoff.reset() }
+            furthest[tracker.projection] = max(start, furthest[tracker.projection] ?? .zero)
         }
-        for job in jobs where furthest[job.projection.name] == nil { furthest[job.projection.name] = .zero }
     }
 
     private func logInterruption(_ error: (any Error)?) {
@@ -135,123 +133,32 @@ struct RebuildRun {
     }
 
     private mutating func attempt(_ source: StoreSource, _ cache: (any CacheWriter)?) async throws -> [RebuildOutcome] {
-        jobs = []
-        let head = try await source.currentMark()
-        let goal = min(head, request.until ?? head)
-        let feed = EventFeed(source: source, detachesSlow: false, logger: engine.logger)
-        var outcomes = try await prepare(source, goal, cache)
-        outcomes += await open(MemoryBudget(limit: engine.settings.memoryBudget), WindowCommitter(cache: cache))
+        trackers = pending.map { RebuildTracker($0.name, engine.time) }
+        let attempt = try await RebuildAttempt.begin(request, engine, under: keeper, reading: source, cache)
+        let begun = zip(pending, trackers).map { projection, tracker in
+            BegunRebuild(
+                projection: projection,
+                attempt: attempt,
+                bisection: bisection[projection.name] ?? FaultBisection(),
+                tracker: tracker
+            )
+        }
+        var outcomes: [RebuildOutcome] = []
+        let prepared = try await attempt.prepare(begun, failed: &outcomes)
+        let open = await attempt.open(prepared, failed: &outcomes)
         noteStarts()
-        let reporter = Task { [jobs, progress] in
+        let report = { @Sendable [trackers, progress] in
+            progress(trackers.compactMap { $0.progress(to: attempt.goal) })
+        }
+        let reporter = Task { [engine] in
             while !Task.isCancelled {
-                progress(jobs.compactMap { $0.progress })
-                try? await Task.sleep(for: .milliseconds(250))
+                report()
+                try? await engine.time.sleep(for: .milliseconds(250))
             }
         }
         defer { reporter.cancel() }
-        outcomes += try await fold(feed, goal, cache)
-        progress(jobs.compactMap { $0.progress })
+        outcomes += try await attempt.fold(open, reading: source)
+        report()
         return outcomes
-    }
-
-    /// Takes up or creates a generation for each projection.
-    ///
-    /// - Returns: the outcomes of those for which there is none.
-    private mutating func prepare(
-        _ source: StoreSource,
-        _ goal: GlobalPosition,
-        _ cache: (any CacheWriter)?
-    ) async throws -> [RebuildOutcome] {
-        var outcomes: [RebuildOutcome] = []
-        let control = try await engine.connect(for: "rebuild")
-        let log = FoldedLog(
-            store: source.store,
-            id: source.log.id,
-            firstEvent: try await source.store.firstEvent(on: control)
-        )
-        for projection in pending {
-            let job = RebuildJob(
-                projection: projection,
-                engine: engine,
-                keeper: keeper,
-                log: log,
-                request: request,
-                cache: cache,
-                goal: goal,
-                bisection: bisection[projection.name] ?? FaultBisection()
-            )
-            do {
-                try await job.prepare(on: control)
-                jobs.append(job)
-            } catch {
-                outcomes.append(await job.outcome(.building, error))
-            }
-        }
-        await control.close()
-        return outcomes
-    }
-
-    /// Opens jobs side by side, and takes those that cannot be opened from the list.
-    ///
-    /// - Returns: the outcomes of the latter.
-    private mutating func open(_ budget: MemoryBudget, _ committer: WindowCommitter) async -> [RebuildOutcome] {
-        let failures = await withTaskGroup(of: (Int, (any Error)?).self) { [jobs] group in
-            for (index, job) in jobs.enumerated() {
-                group.addTask {
-                    do {
-                        try await job.open(budget, committer)
-                        return (index, nil)
-                    } catch {
-                        return (index, error)
-                    }
-                }
-            }
-            return await group.reduce(into: [:]) { failures, opened in failures[opened.0] = opened.1 }
-        }
-        var outcomes: [RebuildOutcome] = []
-        for (index, error) in failures { outcomes.append(await jobs[index].outcome(.building, error)) }
-        jobs = jobs.enumerated().filter { failures[$0.offset] == nil }.map(\.element)
-        return outcomes
-    }
-
-    private func fold(_ feed: EventFeed, _ goal: GlobalPosition, _ cache: (any CacheWriter)?) async throws
-        -> [RebuildOutcome]
-    {
-        try await withThrowingTaskGroup(of: RebuildOutcome?.self) { group in
-            for job in jobs {
-                let inbox = await feed.join(at: job.startPosition, for: job.projection.name)
-                group.addTask { await job.run(inbox) }
-            }
-            if !jobs.isEmpty {
-                group.addTask {
-                    try await feed.run(until: goal)
-                    return nil
-                }
-                if request.until == nil {
-                    group.addTask {
-                        await cache?.openAhead()
-                        return nil
-                    }
-                }
-            }
-            return try await group.reduce(into: []) { outcomes, outcome in
-                if let outcome { outcomes.append(outcome) }
-            }
-        }
-    }
-}
-
-extension RebuildOutcome {
-    /// Nothing could be done for a projection.
-    fileprivate init(notBegun projection: ProjectionName, _ error: any Error) {
-        self.init(
-            projection: projection,
-            generation: nil,
-            position: .zero,
-            passed: 0,
-            duration: .zero,
-            state: .building,
-            error: error
-        )
     }
 }

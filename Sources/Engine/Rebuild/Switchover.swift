@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Refold
+internal import Timing
 
 /// The last step of a rebuild: the new generation takes the live one's place.
 struct Switchover {
@@ -119,7 +120,7 @@ extension Engine {
                 }
             } catch {
                 guard error.isTransient, let delay = backoff.next() else { throw error }
-                try await Task.sleep(for: delay)
+                try await time.sleep(for: delay)
             }
         }
     }

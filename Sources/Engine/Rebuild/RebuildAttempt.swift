@@ -1,0 +1,389 @@
+internal import EventStore
+internal import Logging
+internal import Postgres
+internal import Refold
+
+/// One attempt at rebuilding projections: what happens in a rebuild, in the order in which it happens.
+///
+/// Each projection takes its steps by itself, but they begin to read together, so that the log is read once:
+///
+///     BegunRebuild ─ prepare ─▶ PreparedRebuild ─ open ─▶ OpenRebuild ─ fold ─▶ FoldedRebuild ─ settle ─▶
+///     SettledRebuild ─ attach ─▶ AttachedRebuild ─ point ─▶ PointedRebuild ─ tidyUp
+///
+/// The type of a step has what is known by then, and its method is the only way to the next one. Each step is recorded in
+/// the database before the next begins, so that the next attempt goes on where this one stopped.
+struct RebuildAttempt: Sendable {
+    let engine: Engine
+    let request: RebuildRequest
+    let keeper: LeaseKeeper
+    /// What generations are folded from.
+    let log: FoldedLog
+    /// Where folding ends.
+    let goal: GlobalPosition
+    let cache: (any CacheWriter)?
+    /// Shared by all projections.
+    let budget: MemoryBudget
+    /// The same.
+    let committer: WindowCommitter
+
+    /// Looks at the log.
+    static func begin(
+        _ request: RebuildRequest,
+        _ engine: Engine,
+        under keeper: LeaseKeeper,
+        reading source: StoreSource,
+        _ cache: (any CacheWriter)?
+    ) async throws -> RebuildAttempt {
+        let head = try await source.currentMark()
+        let firstEvent = try await engine.withConnection(for: "rebuild") { try await source.store.firstEvent(on: $0) }
+        return RebuildAttempt(
+            engine: engine,
+            request: request,
+            keeper: keeper,
+            log: FoldedLog(store: source.store, id: source.log.id, firstEvent: firstEvent),
+            goal: min(head, request.until ?? head),
+            cache: cache,
+            budget: MemoryBudget(limit: engine.settings.memoryBudget),
+            committer: WindowCommitter(cache: cache)
+        )
+    }
+
+    // MARK: All projections together
+
+    /// Takes up or creates a generation for each projection, one after the other.
+    ///
+    /// - Parameter failed: gets the outcomes of those for which that fails.
+    func prepare(_ begun: [BegunRebuild], failed: inout [RebuildOutcome]) async throws -> [PreparedRebuild] {
+        let (prepared, failures) = try await engine.withConnection(for: "rebuild") { control in
+            var (prepared, failures): ([PreparedRebuild], [RebuildOutcome]) = ([], [])
+            for rebuild in begun {
+                do {
+                    prepared.append(try await rebuild.prepare(on: control))
+                } catch {
+                    failures.append(rebuild.tracker.outcome(.building, error))
+                }
+            }
+            return (prepared, failures)
+        }
+        failed += failures
+        return prepared
+    }
+
+    /// Opens generations side by side.
+    func open(_ prepared: [PreparedRebuild], failed: inout [RebuildOutcome]) async -> [OpenRebuild] {
+        let ended = await withTaskGroup(of: (open: OpenRebuild?, outcome: RebuildOutcome?).self) { group in
+            for rebuild in prepared {
+                group.addTask {
+                    do {
+                        return (try await rebuild.open(), nil)
+                    } catch {
+                        return (nil, rebuild.tracker.outcome(.building, error))
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        failed += ended.compactMap(\.outcome)
+        return ended.compactMap(\.open)
+    }
+
+    /// Reads the log for all of them up to the goal; each goes on to its end.
+    func fold(_ open: [OpenRebuild], reading source: StoreSource) async throws -> [RebuildOutcome] {
+        guard !open.isEmpty else { return [] }
+        let feed = EventFeed(source: source, detachesSlow: false, logger: engine.logger)
+        return try await withThrowingTaskGroup(of: RebuildOutcome?.self) { group in
+            for rebuild in open {
+                let start = rebuild.runner.progress.foldedPosition
+                guard let inbox = await feed.join(at: start, for: rebuild.projection.name) else {
+                    preconditionFailure("a feed that has not begun takes everybody")
+                }
+                group.addTask { await rebuild.run(inbox) }
+            }
+            group.addTask {
+                try await feed.run(until: goal)
+                return nil
+            }
+            if request.until == nil {
+                group.addTask {
+                    await cache?.openAhead()
+                    return nil
+                }
+            }
+            return try await group.reduce(into: []) { outcomes, outcome in
+                if let outcome { outcomes.append(outcome) }
+            }
+        }
+    }
+}
+
+// MARK: - Prepared: there is a generation to fold into
+
+/// A projection that is to be rebuilt.
+struct BegunRebuild: Sendable {
+    let projection: any Projection
+    let attempt: RebuildAttempt
+    /// What earlier attempts have found out about an event that the database refuses.
+    let bisection: FaultBisection
+    let tracker: RebuildTracker
+
+    private var engine: Engine { attempt.engine }
+
+    /// Takes up an interrupted generation, or creates one.
+    ///
+    /// - Throws: ``EngineError/Code/shortenedLog``, and unless the rebuild is a fresh one `EventStoreError` when the log
+    ///   contradicts what the live generation was folded from: a rebuild is not to pass in silence over what was lost.
+    func prepare(on control: PostgresConnection) async throws -> PreparedRebuild {
+        let (log, request) = (attempt.log, attempt.request)
+        let pointer = try await control.pointer(of: projection.name)
+        if let number = pointer.live, let live = try await control.generation(number) {
+            if !request.fresh { try await log.requireSame(live, on: control, engine.logger) }
+            if !(request.acceptsShortenedLog || engine.settings.acceptsShortenedLog) {
+                try log.requireWhole(live)
+            }
+        }
+        let generation =
+            if let resumable = try await resumable(on: control) { resumable } else { try await create(on: control) }
+        tracker.has(generation.number)
+        return PreparedRebuild(begun: self, generation: generation, pointer: pointer)
+    }
+
+    private func resumable(on control: PostgresConnection) async throws -> Generation? {
+        guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
+        let reason: String
+        if let current = try await engine.adoptIdentity(of: generation, projection, on: control) {
+            do {
+                try await attempt.log.requireSame(current, on: control, engine.logger)
+                if try await !control.lacksLateEvents(current) {
+                    try await control.setCause(nil, at: nil, of: generation.number)
+                    return current
+                }
+                reason = "events appeared late at positions that it has passed"
+            } catch let error as EventStoreError where error.code == .otherLog || error.code == .logShrank {
+                reason = error.message
+            }
+        } else {
+            reason = "it was folded by another version or other settings"
+        }
+        engine.logger.notice(
+            "the half-built generation is given up",
+            metadata: [
+                "projection": "\(projection.name)", "generation": "\(generation.number)", "cause": "\(reason)",
+            ]
+        )
+        try await control.setState(.retired, of: generation.number)
+        return nil
+    }
+
+    private func create(on control: PostgresConnection) async throws -> Generation {
+        let (projection, identity, attempt) = (projection, engine.identity(of: projection), attempt)
+        return try await control.transaction { control in
+            try control.addParents(of: projection)
+            return try control.addGeneration(
+                of: projection,
+                identity: identity.text,
+                phase: .memory,
+                target: attempt.goal,
+                log: attempt.log.id,
+                firstEvent: attempt.log.firstEvent
+            )
+        }
+    }
+}
+
+// MARK: - Open: the generation is this process's, and what it needs is in memory
+
+struct PreparedRebuild: Sendable {
+    let begun: BegunRebuild
+    let generation: Generation
+    /// The pointer as it was before anything was done.
+    let pointer: Pointer
+
+    var tracker: RebuildTracker { begun.tracker }
+
+    /// Acquires the generation and loads what it needs.
+    func open() async throws -> OpenRebuild {
+        let attempt = begun.attempt
+        let runner = try await attempt.engine.openRunner(
+            begun.projection,
+            generation,
+            under: attempt.keeper,
+            of: attempt.log.store,
+            RunnerOptions(
+                limits: WindowLimits(attempt.engine.settings, bisection: begun.bisection),
+                budget: attempt.budget,
+                committer: attempt.committer
+            )
+        )
+        tracker.folds(runner.progress)
+        return OpenRebuild(attempt: attempt, runner: runner, pointer: pointer, tracker: tracker)
+    }
+}
+
+struct OpenRebuild: Sendable {
+    let attempt: RebuildAttempt
+    let runner: ProjectionRunner
+    let pointer: Pointer
+    let tracker: RebuildTracker
+
+    var projection: any Projection { runner.projection }
+
+    /// All steps from here on, whatever becomes of them.
+    func run(_ inbox: Inbox) async -> RebuildOutcome {
+        do {
+            let folded = try await fold(inbox)
+            guard attempt.request.until == nil else {
+                try await runner.flush()
+                await runner.release()
+                return tracker.outcome(.building)
+            }
+            let pointed = try await folded.settle().attach().point()
+            await pointed.tidyUp()
+            return tracker.outcome(.pointed)
+        } catch {
+            let outcome = await outcome(after: error)
+            await runner.release()
+            return outcome
+        }
+    }
+
+    private func outcome(after error: any Error) async -> RebuildOutcome {
+        guard let error = error as? EngineError else { return tracker.outcome(.building, error) }
+        switch error.code {
+        case .pointerMoved, .outpaced:
+            return tracker.outcome(.ready, error)
+        case .stopped:
+            // The cause is for status; the error itself is in the outcome.
+            try? await runner.writer.connection.setCause(
+                error.message,
+                at: error.position,
+                of: runner.generation.number
+            )
+            return tracker.outcome(.building, error)
+        default:
+            return tracker.outcome(.building, error)
+        }
+    }
+
+    // MARK: - Folded: everything up to the goal is in the rows
+
+    /// Folds what comes through the inbox; windows commit as they fall due.
+    func fold(_ inbox: Inbox) async throws -> FoldedRebuild {
+        try await runner.takeBlocks(from: inbox)
+        // An inbox also ends when reading fails; that failure is the attempt's.
+        guard runner.progress.foldedPosition >= attempt.goal else { throw CancellationError() }
+        return FoldedRebuild(attempt: attempt, runner: runner, pointer: pointer)
+    }
+}
+
+// MARK: - Settled: the rows are in keyed tables
+
+struct FoldedRebuild: Sendable {
+    let attempt: RebuildAttempt
+    let runner: ProjectionRunner
+    let pointer: Pointer
+
+    /// Writes the rows into keyed tables, and sends the hot ones to the cache while the server stores all of them.
+    func settle() async throws -> SettledRebuild {
+        let preloaded = try await runner.settle { rows, position in await self.preload(rows, at: position) }
+        return SettledRebuild(
+            attempt: attempt,
+            runner: runner,
+            pointer: pointer,
+            isCacheLost: preloaded == .unreachable
+        )
+    }
+
+    private func preload(_ rows: [BorrowedRows], at position: GlobalPosition) async -> PreloadResult {
+        guard let cache = attempt.cache else { return .sent }
+        return await cache.preload(
+            runner.projection.name,
+            generation: runner.generation.number,
+            fencingValue: runner.writer.owned.fencingValue,
+            from: rows,
+            at: position
+        )
+    }
+}
+
+// MARK: - Attached: the view can show the tables, and the cache has the hot rows
+
+struct SettledRebuild: Sendable {
+    let attempt: RebuildAttempt
+    let runner: ProjectionRunner
+    let pointer: Pointer
+    /// Nobody waits for the cache's server again.
+    let isCacheLost: Bool
+
+    /// Attaches the tables, and fills the cache before anybody is sent to it.
+    func attach() async throws -> AttachedRebuild {
+        try await runner.writer.connection.attach(runner.writer.tables)
+        if !isCacheLost { await warm() }
+        return AttachedRebuild(attempt: attempt, runner: runner, pointer: pointer)
+    }
+
+    /// The cache is never the source: what fails here, the generation's next owner puts right.
+    private func warm() async {
+        let generation = runner.generation
+        do {
+            try await attempt.cache?.warm(
+                generation.projection,
+                generation: generation.number,
+                fencingValue: runner.writer.owned.fencingValue
+            )
+        } catch {
+            attempt.engine.logger.warning("the cache could not be warmed", metadata: ["cause": "\(error)"])
+        }
+    }
+}
+
+// MARK: - Pointed: readers see the new generation
+
+struct AttachedRebuild: Sendable {
+    let attempt: RebuildAttempt
+    let runner: ProjectionRunner
+    let pointer: Pointer
+
+    /// Folds on to where the live generation is, and points; see ``Switchover``.
+    ///
+    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/outpaced``: the generation is kept as ready.
+    func point() async throws -> PointedRebuild {
+        do {
+            try await Switchover.pointWhenCaughtUp(runner, from: pointer, attempt.engine)
+        } catch let error as EngineError where error.code == .pointerMoved || error.code == .outpaced {
+            let (name, number) = (runner.projection.name, runner.generation.number)
+            try await runner.writer.connection.setState(.ready, of: number)
+            throw EngineError(
+                error.code,
+                projection: name,
+                error.code == .outpaced
+                    ? "\(error.message) (generation \(number))"
+                    : "the pointer of \(name) moved while generation \(number) was folded",
+                remedy: "the generation is kept as ready: run refold rebuild \(name) to point at it"
+            )
+        }
+        return PointedRebuild(attempt: attempt, runner: runner)
+    }
+}
+
+struct PointedRebuild: Sendable {
+    let attempt: RebuildAttempt
+    let runner: ProjectionRunner
+
+    /// Gives the generation back, moves the cache's pointer, and drops what was retired.
+    func tidyUp() async {
+        // A daemon waits for the generation; what is left to do needs no ownership.
+        await runner.release()
+        async let dropped: Void = attempt.engine.dropRetired(isLast: false)
+        await pointCache()
+        await dropped
+    }
+
+    private func pointCache() async {
+        let generation = runner.generation
+        do {
+            try await attempt.cache?.point(generation.projection, to: generation.number)
+        } catch {
+            attempt.engine.logger.warning("the cache does not follow the pointer yet", metadata: ["cause": "\(error)"])
+        }
+    }
+}
