@@ -23,6 +23,9 @@ die() {
     exit "$code"
 }
 
+# usage: the comment that a script begins with.
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+
 # number NAME VALUE: refuses what is not a positive integer.
 number() {
     [[ $2 =~ ^[1-9][0-9]{0,11}$ ]] || die "$exit_usage" "$1 takes a positive number, not '$2'"

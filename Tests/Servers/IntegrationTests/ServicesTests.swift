@@ -13,11 +13,11 @@ extension BlackBox {
             return try #require(attributes[.posixPermissions] as? Int)
         }
 
-        @Test("A remembered folder of sockets in /tmp is used only while it is a closed folder of the servers' user")
-        func sockets() async throws {
+        @Test("A folder in /var/tmp is used only while it is the caller's own, and closed again if others could enter")
+        func folders() async throws {
             let files = FileManager.default
             let top = "/tmp/refold-test-\(UInt64.random(in: .min ... .max))"
-            // Too deep for sockets, so they are elsewhere.
+            // Too deep for sockets, so the servers are elsewhere.
             let folder = "\(top)/\(String(repeating: "x", count: 100))"
             try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
             var made: [String] = []
@@ -30,39 +30,40 @@ extension BlackBox {
             func start() async throws -> String {
                 let outcome = try await services("start")
                 try #require(outcome.code == 0, "\(outcome)")
-                let used = try String(contentsOfFile: folder + "/sockets-location", encoding: .utf8)
-                    .trimmingCharacters(in: .newlines)
-                if !made.contains(used) { made.append(used) }
-                #expect(try mode(used) == 0o700)
-                #expect(try await services("url").output.contains("host=\(used)&"))
-                #expect(files.fileExists(atPath: used + "/redis.sock"))
-                return used
+                let output = try await services("url").output
+                let home = try #require(output.firstMatch(of: /host=(\/var\/tmp\/[^\/&]+)\/sockets&/)).1
+                if !made.contains(String(home)) { made.append(String(home)) }
+                #expect(try mode(home + "/sockets") == 0o700)
+                #expect(files.fileExists(atPath: home + "/sockets/redis.sock"))
+                return String(home)
             }
             do {
-                let first = try await start()
+                let home = try await start()
                 #expect(try await services("stop").code == 0)
-                #expect(try await start() == first, "one that is in order is used again")
+                try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: home + "/sockets")
+                #expect(try await start() == home, "one that is in order is used again")
                 #expect(try await services("stop").code == 0)
 
                 // A link to another such folder, as somebody may make one when the first was swept away.
-                try files.moveItem(atPath: first, toPath: first + ".moved")
-                made.append(first + ".moved")
-                try files.createSymbolicLink(atPath: first, withDestinationPath: first + ".moved")
-                let second = try await start()
-                #expect(second != first)
-                #expect(try await services("stop").code == 0)
-
-                // One that others can enter.
-                try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: second)
-                let third = try await start()
-                #expect(third != second)
-                #expect(try await services("stop").code == 0)
+                try files.moveItem(atPath: home, toPath: home + ".moved")
+                made.append(home + ".moved")
+                try files.createSymbolicLink(atPath: home, withDestinationPath: home + ".moved")
+                for command in ["start", "stop", "status", "url"] {
+                    let outcome = try await services(command)
+                    #expect(outcome.code == 69)
+                    #expect(outcome.errors.contains("\(home) is not a folder of"))
+                }
+                try files.removeItem(atPath: home)
 
                 // One of another user. Only root can give it away.
                 if geteuid() == 0 {
-                    #expect(chown(third, 12_345, 12_345) == 0)
-                    #expect(try await start() != third)
+                    try files.createDirectory(atPath: home, withIntermediateDirectories: false)
+                    #expect(chown(home, 12_345, 12_345) == 0)
+                    #expect(try await services("start").code == 69)
+                    try files.removeItem(atPath: home)
                 }
+                try files.moveItem(atPath: home + ".moved", toPath: home)
+                #expect(try await start() == home, "with the data that it had")
             } catch {
                 Issue.record(error)
             }
