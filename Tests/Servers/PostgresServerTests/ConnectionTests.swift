@@ -52,7 +52,8 @@ struct ConnectionTests {
 
     @Test("A database that does not exist is a failure that repeating does not mend")
     func absentDatabase() async throws {
-        let url = try ConnectionString(TestServers.databaseURL).replacing(database: "refold_absent").keywordValueText
+        let url = try await ConnectionString(TestServers.databaseURL).replacing(database: "refold_absent")
+            .keywordValueText
         let error = await #expect(throws: PostgresError.self) { try await PostgresConnection.connect(to: url) }
         #expect(error?.code == .connectionFailed)
         #expect(error?.sqlState == SQLState("3D000"))
@@ -61,7 +62,7 @@ struct ConnectionTests {
 
     @Test("Of several hosts the first that answers is taken")
     func severalHosts() async throws {
-        let server = try ConnectionString(TestServers.databaseURL)
+        let server = try await ConnectionString(TestServers.databaseURL)
         let host = try #require(server.parameters["host"])
         let port = server.parameters["port"] ?? "5432"
         let url = "\(server.keywordValueText) host='/nowhere,\(host)' port='\(port),\(port)'"

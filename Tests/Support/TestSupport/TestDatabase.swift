@@ -1,6 +1,6 @@
 public import Postgres
 
-/// A database of one test's own, on the server that `REFOLD_TEST_DATABASE_URL` names.
+/// A database of one test's own, on the PostgreSQL server of ``TestServers``.
 public struct TestDatabase: Sendable {
     /// The database's name.
     public let name: String
@@ -11,12 +11,12 @@ public struct TestDatabase: Sendable {
     ///
     /// Connections that the body left open are ended by the server.
     ///
-    /// - Throws: `MissingServer` when the variable is not set, so that the test fails visibly.
+    /// - Throws: `MissingServer` when there is none, so that the test fails visibly.
     public static func with<Result: Sendable>(
         isolation: isolated (any Actor)? = #isolation,
         _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
-        let server = try ConnectionString(TestServers.databaseURL)
+        let server = try await ConnectionString(TestServers.databaseURL)
         await Gate.databases.enter()
         let outcome: Swift.Result<Result, any Error>
         do {

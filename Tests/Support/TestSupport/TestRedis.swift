@@ -2,7 +2,7 @@ public import Redis
 
 /// A place of its own on the shared Redis server of the tests: a prefix that no other test uses.
 public struct TestRedis: Sendable {
-    /// The server of `REFOLD_TEST_REDIS_URL`.
+    /// The Redis server of ``TestServers``.
     public let url: RedisURL
     /// The URL as it was given, for programs that are started by a test.
     public let urlText: String
@@ -11,12 +11,12 @@ public struct TestRedis: Sendable {
 
     /// Lends a prefix, and removes every key under it afterwards, whether the body returned or threw.
     ///
-    /// - Throws: `MissingServer` when no server is configured: such a test fails, it is not skipped.
+    /// - Throws: `MissingServer` when there is none: such a test fails, it is not skipped.
     public static func withPrefix<R>(
         isolation: isolated (any Actor)? = #isolation,
         _ body: (TestRedis) async throws -> R
     ) async throws -> R {
-        let text = try TestServers.redisURL
+        let text = try await TestServers.redisURL
         let random = String(UInt64.random(in: .min ... .max), radix: 36)
         let redis = TestRedis(url: try RedisURL(text), urlText: text, prefix: "refold-test:\(random):")
         let result: R
