@@ -19,28 +19,13 @@ extension BlackBox {
             }
         }
 
-        /// Waits until the cache holds nothing but the truth.
-        private func expectRight(_ site: TestSite, _ server: PrivateRedisServer) async throws {
-            var complaints: [String] = []
-            do {
-                try await wait(for: "a cache that is right", within: .seconds(20)) {
-                    let redis = try await server.connect()
-                    complaints = try await CachedRows(site, redis).complaints()
-                    await redis.close()
-                    return complaints.isEmpty
-                }
-            } catch is DeadlineExceeded {
-                Issue.record("the cache stays wrong: \(complaints.prefix(10))")
-            }
-        }
-
         @Test("holds every row that is hot, as the view has it, after a rebuild and while tailing") func isRight()
             async throws
         {
             try await withCache { site, server in
                 try await site.load(2_000)
                 try await site.succeed("rebuild")
-                try await expectRight(site, server)
+                try await site.expectRightCache(server)
                 let redis = try await server.connect()
                 let keys = try await CachedRows(site, redis).keys("content_popularity")
                 #expect(
@@ -49,9 +34,9 @@ extension BlackBox {
                 try await site.running("tail") { _ in
                     try await site.load(500, seed: 2)
                     try await site.waitUntilCaughtUp()
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                     try await site.succeed("rebuild")
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                 }
                 await redis.close()
             }
@@ -102,10 +87,10 @@ extension BlackBox {
                     let row = try await site.succeed("show", "content_popularity", "top", "--json")
                     #expect(row.contains("database"))
                     try await server.start()
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                     try await site.load(500, seed: 3)
                     try await site.waitUntilCaughtUp()
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                     #expect(await daemon.isRunning)
                 }
                 try await site.expectReferenceFold()
@@ -124,7 +109,7 @@ extension BlackBox {
                         await redis.close()
                         try await site.load(300, seed: seed)
                         try await site.waitUntilCaughtUp()
-                        try await expectRight(site, server)
+                        try await site.expectRightCache(server)
                     }
                 }
             }
@@ -145,7 +130,7 @@ extension BlackBox {
                         try await site.waitUntilCaughtUp(within: .seconds(10))
                     }
                     server.resume()
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                     #expect(await daemon.isRunning)
                 }
                 try await site.expectReferenceFold()
@@ -182,7 +167,7 @@ extension BlackBox {
                         let rebuild = try await site.refold("rebuild", "--fresh", within: .seconds(20))
                         #expect(rebuild.code == 0, "\(rebuild)")
                     }
-                    try await expectRight(site, server)
+                    try await site.expectRightCache(server)
                     #expect(await daemon.isRunning)
                 }
                 try await site.expectReferenceFold()
@@ -204,7 +189,7 @@ extension BlackBox {
                 }
                 try await site.expectReferenceFold()
                 if isKilled { try await server.start() } else { server.resume() }
-                try await site.running("tail") { _ in try await expectRight(site, server) }
+                try await site.running("tail") { _ in try await site.expectRightCache(server) }
             }
         }
 
@@ -233,7 +218,7 @@ extension BlackBox {
                 try await site.succeed("cache", "warm", "user_profiles")
                 let warmed = try await rows.keys("user_profiles")
                 #expect(warmed.count == count)
-                try await expectRight(site, server)
+                try await site.expectRightCache(server)
                 await redis.close()
             }
         }

@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Redis
 import TestSupport
+import Testing
 
 /// What a site's cache holds, compared with the views.
 struct CachedRows {
@@ -96,5 +97,22 @@ struct CachedRows {
         guard let point = digits.firstIndex(of: ".") else { return digits }
         while digits.last == "0" { digits.removeLast() }
         return digits[point...] == "." ? String(digits.dropLast()) : digits
+    }
+}
+
+extension TestSite {
+    /// Waits until the cache holds nothing but the truth.
+    func expectRightCache(_ server: PrivateRedisServer) async throws {
+        var complaints = ["nothing was compared"]
+        do {
+            try await wait(for: "a cache that is right", within: .seconds(30)) {
+                let redis = try await server.connect()
+                complaints = try await CachedRows(self, redis).complaints()
+                await redis.close()
+                return complaints.isEmpty
+            }
+        } catch is DeadlineExceeded {
+            Issue.record("the cache stays wrong: \(complaints.prefix(10))")
+        }
     }
 }

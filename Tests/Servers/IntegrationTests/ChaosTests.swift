@@ -42,11 +42,7 @@ extension BlackBox {
                     try await site.running("tail") { _ in
                         try await site.waitUntilCaughtUp()
                         try await site.expectReferenceFold()
-                        let redis = try await server.connect()
-                        try await wait(for: "a cache that is right", within: .seconds(20)) {
-                            try await CachedRows(site, redis).complaints().isEmpty
-                        }
-                        await redis.close()
+                        try await site.expectRightCache(server)
                     }
                     let tailed = try await site.digests()
                     try await site.succeedSoon("rebuild")

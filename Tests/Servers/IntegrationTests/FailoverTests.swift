@@ -16,21 +16,6 @@ extension BlackBox {
             return number
         }
 
-        /// Waits until the cache holds nothing but the truth.
-        private func expectRight(_ site: TestSite, _ server: PrivateRedisServer) async throws {
-            var complaints = ["nothing was compared"]
-            do {
-                try await wait(for: "a cache that is right", within: .seconds(30)) {
-                    let redis = try await server.connect()
-                    complaints = try await CachedRows(site, redis).complaints()
-                    await redis.close()
-                    return complaints.isEmpty
-                }
-            } catch is DeadlineExceeded {
-                Issue.record("the cache stays wrong: \(complaints.prefix(10))")
-            }
-        }
-
         @Test(
             "to a standby that has all, or lacks the last events: the daemon goes on without a rebuild, and the cache is right",
             arguments: [false, true]
@@ -79,7 +64,7 @@ extension BlackBox {
                                     ) == 1
                                 }
                             }
-                            try await expectRight(site, redis)
+                            try await site.expectRightCache(redis)
                             await site.connection.close()
                             try await primary.stop(.immediate)
                             try await standby.promote()
@@ -90,7 +75,7 @@ extension BlackBox {
                             try await promoted.waitUntilCaughtUp()
                             #expect(await daemon.isRunning)
                             try await promoted.expectReferenceFold()
-                            try await expectRight(promoted, redis)
+                            try await promoted.expectRightCache(redis)
                             if isLagging {
                                 let status = try await promoted.succeed("status", "--json")
                                 #expect(status.contains("are gone") || daemon.errors.contains("are gone"), "\(status)")
