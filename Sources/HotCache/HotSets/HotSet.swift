@@ -28,7 +28,7 @@ package struct HotSet: Sendable {
     let groupPrefix: [UInt8]?
 
     /// How long a row stays, in seconds: ten years at most, since the server refuses times near the end of its range.
-    var ttlSeconds: Int64 { min(settings.lifetime.components.seconds, 10 * 365 * 86_400) }
+    var ttlSeconds: Int64 { min(settings.ttl.components.seconds, 10 * 365 * 86_400) }
 
     /// A group whose value is longer has no set: it would be the name of a key.
     static let longestGroup = 1024
@@ -65,7 +65,7 @@ package struct HotSet: Sendable {
             return index
         }
         guard settings.limit >= 1 else { throw Self.unusable(name, "hot.limit", "it is below 1") }
-        guard settings.lifetime >= .seconds(1) else { throw Self.unusable(name, "hot.ttl", "it is below a second") }
+        guard settings.ttl >= .seconds(1) else { throw Self.unusable(name, "hot.ttl", "it is below a second") }
         switch settings.choice {
         case .none, .all:
             (order, within) = (nil, nil)

@@ -132,7 +132,7 @@ package struct FollowedGeneration: Sendable {
 
     /// Rows of the hot set that nobody changes would expire one day: the set is written anew in time.
     package mutating func renewOldSet(at now: ContinuousClock.Instant) {
-        guard let warmedAt, warmedAt + hotSet.settings.lifetime / 2 < now else { return }
+        guard let warmedAt, warmedAt + hotSet.settings.ttl / 2 < now else { return }
         forgetSent()
     }
 

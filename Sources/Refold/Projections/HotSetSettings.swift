@@ -22,22 +22,22 @@ public struct HotSetSettings: Sendable, Hashable {
     public var limit: Int
     /// How long a row stays in the cache after it was written there. The whole set is written anew after half of that
     /// time, so rows that stay hot do not fall out.
-    public var lifetime: Duration
+    public var ttl: Duration
     /// The sorted sets of keys, if the projection has them.
     public var ranking: HotRanking?
 
     /// - Parameters:
     ///   - limit: 10,000 rows unless told otherwise.
-    ///   - lifetime: seven days unless told otherwise; whole seconds, at least one.
+    ///   - ttl: seven days unless told otherwise; whole seconds, at least one.
     public init(
         _ choice: Choice,
         limit: Int = 10_000,
-        lifetime: Duration = .seconds(7 * 86_400),
+        ttl: Duration = .seconds(7 * 86_400),
         ranking: HotRanking? = nil
     ) {
         self.choice = choice
         self.limit = limit
-        self.lifetime = lifetime
+        self.ttl = ttl
         self.ranking = ranking
     }
 

@@ -7,7 +7,7 @@ package struct HotChoice: Sendable, Hashable {
     var column = ""
     var within: Duration = .days(30)
     var limit: Int
-    var lifetime: Duration
+    var ttl: Duration
     var rankedBy = ""
     var group = ""
     var best: Int
@@ -21,7 +21,7 @@ package struct HotChoice: Sendable, Hashable {
         case .recent(let column, let within): (by, self.column, self.within) = ("recent", column, within)
         case .top(let column): (by, self.column) = ("top", column)
         }
-        (limit, lifetime) = (settings.limit, settings.lifetime)
+        (limit, ttl) = (settings.limit, settings.ttl)
         let ranking = settings.ranking ?? HotRanking(score: "")
         (rankedBy, group) = (ranking.score, ranking.group ?? "")
         (best, groups) = (ranking.best, ranking.groups)
@@ -39,6 +39,6 @@ package struct HotChoice: Sendable, Hashable {
         let ranking =
             rankedBy.isEmpty
             ? nil : HotRanking(score: rankedBy, group: group.isEmpty ? nil : group, best: best, groups: groups)
-        return HotSetSettings(choice, limit: limit, lifetime: lifetime, ranking: ranking)
+        return HotSetSettings(choice, limit: limit, ttl: ttl, ranking: ranking)
     }
 }

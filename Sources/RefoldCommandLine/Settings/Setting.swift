@@ -152,8 +152,8 @@ package struct Setting: Sendable {
             Setting("\(prefix).hot.limit", "\(defaults.limit)") { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].limit = try text.integer(in: 1...Int(Int32.max))
             },
-            Setting("\(prefix).hot.ttl", defaults.lifetime.asDefault) { text, settings throws(SettingError) in
-                settings.hot[name, default: defaults].lifetime = try text.duration(
+            Setting("\(prefix).hot.ttl", defaults.ttl.asDefault) { text, settings throws(SettingError) in
+                settings.hot[name, default: defaults].ttl = try text.duration(
                     atLeast: .seconds(1),
                     atMost: .days(3_650)
                 )

@@ -180,7 +180,7 @@ struct HotRowEncoderTests {
             (HotSetSettings(.recent(column: "score", within: .seconds(1))), "hot.column"),
             (HotSetSettings(.recent(column: "seen", within: .zero)), "hot.within"),
             (HotSetSettings(.all, limit: 0), "hot.limit"),
-            (HotSetSettings(.all, lifetime: .milliseconds(10)), "hot.ttl"),
+            (HotSetSettings(.all, ttl: .milliseconds(10)), "hot.ttl"),
             (HotSetSettings(.all, ranking: HotRanking(score: "genre")), "hot.ranking"),
             (HotSetSettings(.all, ranking: HotRanking(score: "score", group: "score")), "hot.ranking"),
             (HotSetSettings(.all, ranking: HotRanking(score: "score", best: 0)), "hot.ranking"),

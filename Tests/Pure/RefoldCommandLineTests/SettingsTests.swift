@@ -165,7 +165,7 @@ struct SettingsTests {
                 == HotSetSettings(
                     .recent(column: "last_updated", within: .seconds(172_800)),
                     limit: 5,
-                    lifetime: .seconds(3_600)
+                    ttl: .seconds(3_600)
                 )
         )
         // Rankings are part of what readers were promised, whatever else is hot.

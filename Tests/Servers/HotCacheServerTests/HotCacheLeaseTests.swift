@@ -15,7 +15,7 @@ struct HotCacheLeaseTests {
     )
     private let pointer = "\(CacheHarness.prefix):shelf:live"
 
-    private func lifetime(_ shelf: CacheHarness) async throws -> Int64 {
+    private func ttl(_ shelf: CacheHarness) async throws -> Int64 {
         try await shelf.redis("PTTL", pointer).integerValue ?? -3
     }
 
@@ -28,11 +28,11 @@ struct HotCacheLeaseTests {
         try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
-            #expect((1...10_000).contains(try await lifetime(shelf)))
+            #expect((1...10_000).contains(try await ttl(shelf)))
             try await shelf.redis("PEXPIRE", pointer, "500")
-            try await wait(for: "the renewal") { try await lifetime(shelf) > 5000 }
+            try await wait(for: "the renewal") { try await ttl(shelf) > 5000 }
             try await shelf.redis("PERSIST", pointer)
-            try await wait(for: "a short time") { (1...10_000).contains(try await lifetime(shelf)) }
+            try await wait(for: "a short time") { (1...10_000).contains(try await ttl(shelf)) }
         }
     }
 
@@ -43,7 +43,7 @@ struct HotCacheLeaseTests {
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "1")
             try await shelf.commit(things(2))
-            try await wait(for: "the pointer to expire") { try await lifetime(shelf) == -2 }
+            try await wait(for: "the pointer to expire") { try await ttl(shelf) == -2 }
             let connection = try await shelf.database.connect()
             let observer = try await CacheHarness(shelf.database, shelf.server, shelf.settings).writer
             for writer in [shelf.writer, observer] {
@@ -63,7 +63,7 @@ struct HotCacheLeaseTests {
             try await shelf.waitUntilRight("a window")
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "1")
             try await shelf.commit(things(2))
-            try await wait(for: "the pointer to expire") { try await lifetime(shelf) == -2 }
+            try await wait(for: "the pointer to expire") { try await ttl(shelf) == -2 }
             try await shelf.redis("CONFIG", "SET", "min-replicas-to-write", "0")
             try await shelf.waitUntilRight("writes", isExact: false)
         }
@@ -76,15 +76,15 @@ struct HotCacheLeaseTests {
             try await shelf.commit(things(1))
             await shelf.writer.finish(shelf.generation)
             #expect(try await shelf.discrepancy() == nil)
-            #expect((86_400_000...93_600_000).contains(try await lifetime(shelf)))
+            #expect((86_400_000...93_600_000).contains(try await ttl(shelf)))
             let next = try await shelf.takenOver()
             next.follow()
             try await next.whileRunning {
                 try await next.waitUntilRight("the next owner's coming")
-                try await wait(for: "a short time") { (1...10_000).contains(try await lifetime(next)) }
+                try await wait(for: "a short time") { (1...10_000).contains(try await ttl(next)) }
                 shelf.follow()
                 await shelf.writer.finish(shelf.generation)
-                #expect((1...10_000).contains(try await lifetime(next)))
+                #expect((1...10_000).contains(try await ttl(next)))
             }
             await next.writer.close()
         }
@@ -96,7 +96,7 @@ struct HotCacheLeaseTests {
             try await shelf.commit(things(1), isTold: false)
             _ = try await shelf.writer.warm("shelf", generation: shelf.generation, fencingValue: shelf.fencingValue)
             #expect(try await shelf.writer.point("shelf", to: shelf.generation))
-            #expect((86_400_000...93_600_000).contains(try await lifetime(shelf)))
+            #expect((86_400_000...93_600_000).contains(try await ttl(shelf)))
         }
     }
 

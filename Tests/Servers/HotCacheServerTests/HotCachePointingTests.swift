@@ -71,8 +71,8 @@ struct HotCachePointingTests {
             #expect(!rebuilt.writer.isFollowing(rebuilt.generation))
             #expect(try await live.redis("TTL", rebuilt.key("hot")).integerValue == -1)
             for name in ["hot", "through", "top", "genre:drama", "row:thing 3"] {
-                let lifetime = try await live.redis("TTL", live.key(name)).integerValue ?? -1
-                #expect((1...600).contains(lifetime), "\(name)")
+                let ttl = try await live.redis("TTL", live.key(name)).integerValue ?? -1
+                #expect((1...600).contains(ttl), "\(name)")
             }
             #expect(try await live.redis("EXISTS", live.key("owner")).integerValue == 0)
             try await wait(for: "the first owner to leave") { !live.writer.isFollowing(live.generation) }

@@ -140,15 +140,15 @@ struct HotCacheTests {
         }
     }
 
-    @Test("Rows expire after their lifetime; what keeps them in order does not")
-    func lifetimes() async throws {
+    @Test("Rows expire after their time to live; what keeps them in order does not")
+    func ttl() async throws {
         var settings = ranked
-        settings.lifetime = .seconds(3000)
+        settings.ttl = .seconds(3000)
         try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1))
             try await shelf.waitUntilRight("a row")
-            let lifetime = try await shelf.redis("TTL", shelf.key("row:a")).integerValue ?? 0
-            #expect((2990...3000).contains(lifetime))
+            let ttl = try await shelf.redis("TTL", shelf.key("row:a")).integerValue ?? 0
+            #expect((2990...3000).contains(ttl))
             for name in ["owner", "through", "hot", "top", "genre:drama", "groups", "grouped"] {
                 #expect(try await shelf.redis("TTL", shelf.key(name)).integerValue == -1, "\(name)")
             }
@@ -158,17 +158,17 @@ struct HotCacheTests {
     @Test("Hot rows that nobody changes are written again before they expire")
     func renewed() async throws {
         var settings = ranked
-        settings.lifetime = .seconds(3)
+        settings.ttl = .seconds(3)
         try await CacheHarness.following(settings) { shelf in
             try await shelf.commit(.put("a", genre: "drama", score: 1))
             try await shelf.waitUntilRight("a row")
-            var lifetime: Int64 = 0
-            try await wait(for: "the row's lifetime to begin anew") {
-                let last = lifetime
-                lifetime = try await shelf.redis("PTTL", shelf.key("row:a")).integerValue ?? 0
-                return lifetime > last && last > 0
+            var ttl: Int64 = 0
+            try await wait(for: "the row's time to begin anew") {
+                let last = ttl
+                ttl = try await shelf.redis("PTTL", shelf.key("row:a")).integerValue ?? 0
+                return ttl > last && last > 0
             }
-            #expect(lifetime > 2000)
+            #expect(ttl > 2000)
             try await shelf.waitUntilRight("renewing")
         }
     }
