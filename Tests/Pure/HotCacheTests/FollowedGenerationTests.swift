@@ -148,4 +148,20 @@ struct FollowedGenerationTests {
         followed.committed(try rows(.put("a")), through: 10, fits: false)
         #expect(followed.need == .nothing)
     }
+
+    @Test("A set that nobody changes is written anew after half of its time, and counts from then on")
+    func old() throws {
+        let start = ContinuousClock.now
+        var followed = try followed()
+        followed.beginHealing(anew: true)
+        followed.warmed(through: 10, at: start)
+        followed.renewOldSet(at: start + .seconds(7 * 86_400 / 2))
+        #expect(followed.need == .nothing)
+        followed.renewOldSet(at: start + .seconds(7 * 86_400 / 2 + 1))
+        #expect(followed.need == .warm)
+        followed.beginHealing(anew: true)
+        followed.warmed(through: 10, at: start + .seconds(4 * 86_400))
+        followed.renewOldSet(at: start + .seconds(7 * 86_400))
+        #expect(followed.need == .nothing)
+    }
 }

@@ -1,0 +1,36 @@
+import HotCache
+import Testing
+
+@Suite("How often a generation's cache is healed")
+struct HealingPaceTests {
+    private let now = ContinuousClock.now
+
+    @Test("After a success it rests nine times as long as that took")
+    func success() {
+        let pace = HealingPace.after(.milliseconds(200), at: now)
+        #expect(pace.notBefore == now + .milliseconds(1800))
+        #expect(pace.failures == 0)
+    }
+
+    @Test("After failures it rests longer and longer, half a minute at most")
+    func failures() {
+        var pace = HealingPace(notBefore: now)
+        var rests: [Duration] = []
+        for _ in 1...10 {
+            pace = pace.afterFailure(at: now)
+            rests.append(pace.notBefore - now)
+        }
+        #expect(
+            rests
+                == [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000].map { Duration.milliseconds($0) }
+        )
+        #expect(pace.failures == 10)
+    }
+
+    @Test("A success ends the row of failures")
+    func afterSuccess() {
+        let failed = HealingPace(notBefore: now).afterFailure(at: now).afterFailure(at: now)
+        #expect(failed.failures == 2)
+        #expect(HealingPace.after(.zero, at: now).afterFailure(at: now).notBefore == now + .milliseconds(250))
+    }
+}
