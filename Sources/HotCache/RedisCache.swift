@@ -20,7 +20,7 @@ package struct RedisCache: Cache {
     /// - Parameters:
     ///   - hotSets: what is cached; a projection that is not named is not cached.
     ///   - limits: how much may wait in a writer's memory.
-    /// - Throws: `RedisError` for a URL that cannot be used, ``EngineError/Code/setting`` for a hot set that does not fit
+    /// - Throws: `RedisError` for a URL that cannot be used, `EngineError.Code.setting` for a hot set that does not fit
     ///   its projection. No connection is made yet.
     package init(
         _ settings: CacheSettings,

@@ -2,7 +2,7 @@ internal import Engine
 internal import Glibc
 package import Refold
 
-/// A projection's hot set with its columns found: what ``HotSetSettings`` mean for this projection.
+/// A projection's hot set with its columns found: what `HotSetSettings` mean for this projection.
 package struct HotSet: Sendable {
     package let projection: ProjectionName
     let model: ReadModel
@@ -44,7 +44,7 @@ package struct HotSet: Sendable {
     static let tomorrow: Int64 = 86_400_000_000
 
     /// - Returns: nil when nothing of the projection is cached.
-    /// - Throws: ``EngineError/Code/setting`` when a column is missing or of a type that does not fit.
+    /// - Throws: `EngineError.Code.setting` when a column is missing or of a type that does not fit.
     package init?(_ settings: HotSetSettings, of projection: any Projection) throws {
         guard settings.choice != .none else { return nil }
         let name = projection.name

@@ -106,9 +106,9 @@ package actor RedisCacheWriter: CacheWriter {
 
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { [waker] in
+            group.addTask { [waker, time = cache.time] in
                 // Sleeping is cut short by cancellation, which ends the loop.
-                while (try? await Task.sleep(for: .milliseconds(100))) != nil {
+                while (try? await time.sleep(for: .milliseconds(100))) != nil {
                     waker.yield()
                     if await self.isBusy { await self.pointers.renewAll() }
                 }
@@ -159,7 +159,7 @@ package actor RedisCacheWriter: CacheWriter {
             }
             if !isConnected || Task.isCancelled { break }
             // What failed is not tried again without pause.
-            if queue.followed(generation)?.need == followed.need { try? await Task.sleep(for: .milliseconds(5)) }
+            if queue.followed(generation)?.need == followed.need { try? await cache.time.sleep(for: .milliseconds(5)) }
         }
         if let followed = queue.followed(generation), wasCompared, followed.need == .nothing, !Task.isCancelled {
             await exclusively { writer in
