@@ -12,8 +12,6 @@ actor PointerKeeper {
     static let ttl = FollowedGeneration.lease
     /// How long the rows of a generation that was left stay, for those who asked for the pointer just before.
     private static let retiredTTL: Duration = .seconds(600)
-    /// How often the pointers are compared and renewed.
-    private static let interval: Duration = .seconds(1)
 
     /// A move of PostgreSQL's pointer that has yet to reach the cache.
     private struct PendingFlip {
@@ -31,9 +29,7 @@ actor PointerKeeper {
     private let time: TimeSource
     private let logger: Logger
 
-    private var nextCheck: ContinuousClock.Instant
-    private var checkedAt: ContinuousClock.Instant
-    private var renewedAt: ContinuousClock.Instant
+    private var schedule: PointerSchedule
     private var pendingFlips: [ProjectionName: PendingFlip] = [:]
 
     init(
@@ -51,26 +47,20 @@ actor PointerKeeper {
         restTTL = cache.restTTL
         time = cache.time
         logger = cache.logger
-        nextCheck = time.now
-        checkedAt = nextCheck
-        renewedAt = nextCheck
+        schedule = PointerSchedule(at: time.now)
     }
 
     // MARK: Comparing
 
     /// Whether the pointers are to be compared now; if so, this counts as done.
     ///
-    /// - Parameter openedAt: when the server was reached last: what happened before that is not known.
+    /// - Parameter openedAt: when the server was reached last.
     func beginCheck(openedAt: ContinuousClock.Instant?) -> Bool {
-        let now = time.now
-        guard nextCheck <= now || openedAt.map({ $0 > checkedAt }) ?? false else { return false }
-        nextCheck = now + Self.interval
-        (checkedAt, renewedAt) = (now, now)
-        return true
+        schedule.beginCheck(at: time.now, openedAt: openedAt)
     }
 
     /// The pointers are to be compared within this time.
-    func checkSoon(within delay: Duration = .zero) { nextCheck = min(nextCheck, time.now + delay) }
+    func checkSoon(within delay: Duration = .zero) { schedule.check(by: time.now + delay) }
 
     /// Compares what the cache says of a generation with what PostgreSQL says, and moves the cache's pointer after
     /// PostgreSQL's. Renews it if readers may be sent there.
@@ -172,12 +162,10 @@ actor PointerKeeper {
 
     /// Renews the pointers while something takes long: the comparison, which does it else, waits for its turn.
     func renewAll() async {
-        guard renewedAt + Self.interval <= time.now, queue.unpointing.isEmpty, let redis = await connections.redis
-        else {
+        let now = time.now
+        guard queue.unpointing.isEmpty, let redis = await connections.redis, schedule.beginRenewal(at: now) else {
             return
         }
-        let now = time.now
-        renewedAt = now
         let calls = queue.followed.filter { $0.mayBeRead(at: now) }.map {
             GenerationCache(of: $0, server, redis, warnings).renewing(for: Self.ttl, through: nil)
         }
