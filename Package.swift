@@ -14,7 +14,18 @@ let foldingSettings: [SwiftSetting] = settings + [.unsafeFlags(["-enforce-exclus
 
 let package = Package(
     name: "refold",
-    products: [.executable(name: "refold", targets: ["CLI"])],
+    products: [
+        // The vocabulary of projections, and what they are tested with.
+        .library(name: "Refold", targets: ["Refold"]),
+        .library(name: "RefoldTestKit", targets: ["RefoldTestKit"]),
+        // Events: appending, reading, subscribing, over a connection.
+        .library(name: "EventStore", targets: ["EventStore", "Postgres"]),
+        // What decides, and its repository.
+        .library(name: "Aggregates", targets: ["Aggregates", "AggregateStore"]),
+        // Every command, for the projections of a program.
+        .library(name: "RefoldCommandLine", targets: ["RefoldCommandLine"]),
+        .executable(name: "refold", targets: ["CLI"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),

@@ -43,6 +43,11 @@ quietly() {
     return "$code"
 }
 
+# refold_version: the version of this checkout, as `refold --version` prints it.
+refold_version() {
+    sed -n 's/.*static let version = "\(.*\)"/\1/p' "$project_root/Sources/RefoldCommandLine/RefoldCommand.swift"
+}
+
 # build_release [PRODUCT…]: the one release build that every script uses; silent unless it fails.
 build_release() {
     local log product
