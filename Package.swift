@@ -93,7 +93,11 @@ let package = Package(
             dependencies: ["Aggregates", "Refold"],
             swiftSettings: settings
         ),
-        .target(name: "SampleLog", dependencies: ["Postgres", "Refold"], swiftSettings: settings),
+        .target(
+            name: "SampleLog",
+            dependencies: ["EventStore", "Postgres", "Refold", "VideoDomain"],
+            swiftSettings: settings
+        ),
 
         .target(
             name: "Engine",
@@ -288,7 +292,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SampleLogTests",
-            dependencies: ["SampleLog"],
+            dependencies: ["EventStore", "Refold", "SampleLog", "VideoDomain"],
             path: "Tests/Pure/SampleLogTests",
             swiftSettings: settings
         ),
@@ -335,7 +339,7 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Postgres", "Redis", "SampleLog", "TestSupport"],
+            dependencies: ["EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport"],
             path: "Tests/Servers/IntegrationTests",
             exclude: ["Fixtures"],
             swiftSettings: settings
@@ -354,7 +358,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SampleLogServerTests",
-            dependencies: ["SampleLog", "Postgres", "TestSupport"],
+            dependencies: ["EventStore", "Postgres", "Refold", "SampleLog", "TestSupport"],
             path: "Tests/Servers/SampleLogServerTests",
             swiftSettings: settings
         ),

@@ -55,12 +55,11 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let engine = try shared.engine()
-        let names = engine.settings.store
-        let store = SampleStore(schema: names.schema, events: names.eventsTable, streams: names.streamsTable)
+        let store = engine.settings.store
         if live { try await append(to: store, engine) } else { try await load(into: store, engine) }
     }
 
-    private func load(into store: SampleStore, _ engine: Engine) async throws {
+    private func load(into store: EventStoreSettings, _ engine: Engine) async throws {
         let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
         let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
         let started = ContinuousClock.now
@@ -75,19 +74,19 @@ struct GenerateCommand: AsyncParsableCommand {
         let time = ContinuousClock.now - started
         if json {
             let result: JSON = [
-                "appended": .integer(Int64(summary.events)), "after": .integer(summary.after),
-                "last": .integer(summary.last), "seconds": .optional(time / .seconds(1)),
+                "appended": .integer(Int64(summary.events)), "after": .integer(summary.after.rawValue),
+                "last": .integer(summary.last.rawValue), "seconds": .optional(time / .seconds(1)),
             ]
             Console.out(json: result)
         } else {
             Console.out(
                 "Appended \(Format.grouped(Int64(summary.events))) events in \(Format.time(time)); "
-                    + "the newest position is \(Format.grouped(summary.last))."
+                    + "the newest position is \(Format.grouped(summary.last.rawValue))."
             )
         }
     }
 
-    private func append(to store: SampleStore, _ engine: Engine) async throws {
+    private func append(to store: EventStoreSettings, _ engine: Engine) async throws {
         let live = LiveWriters(
             writers: writers ?? 4,
             rate: rate,

@@ -2,9 +2,9 @@ internal import Postgres
 
 extension EventStoreSettings {
     /// The events table, quoted.
-    var events: String { quoteIdentifier(schema, eventsTable) }
+    package var events: String { quoteIdentifier(schema, eventsTable) }
     /// The streams table, quoted.
-    var streams: String { quoteIdentifier(schema, streamsTable) }
+    package var streams: String { quoteIdentifier(schema, streamsTable) }
     /// The key under which this log's records stand in schema `refold`.
     package var log: String { events }
 }

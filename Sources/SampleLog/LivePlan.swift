@@ -1,4 +1,6 @@
-import Postgres
+internal import EventStore
+internal import Postgres
+internal import Refold
 
 /// What one live transaction is going to do.
 struct LivePlan: Sendable {
@@ -10,7 +12,7 @@ struct LivePlan: Sendable {
         /// Event id, stream, type, payload, metadata.
         var parameters: [PostgresValue] {
             [
-                .uuid(bytes: event.id.bytes), .text(stream), .text(event.type.rawValue),
+                .uuid(bytes: event.id.bytes), .text(stream), .text(event.type.name),
                 .json(String(decoding: event.payload, as: UTF8.self)),
                 .json(String(decoding: event.metadata, as: UTF8.self)),
             ]
@@ -34,7 +36,7 @@ struct LivePlans: Sendable {
     private let salt: UInt64
     private var events: SampleEvents
     private var random: SplitMix64
-    private var round: Int64 = 0
+    private var round: UInt64 = 0
 
     init(log: SampleLog, salt: UInt64, transactionTime: Duration, rollback: Double) {
         self.log = log
@@ -42,7 +44,12 @@ struct LivePlans: Sendable {
         self.transactionTime = transactionTime
         self.rollback = rollback
         random = SplitMix64(seed: salt)
-        events = log.makeEvents(after: SampleOrigin(position: Int64(bitPattern: salt), timestamp: 0))
+        events = log.makeEvents(after: Self.origin(salt))
+    }
+
+    /// A place of its own for each number, so that writers never give the same ids.
+    private static func origin(_ number: UInt64) -> SampleOrigin {
+        SampleOrigin(position: GlobalPosition(Int64(bitPattern: number)), timestamp: Timestamp(microseconds: 0))
     }
 
     mutating func next() -> LivePlan {
@@ -65,7 +72,7 @@ struct LivePlans: Sendable {
     private mutating func nextEvent() -> SampleEvent {
         if let event = events.next() { return event }
         round += 1
-        events = log.makeEvents(after: SampleOrigin(position: Int64(bitPattern: salt) &+ round, timestamp: 0))
+        events = log.makeEvents(after: Self.origin(salt &+ round))
         return nextEvent()
     }
 }

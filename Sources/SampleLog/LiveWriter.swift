@@ -1,20 +1,22 @@
-import Postgres
+internal import EventStore
+internal import Postgres
+internal import Refold
 
 /// One live writer: performs its plans one after the other at its pace.
 struct LiveWriter: Sendable {
     /// Ends a transaction that is to be rolled back.
     private struct PlannedRollback: Error {
-        let positions: [Int64]
+        let positions: [GlobalPosition]
     }
 
     private let insertion: String
     private let insertionAlone: String
     private let reservation: String
 
-    init(store: SampleStore) {
+    init(store: EventStoreSettings) {
         func insertion(_ version: String) -> String {
             """
-            INSERT INTO \(store.quotedEvents)
+            INSERT INTO \(store.events)
             (event_id, stream_id, stream_version, event_type, event_data, metadata, "timestamp")
             VALUES ($1, $2, \(version), $3, $4, $5, clock_timestamp()) RETURNING global_position::int8
             """
@@ -22,7 +24,7 @@ struct LiveWriter: Sendable {
         self.insertion = insertion("$6::int8")
         insertionAlone = """
             WITH stream AS (
-                INSERT INTO \(store.quotedStreams) AS s (stream_id, version, last_updated)
+                INSERT INTO \(store.streams) AS s (stream_id, version, last_updated)
                 VALUES ($2, 1, clock_timestamp())
                 ON CONFLICT (stream_id) DO UPDATE SET version = s.version + 1, last_updated = excluded.last_updated
                 RETURNING version
@@ -32,7 +34,7 @@ struct LiveWriter: Sendable {
         // All streams of a transaction at once and in the order of their names: two writers never wait for each other
         // crosswise.
         reservation = """
-            INSERT INTO \(store.quotedStreams) AS s (stream_id, version, last_updated)
+            INSERT INTO \(store.streams) AS s (stream_id, version, last_updated)
             SELECT name, count(*), clock_timestamp() FROM unnest($1::text[]) AS names (name) GROUP BY name ORDER BY name
             ON CONFLICT (stream_id)
             DO UPDATE SET version = s.version + excluded.version, last_updated = excluded.last_updated
@@ -81,7 +83,7 @@ struct LiveWriter: Sendable {
     }
 
     /// The positions of the plan's events, or nil when the server ended the transaction for the sake of others.
-    private func perform(_ plan: LivePlan, on connection: PostgresConnection) async throws -> [Int64]? {
+    private func perform(_ plan: LivePlan, on connection: PostgresConnection) async throws -> [GlobalPosition]? {
         do {
             if plan.events.count == 1, plan.pause == .zero, !plan.isRolledBack {
                 return [try await appendAlone(plan.events[0], on: connection)]
@@ -97,11 +99,11 @@ struct LiveWriter: Sendable {
     }
 
     /// One event in one statement: between the drawing of its position and the commit nothing waits for the client.
-    private func appendAlone(_ item: LivePlan.Item, on connection: PostgresConnection) async throws -> Int64 {
-        try await connection.query(insertionAlone, item.parameters).int64(0, 0)
+    private func appendAlone(_ item: LivePlan.Item, on connection: PostgresConnection) async throws -> GlobalPosition {
+        GlobalPosition(try await connection.query(insertionAlone, item.parameters).int64(0, 0))
     }
 
-    private func append(_ plan: LivePlan, on connection: isolated PostgresConnection) async throws -> [Int64] {
+    private func append(_ plan: LivePlan, on connection: isolated PostgresConnection) async throws -> [GlobalPosition] {
         let reserved = try connection.query(reservation, [.textArray(plan.events.map(\.stream))])
         var newest: [String: Int64] = [:]
         for row in 0..<reserved.count { newest[try reserved.text(row, 0)] = try reserved.int64(row, 1) }
@@ -117,7 +119,7 @@ struct LiveWriter: Sendable {
         }
         var left: [String: Int64] = [:]
         for item in plan.events { left[item.stream, default: 0] += 1 }
-        var positions: [Int64] = []
+        var positions: [GlobalPosition] = []
         for item in plan.events {
             left[item.stream, default: 0] -= 1
             let version = (newest[item.stream] ?? 0) - (left[item.stream] ?? 0)
@@ -132,10 +134,10 @@ struct LiveWriter: Sendable {
         version: Int64,
         then pause: Duration,
         on connection: isolated PostgresConnection
-    ) async throws -> Int64 {
+    ) async throws -> GlobalPosition {
         let position = try connection.query(insertion, item.parameters + [.int64(version)]).int64(0, 0)
         if pause > .zero { try await Task.sleep(for: pause, tolerance: .zero) }
-        return position
+        return GlobalPosition(position)
     }
 }
 

@@ -1,4 +1,6 @@
+public import EventStore
 public import Postgres
+public import Refold
 
 /// Concurrent writers that append sample events in real transactions: of varying length, with several events and pauses
 /// inside, some rolled back as a whole and some in part.
@@ -17,7 +19,7 @@ public struct LiveWriters: Sendable {
     /// After which time the writers stop; nil is when their task is cancelled.
     public let duration: Duration?
 
-    private let store: SampleStore
+    private let store: EventStoreSettings
     private let log: SampleLog
 
     /// - Parameters:
@@ -39,7 +41,7 @@ public struct LiveWriters: Sendable {
         users: Int = 20_000,
         contents: Int = 5_000,
         seed: UInt64 = 1,
-        into store: SampleStore = SampleStore()
+        into store: EventStoreSettings = EventStoreSettings()
     ) {
         precondition(writers > 0 && rate ?? 1 > 0 && (0...1).contains(rollback), "nobody can write like that")
         self.writers = writers
@@ -90,7 +92,7 @@ public struct LiveWriters: Sendable {
 /// One transaction of a live writer, after it has ended.
 public struct LiveTransaction: Sendable {
     /// The positions of its events in the order of their insertion, without those rolled back to a savepoint.
-    public let positions: [Int64]
+    public let positions: [GlobalPosition]
     /// Whether it was committed.
     public let wasCommitted: Bool
 }

@@ -1,9 +1,5 @@
-/// Text and binary numbers appended to bytes: a million events leave no room for `String` in between.
+/// Text appended to bytes: a million events leave no room for `String` in between.
 extension [UInt8] {
-    mutating func appendBigEndian(_ value: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
-    }
-
     mutating func append(_ text: StaticString) {
         append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }

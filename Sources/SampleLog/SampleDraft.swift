@@ -2,12 +2,12 @@ internal import Refold
 
 /// An event whose payload is being written.
 struct SampleDraft {
-    let type: SampleEventType
+    let type: EventType
     let stream: SampleStream
-    let timestamp: Int64
+    let timestamp: Timestamp
     var payload: [UInt8] = []
 
-    init(_ type: SampleEventType, _ stream: SampleStream, at timestamp: Int64) {
+    init(_ type: EventType, _ stream: SampleStream, at timestamp: Timestamp) {
         self.type = type
         self.stream = stream
         self.timestamp = timestamp
@@ -27,7 +27,7 @@ struct SampleDraft {
     /// Closes the payload with the event's own time under the given key.
     mutating func end(stamped key: StaticString) {
         payload.append(key)
-        payload.appendJSON(Timestamp(microseconds: timestamp))
+        payload.appendJSON(timestamp)
         payload.append(0x7D)
     }
 

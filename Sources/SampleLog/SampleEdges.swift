@@ -1,3 +1,6 @@
+internal import Refold
+internal import VideoDomain
+
 /// The scripted events that carry every edge of the event store's contract, in the order in which they appear.
 enum SampleEdges {
     private enum Who {
@@ -7,13 +10,13 @@ enum SampleEdges {
     }
 
     private struct Edge {
-        let type: SampleEventType
+        let type: EventType
         let who: Who
         let payload: String
         /// Added to the log's clock, in seconds.
         var shift: Int64 = 0
 
-        init(_ type: SampleEventType, _ who: Who, _ payload: String, shift: Int64 = 0) {
+        init(_ type: EventType, _ who: Who, _ payload: String, shift: Int64 = 0) {
             self.type = type
             self.who = who
             self.payload = payload
@@ -30,7 +33,7 @@ enum SampleEdges {
             case .user(let odd): .user(people.users + odd)
             case .content(let odd): .content(people.contents + odd)
             }
-        var draft = SampleDraft(edge.type, stream, at: clock + edge.shift * 1_000_000)
+        var draft = SampleDraft(edge.type, stream, at: Timestamp(microseconds: clock + edge.shift * 1_000_000))
         draft.payload.append(contentsOf: edge.payload.utf8)
         return draft
     }
@@ -61,7 +64,7 @@ enum SampleEdges {
         Edge(.userSubscribed, .user(1), subscribe("", "free")),
         // Acts of a user who is not registered yet change nothing; then the registration; then the acts count.
         Edge(.userSubscribed, .user(0), subscribe(#"O'Brien \"the first\""#, "premium")),
-        Edge(.userPreferencesUpdated, .user(0), prefer(#"O'Brien \"the first\""#, #"["lost"]"#)),
+        Edge(.preferencesUpdated, .user(0), prefer(#"O'Brien \"the first\""#, #"["lost"]"#)),
         Edge(
             .userRegistered,
             .user(0),
@@ -75,7 +78,7 @@ enum SampleEdges {
         ),
         Edge(.contentWatched, .user(0), watch(#"O'Brien \"the first\""#, "top", 60, "12.5", #","genre":"\uffee""#)),
         Edge(
-            .userPreferencesUpdated,
+            .preferencesUpdated,
             .user(0),
             prefer(#"O'Brien \"the first\""#, #"["b", "a", "b", "", "\"", "\t", "長い"]"#)
         ),

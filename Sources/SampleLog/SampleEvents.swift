@@ -1,4 +1,6 @@
+internal import EventStore
 internal import Refold
+internal import VideoDomain
 
 /// The events of a sample log, one after the other: a value, so a copy goes on from where it was made.
 public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
@@ -23,13 +25,13 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     init(log: SampleLog, origin: SampleOrigin, actor: UInt64 = 0) {
         people = SamplePeople(seed: log.seed, users: log.users, contents: log.contents)
         count = log.events
-        salt = SplitMix64.mix(log.seed &+ SplitMix64.mix(UInt64(bitPattern: origin.position)) &+ actor << 40)
+        salt = SplitMix64.mix(log.seed &+ SplitMix64.mix(UInt64(bitPattern: origin.position.rawValue)) &+ actor << 40)
         edgeStride = Swift.max(1, log.events / (SampleEdges.count + 1))
         contentPopularity = Popularity(count: log.contents, offset: 10)
         userPopularity = Popularity(count: log.users, offset: 10 + Double(log.users) / 200)
         step = Int(Self.span / Int64(Swift.max(1, log.events)))
         random = SplitMix64(seed: salt)
-        clock = origin.timestamp
+        clock = origin.timestamp.rawValue
         preferences = [UInt16](repeating: 0, count: log.users + SamplePeople.oddUsers.count)
     }
 
@@ -44,7 +46,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         }
         // Clocks of different machines disagree: one event in 200 carries a time of up to ten minutes before.
         let time = random.oneIn(200) ? clock - Int64(random.below(Swift.max(600_000_000, 8 * step))) : clock
-        return finish(ordinary(at: time))
+        return finish(ordinary(at: Timestamp(microseconds: time)))
     }
 
     /// The stream's name as the store has it.
@@ -52,7 +54,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         people.name(of: stream)
     }
 
-    private mutating func ordinary(at time: Int64) -> SampleDraft {
+    private mutating func ordinary(at time: Timestamp) -> SampleDraft {
         switch random.below(10_000) {
         case ..<7_970: watched(at: time)
         case ..<9_170: rated(at: time)
@@ -72,7 +74,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return registered > 0 ? random.below(registered) : userPopularity.draw(&random)
     }
 
-    private mutating func watched(at time: Int64) -> SampleDraft {
+    private mutating func watched(at time: Timestamp) -> SampleDraft {
         let user = pickUser()
         let card = people.cards[contentPopularity.draw(&random)]
         var draft = SampleDraft(.contentWatched, .user(user), at: time)
@@ -100,7 +102,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return draft
     }
 
-    private mutating func rated(at time: Int64) -> SampleDraft {
+    private mutating func rated(at time: Timestamp) -> SampleDraft {
         let user = pickUser()
         let content = contentPopularity.draw(&random)
         var draft = SampleDraft(.contentRated, .content(content), at: time)
@@ -115,10 +117,10 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return draft
     }
 
-    private mutating func preferencesUpdated(at time: Int64) -> SampleDraft {
+    private mutating func preferencesUpdated(at time: Timestamp) -> SampleDraft {
         let user = pickUser()
         let wanted = UInt16(truncatingIfNeeded: random.next() & random.next()) & 0xFFF
-        var draft = SampleDraft(.userPreferencesUpdated, .user(user), at: time)
+        var draft = SampleDraft(.preferencesUpdated, .user(user), at: time)
         draft.begin(user: user, of: people)
         draft.payload.append(",\"old_preferences\":")
         draft.append(genres: preferences[user])
@@ -129,7 +131,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return draft
     }
 
-    private mutating func subscribed(at time: Int64) -> SampleDraft {
+    private mutating func subscribed(at time: Timestamp) -> SampleDraft {
         let user = pickUser()
         let plans: [StaticString] = ["\"free\"", "\"basic\"", "\"standard\"", "\"premium\"", "\"premium\""]
         let methods: [StaticString] = ["\"card\"", "\"paypal\"", "\"invoice\"", "\"gift\""]
@@ -143,7 +145,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return draft
     }
 
-    private mutating func userRegistered(at time: Int64) -> SampleDraft {
+    private mutating func userRegistered(at time: Timestamp) -> SampleDraft {
         // One user in 32 never registers; when all others have, and now and then before, somebody does so again.
         let isRepeated = registered == people.users || (registered > 0 && random.oneIn(100))
         let user = isRepeated ? random.below(registered) : registered
@@ -161,7 +163,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         return draft
     }
 
-    private mutating func contentAdded(at time: Int64) -> SampleDraft {
+    private mutating func contentAdded(at time: Timestamp) -> SampleDraft {
         // Three contents in five are announced, in turn; when all are, it starts over.
         while added % 5 > 2 { added += 1 }
         let content = added % people.contents
@@ -189,7 +191,7 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         metadata.appendDecimal(Int64(random.below(254) + 1))
         metadata.append("\"}")
         return SampleEvent(
-            id: SampleID(.event, UInt64(produced), seed: salt),
+            id: EventID(SampleID(.event, UInt64(produced), seed: salt)),
             stream: draft.stream,
             type: draft.type,
             timestamp: draft.timestamp,

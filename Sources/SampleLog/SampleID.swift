@@ -1,5 +1,7 @@
+internal import EventStore
+
 /// A version 4 UUID derived from a seed, so that the same log has the same ids.
-public struct SampleID: Hashable, Sendable, CustomStringConvertible {
+struct SampleID {
     /// What an id names. Two domains never share an id for the same index.
     enum Domain: UInt64 {
         case user = 0x7573_6572
@@ -22,20 +24,10 @@ public struct SampleID: Hashable, Sendable, CustomStringConvertible {
         self.high = (high & ~0xF000) | 0x4000
         self.low = (low & ~(0b11 << 62)) | (0b10 << 62)
     }
+}
 
-    /// The 16 bytes in network order, as PostgreSQL's binary format has them.
-    public var bytes: [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(16)
-        result.appendBigEndian(high)
-        result.appendBigEndian(low)
-        return result
-    }
-
-    /// The usual 36 characters in lower case.
-    public var description: String {
-        var text: [UInt8] = []
-        text.append(id: self)
-        return String(decoding: text, as: UTF8.self)
+extension EventID {
+    init(_ id: SampleID) {
+        self.init(high: id.high, low: id.low)
     }
 }

@@ -1,4 +1,6 @@
+public import EventStore
 public import Postgres
+public import Refold
 
 /// Appends a sample log to a store by COPY, in one transaction: all of it, or nothing.
 public struct SampleLoader: Sendable {
@@ -7,16 +9,16 @@ public struct SampleLoader: Sendable {
         /// How many events.
         public let events: Int
         /// The newest global position before; the log's events lie above it.
-        public let after: Int64
+        public let after: GlobalPosition
         /// The newest global position now.
-        public let last: Int64
+        public let last: GlobalPosition
     }
 
     private static let pieceSize = 256 * 1_024
-    private let store: SampleStore
+    private let store: EventStoreSettings
 
     /// - Parameter store: the tables to append to; they must exist.
-    public init(into store: SampleStore = SampleStore()) {
+    public init(into store: EventStoreSettings = EventStoreSettings()) {
         self.store = store
     }
 
@@ -36,12 +38,12 @@ public struct SampleLoader: Sendable {
     ) async throws -> Summary {
         try await connection.transaction { (connection: isolated PostgresConnection) in
             // Versions are counted here, so nobody else may append to a stream meanwhile. Readers are not held up.
-            try connection.executeScript("LOCK TABLE \(store.quotedStreams) IN SHARE ROW EXCLUSIVE MODE")
+            try connection.executeScript("LOCK TABLE \(store.streams) IN SHARE ROW EXCLUSIVE MODE")
             let formats = try eventFormats(connection)
             let origin = try origin(connection)
             var events = log.makeEvents(after: origin)
             var versions = StreamVersions(people: events.people)
-            if origin.position > 0 {
+            if origin.position > .zero {
                 try versions.load(from: store, on: connection)
             }
             try copy(&events, &versions, formats, on: connection, progress)
@@ -64,7 +66,7 @@ public struct SampleLoader: Sendable {
             SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
             WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
             """,
-            [.text(store.quotedEvents)]
+            [.text(store.events)]
         )
         var formats: [String: String] = [:]
         for row in 0..<types.count { formats[try types.text(row, 0)] = try types.text(row, 1) }
@@ -80,12 +82,13 @@ public struct SampleLoader: Sendable {
             """
             SELECT global_position::int8, CASE WHEN isfinite("timestamp")
                 THEN (extract(epoch FROM "timestamp" - '2000-01-01') * 1000000)::int8 END
-            FROM \(store.quotedEvents) ORDER BY global_position DESC LIMIT 1
+            FROM \(store.events) ORDER BY global_position DESC LIMIT 1
             """
         )
         guard newest.count == 1 else { return .empty }
-        let timestamp = try newest.isNull(0, 1) ? SampleOrigin.empty.timestamp : newest.int64(0, 1)
-        return SampleOrigin(position: try newest.int64(0, 0), timestamp: timestamp)
+        let timestamp =
+            try newest.isNull(0, 1) ? SampleOrigin.empty.timestamp : Timestamp(microseconds: newest.int64(0, 1))
+        return SampleOrigin(position: GlobalPosition(try newest.int64(0, 0)), timestamp: timestamp)
     }
 
     private func copy(
@@ -99,7 +102,7 @@ public struct SampleLoader: Sendable {
         // The position is left to the column's default: that takes the lock that readers of a running log rely on.
         try connection.beginCopyIn(
             """
-            COPY \(store.quotedEvents)
+            COPY \(store.events)
             (event_id, stream_id, stream_version, event_type, event_data, metadata, "timestamp")
             FROM STDIN (FORMAT binary)
             """
@@ -115,10 +118,10 @@ public struct SampleLoader: Sendable {
             rows.append(event.id.bytes)
             rows.append(stream)
             if formats.versionIsWide { rows.append(Int64(version)) } else { rows.append(version) }
-            rows.append(event.type.rawValue)
+            rows.append(event.type.name)
             rows.append(json: event.payload, isBinary: formats.payloadIsBinary)
             rows.append(json: event.metadata, isBinary: formats.metadataIsBinary)
-            rows.append(timestamp: event.timestamp)
+            rows.append(timestamp: event.timestamp.rawValue)
             sent += 1
             if rows.count >= Self.pieceSize {
                 try connection.writeCopy(rows.take())

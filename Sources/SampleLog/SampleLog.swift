@@ -1,3 +1,5 @@
+public import Refold
+
 /// A deterministic log of the sample domain, streaming video: the same numbers and seed give the same events.
 ///
 /// The shares are 80 % content.watched, 12 % content.rated, 4 % user.preferences_updated, 2 % user.subscribed and 2 %
@@ -43,17 +45,20 @@ public struct SampleLog: Sendable {
 /// Where a log begins: after the newest event of the store that it is appended to.
 public struct SampleOrigin: Sendable {
     /// The newest global position of the store, 0 for an empty one.
-    public let position: Int64
-    /// The newest event's timestamp in microseconds since 2000-01-01T00:00:00Z; the log goes on from there.
-    public let timestamp: Int64
+    public let position: GlobalPosition
+    /// The newest event's timestamp; the log goes on from there.
+    public let timestamp: Timestamp
 
     /// A store without events: the log begins on 2026-01-01T00:00:00Z.
-    public static let empty = SampleOrigin(position: 0, timestamp: 820_540_800_000_000)
+    public static let empty = SampleOrigin(
+        position: .zero,
+        timestamp: Timestamp(microseconds: 820_540_800_000_000)
+    )
 
     /// - Parameters:
     ///   - position: the newest global position of the store.
-    ///   - timestamp: the newest event's timestamp in microseconds since 2000-01-01T00:00:00Z.
-    public init(position: Int64, timestamp: Int64) {
+    ///   - timestamp: the newest event's timestamp.
+    public init(position: GlobalPosition, timestamp: Timestamp) {
         self.position = position
         self.timestamp = timestamp
     }

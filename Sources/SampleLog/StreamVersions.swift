@@ -1,10 +1,12 @@
-import Postgres
+internal import EventStore
+internal import Postgres
+internal import Refold
 
 /// The versions of the catalogue's streams while a log is being loaded.
 struct StreamVersions {
     private struct Stream {
         var version: Int32 = 0
-        var updated: Int64 = 0
+        var updated = Timestamp(microseconds: 0)
         var wasTouched = false
     }
 
@@ -38,7 +40,7 @@ struct StreamVersions {
     }
 
     /// The version of the next event in a stream: 1 for the first one.
-    mutating func next(_ stream: SampleStream, at timestamp: Int64) -> Int32 {
+    mutating func next(_ stream: SampleStream, at timestamp: Timestamp) -> Int32 {
         self[stream].version += 1
         self[stream].updated = timestamp
         self[stream].wasTouched = true
@@ -46,14 +48,14 @@ struct StreamVersions {
     }
 
     /// Takes over the versions that the store has.
-    mutating func load(from store: SampleStore, on connection: isolated PostgresConnection) throws {
+    mutating func load(from store: EventStoreSettings, on connection: isolated PostgresConnection) throws {
         let all = streams
         for start in stride(from: 0, to: all.count, by: 10_000) {
             let part = all[start..<min(start + 10_000, all.count)]
             let known = try connection.query(
                 """
                 SELECT n.place, s.version::int8 FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place)
-                JOIN \(store.quotedStreams) s ON s.stream_id = n.name
+                JOIN \(store.streams) s ON s.stream_id = n.name
                 """,
                 [.textArray(part.map { people.name(of: $0) })]
             )
@@ -64,7 +66,7 @@ struct StreamVersions {
     }
 
     /// Writes the versions of the streams that grew.
-    func save(to store: SampleStore, on connection: isolated PostgresConnection) throws {
+    func save(to store: EventStoreSettings, on connection: isolated PostgresConnection) throws {
         try connection.executeScript(
             """
             CREATE TEMPORARY TABLE refold_sample_streams (stream_id text, version integer, last_updated timestamptz)
@@ -77,14 +79,14 @@ struct StreamVersions {
             rows.beginRow(fields: 3)
             rows.append(people.name(of: stream))
             rows.append(self[stream].version)
-            rows.append(timestamp: self[stream].updated)
+            rows.append(timestamp: self[stream].updated.rawValue)
             if rows.count >= 256 * 1_024 { try connection.writeCopy(rows.take()) }
         }
         try connection.writeCopy(rows.finish())
         _ = try connection.endCopyIn()
         try connection.execute(
             """
-            INSERT INTO \(store.quotedStreams) (stream_id, version, last_updated)
+            INSERT INTO \(store.streams) (stream_id, version, last_updated)
             SELECT stream_id, version, last_updated FROM refold_sample_streams
             ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated
             """

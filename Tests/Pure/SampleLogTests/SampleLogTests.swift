@@ -1,6 +1,9 @@
+import EventStore
 import Foundation
+import Refold
 import SampleLog
 import Testing
+import VideoDomain
 
 @Suite("A sample log") struct SampleLogTests {
     private let log = SampleLog(events: 20_000, seed: 7)
@@ -18,7 +21,9 @@ import Testing
         let first = text(log.makeEvents())
         #expect(first == text(log.makeEvents()))
         #expect(first != text(SampleLog(events: 20_000, seed: 8).makeEvents()))
-        let continued = text(log.makeEvents(after: SampleOrigin(position: 20_000, timestamp: 0)))
+        let continued = text(
+            log.makeEvents(after: SampleOrigin(position: 20_000, timestamp: Timestamp(microseconds: 0)))
+        )
         #expect(Set(first).isDisjoint(with: continued))
     }
 
@@ -41,12 +46,12 @@ import Testing
     }
 
     @Test("has the shares of the event types that it promises") func hasItsShares() {
-        var counts: [SampleEventType: Int] = [:]
+        var counts: [EventType: Int] = [:]
         for event in log.makeEvents() { counts[event.type, default: 0] += 1 }
-        func percent(_ type: SampleEventType) -> Double { Double(counts[type, default: 0]) / 200 }
+        func percent(_ type: EventType) -> Double { Double(counts[type, default: 0]) / 200 }
         #expect(abs(percent(.contentWatched) - 80) < 1)
         #expect(abs(percent(.contentRated) - 12) < 1)
-        #expect(abs(percent(.userPreferencesUpdated) - 4) < 0.5)
+        #expect(abs(percent(.preferencesUpdated) - 4) < 0.5)
         #expect(abs(percent(.userSubscribed) - 2) < 0.5)
         #expect(abs(percent(.userRegistered) - 2) < 0.5)
         #expect(percent(.contentAdded) > 0.1 && percent(.contentAdded) < 0.6)
@@ -62,9 +67,9 @@ import Testing
     }
 
     @Test("advances over about 90 days and sometimes steps back") func hasATimeline() throws {
-        let times = log.makeEvents().map(\.timestamp)
+        let times = log.makeEvents().map(\.timestamp.rawValue)
         let day: Int64 = 86_400_000_000
-        let origin = SampleOrigin.empty.timestamp
+        let origin = SampleOrigin.empty.timestamp.rawValue
         #expect(times.first.map { abs($0 - origin) < day } == true)
         let usual = times.sorted().dropFirst(10).dropLast(10)
         #expect(try abs(#require(usual.last) - #require(usual.first) - 90 * day) < 5 * day)
@@ -90,12 +95,12 @@ import Testing
             case .userRegistered:
                 #expect(payload["email"] is String && payload["name"] is String)
                 #expect(payload["initial_preferences"] is [String])
-            case .userPreferencesUpdated:
+            case .preferencesUpdated:
                 #expect(payload["new_preferences"] is [String])
             case .userSubscribed:
                 #expect(payload["plan"] is String && payload["payment_method"] is String)
-            case .sessionStarted:
-                break
+            default:
+                Issue.record("\(event.type) is not of the sample domain")
             }
             #expect(try JSONSerialization.jsonObject(with: Data(event.metadata)) is [String: String])
         }
@@ -107,12 +112,12 @@ import Testing
         let days = (-40...40).map { Int64($0) * 367 * 86_400_000_000 + 3_723_004_000 }
         for time in days {
             let log = SampleLog(events: 1_000_000, users: 10, contents: 10).makeEvents(
-                after: SampleOrigin(position: 1, timestamp: time)
+                after: SampleOrigin(position: 1, timestamp: Timestamp(microseconds: time))
             )
             let event = try #require(log.first { $0.type == .userSubscribed })
             let text = try #require(try fields(of: event)["subscription_timestamp"] as? String)
             let parsed = try #require(formatter.date(from: text))
-            #expect(abs(parsed.timeIntervalSince1970 - 946_684_800 - Double(event.timestamp) / 1e6) < 0.002)
+            #expect(abs(parsed.timeIntervalSince1970 - 946_684_800 - Double(event.timestamp.rawValue) / 1e6) < 0.002)
         }
     }
 

@@ -1,3 +1,4 @@
+import EventStore
 import Foundation
 import Glibc
 import Postgres
@@ -29,7 +30,7 @@ extension BlackBox {
                 let before = try await site.connection.query(
                     "SELECT md5(string_agg(a::text, ',')) FROM pg_attribute a WHERE attrelid = '\"My Shop\".\"Event log\"'::regclass"
                 )
-                let store = SampleStore(schema: "My Shop", events: "Event log", streams: "Heads")
+                let store = EventStoreSettings(schema: "My Shop", eventsTable: "Event log", streamsTable: "Heads")
                 try await site.succeed("migrate")
                 _ = try await SampleLoader(into: store).load(SampleLog(events: 2_000), on: site.connection)
                 try await site.succeed("tail", "--until-caught-up")

@@ -1,4 +1,5 @@
 import Postgres
+import Refold
 import SampleLog
 import Synchronization
 import TestSupport
@@ -9,7 +10,7 @@ import Testing
         try await TestDatabase.with { database in
             let connection = try await database.connect()
             try await connection.executeScript(SampleStoreTables.ddl(payload: "json"))
-            let committed = Mutex<Set<Int64>>([])
+            let committed = Mutex<Set<GlobalPosition>>([])
             let ended = Mutex((committed: 0, rolledBack: 0))
             let (enough, signal) = AsyncStream<Void>.makeStream()
             let writers = LiveWriters(
@@ -46,7 +47,7 @@ import Testing
             )
             let positions = try found.int64Array(0, 0)
             #expect(positions.count == counts.appended)
-            #expect(Set(positions) == committed.withLock { $0 })
+            #expect(Set(positions.map { GlobalPosition($0) }) == committed.withLock { $0 })
             #expect(try found.int64(0, 1) == 0)
             #expect(try found.int64(0, 2) == Int64(counts.appended))
             // Whatever was rolled back has left a hole.

@@ -1,4 +1,6 @@
+import EventStore
 import Postgres
+import Refold
 import SampleLog
 import TestSupport
 import Testing
@@ -101,7 +103,7 @@ import Testing
                     last_updated timestamp);
                 """
             )
-            let store = SampleStore(schema: "My Shop", events: "Log", streams: "Log streams")
+            let store = EventStoreSettings(schema: "My Shop", eventsTable: "Log", streamsTable: "Log streams")
             for _ in 0..<2 { _ = try await SampleLoader(into: store).load(SampleLog(events: 500), on: connection) }
             let found = try await connection.query(
                 """
