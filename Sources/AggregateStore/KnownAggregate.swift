@@ -1,17 +1,17 @@
-public import Aggregates
-public import EventStore
+package import Aggregates
+package import EventStore
 internal import FoundationEssentials
-public import Logging
-public import Refold
+package import Logging
+package import Refold
 
 /// A kind of aggregate whose state can be shown without knowing the kind.
-public struct KnownAggregate: Sendable {
+package struct KnownAggregate: Sendable {
     /// The kind's name, such as `BankAccount`.
-    public let name: String
+    package let name: String
     private let load: @Sendable (String, Moment?, EventStreams, Upcasters, Logger?) async throws -> AggregateState?
 
     /// That kind.
-    public init<A: Aggregate>(_ kind: A.Type) {
+    package init<A: Aggregate>(_ kind: A.Type) {
         name = "\(kind)"
         load = { stream, moment, streams, upcasters, logger in
             guard let id = A.id(of: stream) else { return nil }
@@ -27,7 +27,7 @@ public struct KnownAggregate: Sendable {
     ///
     /// - Parameter moment: nil for now.
     /// - Throws: what `Repository.load` throws.
-    public func state(
+    package func state(
         of stream: String,
         at moment: Moment? = nil,
         in streams: EventStreams,
@@ -39,11 +39,11 @@ public struct KnownAggregate: Sendable {
 }
 
 /// An aggregate's state, of whatever kind.
-public struct AggregateState: Sendable, Hashable {
+package struct AggregateState: Sendable, Hashable {
     /// The version of the stream that made it.
-    public let version: StreamPosition
+    package let version: StreamPosition
     /// What `Codable` makes of it, its members sorted by name.
-    public let json: String
+    package let json: String
 }
 
 extension Aggregate {
