@@ -56,7 +56,9 @@ let package = Package(
         ),
         .target(
             name: "Redis",
-            dependencies: ["CHiredis", "BlockingCalls", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CHiredis", "BlockingCalls", "Timing", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
 
@@ -79,7 +81,8 @@ let package = Package(
         .target(
             name: "AggregateStore",
             dependencies: [
-                "Aggregates", "EventStore", "Postgres", "Refold", .product(name: "Logging", package: "swift-log"),
+                "Aggregates", "EventStore", "Postgres", "Refold", "Timing",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),

@@ -1,3 +1,5 @@
+internal import Timing
+
 /// How often a decision is made again when another writer was faster, and after how long.
 ///
 /// Each wait is drawn from zero up to a limit that doubles ("full jitter", which separates writers best:
@@ -25,18 +27,12 @@ public struct ConflictRetries: Sendable, Hashable {
     public static let never = ConflictRetries(attempts: 1)
 
     /// The limit of the wait after so many attempts, the first being 1.
-    public func limit(afterAttempt attempt: Int) -> Duration {
-        var limit = firstWait
-        var attempt = attempt
-        while attempt > 1, limit > .zero, limit < longestWait {
-            limit *= 2
-            attempt -= 1
-        }
-        return min(limit, longestWait)
-    }
+    public func limit(afterAttempt attempt: Int) -> Duration { backoff.delay(afterFailures: attempt) }
 
     /// The wait after so many attempts: anything up to the limit, all equally likely.
     public func wait(afterAttempt attempt: Int, using generator: inout some RandomNumberGenerator) -> Duration {
-        limit(afterAttempt: attempt) * Double.random(in: 0...1, using: &generator)
+        backoff.delay(afterFailures: attempt, random: Double.random(in: 0...1, using: &generator))
     }
+
+    private var backoff: Backoff { Backoff(first: firstWait, longest: longestWait, leastShare: 0) }
 }

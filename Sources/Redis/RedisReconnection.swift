@@ -1,3 +1,5 @@
+internal import Timing
+
 /// When to try again to connect: the delay doubles with each failure and carries a random part, so that many clients of
 /// a server that comes back do not arrive at once.
 ///
@@ -22,20 +24,18 @@ public struct RedisReconnection: Sendable, Equatable {
         case connected(since: ContinuousClock.Instant)
     }
 
-    /// The delay after the first failure, before its random part.
-    public let first: Duration
-    /// The longest delay, and how long a connection must live to count as a recovery.
-    public let longest: Duration
     /// Failures since the last connection that lasted.
-    public private(set) var failures = 0
+    public var failures: Int { backoff.failures }
+    private var backoff: Backoff
     private var state = State.disconnected(until: nil)
 
     /// - Parameters:
-    ///   - first: 50 ms unless told otherwise; at least 1 ms.
-    ///   - longest: 5 s unless told otherwise; at least `first`.
+    ///   - first: the delay after the first failure, before its random part: 50 ms unless told otherwise; at least 1 ms.
+    ///   - longest: the longest delay, and how long a connection must live to count as a recovery: 5 s unless told
+    ///     otherwise; at least `first`.
     public init(first: Duration = .milliseconds(50), longest: Duration = .seconds(5)) {
-        self.first = max(first, .milliseconds(1))
-        self.longest = max(longest, self.first)
+        let first = max(first, .milliseconds(1))
+        backoff = Backoff(first: first, longest: max(longest, first))
     }
 
     /// What to do at this instant.
@@ -56,10 +56,8 @@ public struct RedisReconnection: Sendable, Equatable {
     ///
     /// - Parameter random: evenly distributed in 0..<1. The wait is between a half and the whole of the delay.
     public mutating func failed(at now: ContinuousClock.Instant, random: Double) {
-        if case .connected(let since) = state, since.duration(to: now) >= longest { failures = 0 }
-        let doublings = min(failures, 30)
-        failures += 1
-        let delay = min(first * (1 << doublings), longest)
-        state = .disconnected(until: now + delay * (0.5 + 0.5 * min(max(random, 0), 1)))
+        if case .connected(let since) = state, since.duration(to: now) >= backoff.longest { backoff.reset() }
+        let delay = backoff.next(now: now, random: min(max(random, 0), 1)) ?? backoff.longest
+        state = .disconnected(until: now + delay)
     }
 }

@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Synchronization
+internal import Timing
 
 /// Keeps this process's lease alive on a session of its own, and takes generations under it.
 final class LeaseKeeper: Sendable {

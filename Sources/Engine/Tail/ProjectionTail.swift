@@ -3,6 +3,7 @@ internal import Logging
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// Keeps one projection's live generation in step with the log, whatever happens to it.
 ///

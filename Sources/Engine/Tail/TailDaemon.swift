@@ -3,6 +3,7 @@ internal import Logging
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// The tailing daemon: one feed, and for each projection somebody who keeps its live generation in step while it is this
 /// daemon's to do so.

@@ -1,5 +1,6 @@
 internal import Postgres
 internal import Refold
+internal import Timing
 
 /// One subscriber's place in the log, and its own session.
 struct EventFollower: Sendable {
