@@ -12,12 +12,11 @@ final class StoreSource: EventSource {
     let store: ValidatedStore
     /// The log that it reads.
     let log: KnownLog
-    private let probe: HighWaterMarkProbe
+    private let watcher: MarkWatcher
     private let reader: EventReader
     private let openReader: @Sendable () async throws -> EventReader
     /// Reads along while the ranges are long.
     private let helper = Mutex<EventReader?>(nil)
-    private let pacing: SamplePacing
     private let state: Mutex<State>
     private let logger: Logger
 
@@ -26,25 +25,21 @@ final class StoreSource: EventSource {
         /// The mark that is in the database.
         var stored: GlobalPosition
         var storedAt: ContinuousClock.Instant?
-        var reportedHold: GlobalPosition?
-        var lastSample: MarkSample?
     }
 
     private init(
-        probe: HighWaterMarkProbe,
+        watcher: MarkWatcher,
         reader: EventReader,
         openReader: @escaping @Sendable () async throws -> EventReader,
         log: KnownLog,
-        idle: Duration,
         logger: Logger
     ) {
-        self.probe = probe
+        self.watcher = watcher
         self.reader = reader
         self.openReader = openReader
         self.log = log
         self.logger = logger
         store = reader.store
-        pacing = SamplePacing(idle: idle)
         state = Mutex(State(mark: log.mark, stored: log.mark))
     }
 
@@ -75,12 +70,19 @@ final class StoreSource: EventSource {
             throw EventStoreError.storeChanged("the server recovered while sessions were opened")
         }
         for note in log.notes { engine.logger.warning("\(note)", metadata: ["log": "\(settings.store.eventsTable)"]) }
+        let probe = HighWaterMarkProbe(probeConnection, store, from: log.mark)
+        let watcher = MarkWatcher(probe, pacing: SamplePacing(idle: settings.idleInterval)) {
+            [logger = engine.logger] in
+            logger.warning(
+                "waiting for a transaction that may still commit an event at position \($0.position)",
+                metadata: ["holder": "\($1.map { String(describing: $0) } ?? $0.transaction.virtualTransaction)"]
+            )
+        }
         return StoreSource(
-            probe: HighWaterMarkProbe(probeConnection, store, from: log.mark),
+            watcher: watcher,
             reader: reader,
             openReader: openReader,
             log: log,
-            idle: settings.idleInterval,
             logger: engine.logger
         )
     }
@@ -109,13 +111,13 @@ final class StoreSource: EventSource {
     /// Ends the sessions, without waiting for it.
     func closeSoon() {
         let helper = helper.withLock { $0.take() }
-        let connections = [probe.connection, reader.connection] + (helper.map { [$0.connection] } ?? [])
+        let connections = [watcher.probe.connection, reader.connection] + (helper.map { [$0.connection] } ?? [])
         // Not a child task: closing outlives whoever is done with the source, and cannot fail.
         Task { for connection in connections { await connection.close() } }
     }
 
     /// The newest look at the mark, for status.
-    var lastSample: MarkSample? { state.withLock { $0.lastSample } }
+    var lastSample: MarkSample? { watcher.lastSample }
 
     func mark(after position: GlobalPosition) async throws -> GlobalPosition {
         // A rebuild below the known mark never probes.
@@ -133,23 +135,15 @@ final class StoreSource: EventSource {
 
     /// Samples the mark when it is time to.
     private func look() async throws {
-        if let sample = lastSample {
-            let wait = pacing.wait(after: sample, at: .now)
-            if wait > .zero { try await Task.sleep(for: wait) }
-        }
-        let sample = try await probe.sample()
-        state.withLock { state in
-            state.lastSample = sample
-            state.mark = max(state.mark, sample.mark)
-        }
-        if let hold = sample.hold { try await report(hold) }
+        try await watcher.pause()
+        let sample = try await watcher.look()
+        state.withLock { $0.mark = max($0.mark, sample.mark) }
     }
 
     /// The mark as it is now, without waiting.
     func currentMark() async throws -> GlobalPosition {
-        let sample = try await probe.sample()
+        let sample = try await watcher.sample()
         return state.withLock { state in
-            state.lastSample = sample
             state.mark = max(state.mark, sample.mark)
             return state.mark
         }
@@ -197,21 +191,7 @@ final class StoreSource: EventSource {
 
     /// Stores the mark, so that a rebuild below it need not wait for anybody.
     func store(_ mark: GlobalPosition) async throws {
-        try await LogIdentityStore.store(mark, of: store, log: log.id, on: probe.connection)
-        probe.store(mark)
-    }
-
-    private func report(_ hold: BlockedMark) async throws {
-        guard ContinuousClock.now - hold.since > .seconds(1) else { return }
-        let isNew = state.withLock { state in
-            defer { state.reportedHold = hold.position }
-            return state.reportedHold != hold.position
-        }
-        guard isNew else { return }
-        let details = try await probe.details(of: hold)
-        logger.warning(
-            "waiting for a transaction that may still commit an event at position \(hold.position)",
-            metadata: ["holder": "\(details.map { String(describing: $0) } ?? hold.transaction.virtualTransaction)"]
-        )
+        try await LogIdentityStore.store(mark, of: store, log: log.id, on: watcher.probe.connection)
+        watcher.probe.store(mark)
     }
 }

@@ -1,6 +1,7 @@
 public import Postgres
 public import Refold
 internal import Synchronization
+package import Timing
 
 /// Samples the sequence and its lock holders on a connection to the primary, one round trip each time.
 ///
@@ -18,13 +19,30 @@ public final class HighWaterMarkProbe: Sendable {
     private let contiguousSQL: String
     private let placeStatement: PostgresStatement
     /// When the table and its sequence were last looked at.
-    private let placeSeen = Mutex(ContinuousClock.now)
+    private let placeSeen: Mutex<ContinuousClock.Instant>
+    private let time: TimeSource
 
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected.
     ///   - stored: the mark that was stored last; `.zero` when there is none.
-    public init(_ connection: PostgresConnection, _ store: ValidatedStore, from stored: GlobalPosition = .zero) {
+    public convenience init(
+        _ connection: PostgresConnection,
+        _ store: ValidatedStore,
+        from stored: GlobalPosition = .zero
+    ) {
+        self.init(connection, store, from: stored, time: .machine)
+    }
+
+    /// The same with a clock.
+    package init(
+        _ connection: PostgresConnection,
+        _ store: ValidatedStore,
+        from stored: GlobalPosition = .zero,
+        time: TimeSource
+    ) {
         self.connection = connection
+        self.time = time
+        placeSeen = Mutex(time.now)
         self.store = store
         state = Mutex(HighWaterMark(from: stored))
         // One statement with the run, so that both are of the same server session, whatever stands between.
@@ -79,7 +97,7 @@ public final class HighWaterMarkProbe: Sendable {
         if before.hold != nil {
             statements.append(PostgresStatement(contiguousSQL, [.int64(before.mark.rawValue)]))
         }
-        let looksAtPlace = ContinuousClock.now - placeSeen.withLock { $0 } >= Self.placeInterval
+        let looksAtPlace = time.now - placeSeen.withLock { $0 } >= Self.placeInterval
         if looksAtPlace { statements.append(placeStatement) }
         let newest: GlobalPosition
         let run: ServerRun
@@ -100,7 +118,7 @@ public final class HighWaterMarkProbe: Sendable {
             }
             if looksAtPlace, let last = results.last {
                 isInPlace = last.isEmpty ? false : try last.bool(0, 0)
-                placeSeen.withLock { $0 = .now }
+                placeSeen.withLock { $0 = time.now }
             }
             if before.hold != nil {
                 for row in 0..<results[2].count {
@@ -117,7 +135,7 @@ public final class HighWaterMarkProbe: Sendable {
         guard isInPlace else {
             throw .storeChanged("\(store.settings.events) is another table now, or its positions come from elsewhere")
         }
-        let now = ContinuousClock.now
+        let now = time.now
         return try state.withLock { (state: inout HighWaterMark) throws(EventStoreError) -> MarkSample in
             try state.observe(lastValue: newest, holders: holders, serverRun: run, at: now)
             state.advance(throughContiguous: contiguous, at: now)

@@ -43,10 +43,8 @@ private struct AllPages: EventPageSource {
     var through: GlobalPosition?
     var left: Int
 
-    private let pacing = SamplePacing()
-    private var probe: HighWaterMarkProbe?
+    private var watcher: MarkWatcher?
     private var sample = MarkSample(mark: .zero, lastValue: .zero)
-    private var reported: GlobalPosition?
 
     init(
         connection: PostgresConnection,
@@ -66,17 +64,24 @@ private struct AllPages: EventPageSource {
 
     mutating func nextPage() async throws(EventStoreError) -> [RecordedEvent]? {
         guard left > 0 else { return nil }
-        let probe = try await open()
+        let watcher = try await open()
         let end = through ?? sample.lastValue
         guard after < end else { return nil }
-        while sample.mark <= after { try await look(probe) }
+        while sample.mark <= after {
+            do {
+                try await watcher.pause()
+            } catch {
+                throw .cancelled("reading events")
+            }
+            sample = try await watcher.look()
+        }
         let (limit, through) = (min(left, EventPage.size), min(sample.mark, end))
         let page = try await EventPage.read(
             settings,
             after: after,
             through: through,
             limit: limit,
-            in: probe.store.serverRun,
+            in: watcher.probe.store.serverRun,
             on: connection
         )
         left -= page.events.count
@@ -84,28 +89,17 @@ private struct AllPages: EventPageSource {
         return page.events
     }
 
-    private mutating func open() async throws(EventStoreError) -> HighWaterMarkProbe {
-        if let probe { return probe }
+    private mutating func open() async throws(EventStoreError) -> MarkWatcher {
+        if let watcher { return watcher }
         let store = try await StoreInspection.inspect(connection, settings)
         let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
-        sample = try await probe.sample()
+        let watcher = MarkWatcher(probe) { [waiting] _, details in
+            if let details { waiting(details) }
+        }
+        sample = try await watcher.sample()
         through = min(through ?? sample.lastValue, sample.lastValue)
-        self.probe = probe
-        return probe
-    }
-
-    private mutating func look(_ probe: HighWaterMarkProbe) async throws(EventStoreError) {
-        do {
-            try await Task.sleep(for: pacing.wait(after: sample, at: .now))
-        } catch {
-            throw .cancelled("reading events")
-        }
-        sample = try await probe.sample()
-        guard let hold = sample.hold, hold.position != reported, ContinuousClock.now - hold.since > .seconds(1) else {
-            return
-        }
-        reported = hold.position
-        if let details = try await probe.details(of: hold) { waiting(details) }
+        self.watcher = watcher
+        return watcher
     }
 }
 

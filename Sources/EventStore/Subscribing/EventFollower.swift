@@ -7,6 +7,7 @@ struct EventFollower: Sendable {
     private let settings: EventStoreSettings
     private let connect: @Sendable () async throws -> PostgresConnection
     private let mark: SharedMark
+    private let time: TimeSource
 
     /// The last event that was delivered, or the position before the first one wanted.
     private var delivered: GlobalPosition
@@ -24,8 +25,10 @@ struct EventFollower: Sendable {
         settings: EventStoreSettings,
         connect: @escaping @Sendable () async throws -> PostgresConnection,
         mark: SharedMark,
+        time: TimeSource,
         after: GlobalPosition
     ) {
+        self.time = time
         self.settings = settings
         self.connect = connect
         self.mark = mark
@@ -45,7 +48,9 @@ struct EventFollower: Sendable {
                 if Task.isCancelled { return nil }
                 guard error.isTransient else { throw error }
                 lostSession()
-                guard let wait = backoff.next(), (try? await Task.sleep(for: wait)) != nil else { return nil }
+                guard let wait = backoff.next(now: time.now), (try? await time.sleep(for: wait)) != nil else {
+                    return nil
+                }
             }
         }
         if Task.isCancelled { return nil }

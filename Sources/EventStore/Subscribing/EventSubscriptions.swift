@@ -1,6 +1,7 @@
 public import Logging
 public import Postgres
 public import Refold
+package import Timing
 
 /// Subscriptions to one event store: each first reads what is there and then follows the log.
 ///
@@ -11,6 +12,7 @@ public final class EventSubscriptions: Sendable {
     private let settings: EventStoreSettings
     private let connect: @Sendable () async throws -> PostgresConnection
     private let mark: SharedMark
+    private let time: TimeSource
 
     /// - Parameters:
     ///   - settings: where the store is.
@@ -18,15 +20,27 @@ public final class EventSubscriptions: Sendable {
     ///   - logger: told of lost connections and of transactions that are waited for; nil tells nobody.
     ///   - connect: opens a session with the primary; called for each subscriber and once more for all of them, and again
     ///     when a session is lost.
-    public init(
+    public convenience init(
         _ settings: EventStoreSettings = EventStoreSettings(),
         pacing: SamplePacing = SamplePacing(),
         logger: Logger? = nil,
         connect: @escaping @Sendable () async throws -> PostgresConnection
     ) {
+        self.init(settings, pacing: pacing, logger: logger, time: .machine, connect: connect)
+    }
+
+    /// The same with a clock.
+    package init(
+        _ settings: EventStoreSettings,
+        pacing: SamplePacing,
+        logger: Logger?,
+        time: TimeSource,
+        connect: @escaping @Sendable () async throws -> PostgresConnection
+    ) {
         self.settings = settings
         self.connect = connect
-        mark = SharedMark(settings, pacing: pacing, logger: logger, connect: connect)
+        self.time = time
+        mark = SharedMark(settings, pacing: pacing, logger: logger, time: time, connect: connect)
     }
 
     /// All events from a position on, in order, each once, without end.
@@ -46,6 +60,7 @@ public final class EventSubscriptions: Sendable {
                 settings: settings,
                 connect: connect,
                 mark: mark,
+                time: time,
                 after: GlobalPosition(max(1, position.rawValue) - 1)
             )
         }

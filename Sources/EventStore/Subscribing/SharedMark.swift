@@ -2,6 +2,7 @@ internal import Logging
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// The high-water mark, found once for all who wait for it.
 ///
@@ -46,24 +47,25 @@ final class SharedMark: Sendable {
     private let settings: EventStoreSettings
     private let pacing: SamplePacing
     private let logger: Logger?
+    private let time: TimeSource
     private let connect: @Sendable () async throws -> PostgresConnection
     private let state = Mutex(State())
     /// What only the leader uses.
     private let look = Mutex(Look())
 
     private struct Look {
-        var probe: HighWaterMarkProbe?
-        var sample: MarkSample?
+        var watcher: MarkWatcher?
         var sessions = 0
-        var reported: GlobalPosition?
     }
 
     init(
         _ settings: EventStoreSettings,
         pacing: SamplePacing,
         logger: Logger?,
+        time: TimeSource,
         connect: @escaping @Sendable () async throws -> PostgresConnection
     ) {
+        self.time = time
         self.settings = settings
         self.pacing = pacing
         self.logger = logger
@@ -140,42 +142,37 @@ final class SharedMark: Sendable {
     }
 
     private func sample() async throws(EventStoreError) -> Seen {
-        let probe = try await probe()
-        if let sample = look.withLock({ $0.sample }) {
-            do {
-                try await Task.sleep(for: pacing.wait(after: sample, at: .now))
-            } catch {
-                throw .cancelled("waiting for events")
-            }
+        let watcher = try await watcher()
+        do {
+            try await watcher.pause()
+        } catch {
+            throw .cancelled("waiting for events")
         }
-        let sample = try await probe.sample()
-        look.withLock { $0.sample = sample }
-        if let hold = sample.hold { try await report(hold, probe) }
-        let server = probe.store.serverRun
+        let sample = try await watcher.look()
+        let server = watcher.probe.store.serverRun
         let run = Run(server: server, session: server.id == nil ? look.withLock { $0.sessions } : 0)
         // A new probe of the same run may know less than the one before.
         let known = state.withLock { $0.seen?.run == run ? $0.seen?.mark : nil }
         return Seen(mark: max(known ?? .zero, sample.mark), lastValue: sample.lastValue, run: run)
     }
 
-    private func probe() async throws(EventStoreError) -> HighWaterMarkProbe {
-        if let probe = look.withLock({ $0.probe }) { return probe }
+    private func watcher() async throws(EventStoreError) -> MarkWatcher {
+        if let watcher = look.withLock({ $0.watcher }) { return watcher }
         let (connection, store) = try await PostgresConnection.open(settings, connect)
-        let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
+        let known = try await LogIdentityStore.knownMark(connection, store)
+        let probe = HighWaterMarkProbe(connection, store, from: known, time: time)
+        let report = logger.map { logger -> MarkWatcher.Report in
+            { _, details in
+                guard let details else { return }
+                logger.warning("subscribers wait for a transaction", metadata: ["holder": "\(details)"])
+            }
+        }
+        let watcher = MarkWatcher(probe, pacing: pacing, time: time, report: report)
         look.withLock { look in
-            look.probe = probe
+            look.watcher = watcher
             look.sessions += 1
         }
-        return probe
-    }
-
-    private func report(_ hold: BlockedMark, _ probe: HighWaterMarkProbe) async throws(EventStoreError) {
-        guard let logger, ContinuousClock.now - hold.since > .seconds(1),
-            look.withLock({ $0.reported != hold.position })
-        else { return }
-        look.withLock { $0.reported = hold.position }
-        guard let details = try await probe.details(of: hold) else { return }
-        logger.warning("subscribers wait for a transaction", metadata: ["holder": "\(details)"])
+        return watcher
     }
 
     // MARK: Waiting
