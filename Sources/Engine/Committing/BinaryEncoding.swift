@@ -1,72 +1,31 @@
+internal import Postgres
 package import Refold
 
-/// PostgreSQL's binary forms of the column types: a field is its length, 32 bits, or −1 for null, then its bytes, all
-/// numbers big-endian (documentation, "Binary Format" of COPY; arrays as `array_recv` reads them).
-extension [UInt8] {
-    @inline(__always)
-    mutating func append<Number: FixedWidthInteger>(bigEndian number: Number) {
-        Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
-    }
+extension BinaryFields {
+    /// Appends a day: the days since 2000-01-01, 32 bits.
+    mutating func append(_ day: Day) { append(day.rawValue) }
 
-    /// A field of bytes.
-    mutating func appendField(_ bytes: UnsafeRawBufferPointer) {
-        append(bigEndian: Int32(bytes.count))
-        append(contentsOf: bytes)
-    }
-
-    /// A field of 64 bits.
-    mutating func appendField(_ number: Int64) {
-        append(bigEndian: Int32(8))
-        append(bigEndian: number)
-    }
-
-    /// A field with a day: the days since 2000-01-01, 32 bits.
-    mutating func appendField(_ day: Day) {
-        append(bigEndian: Int32(4))
-        append(bigEndian: day.rawValue)
-    }
-
-    /// One column of a row.
+    /// Appends one column of a row.
     mutating func appendColumn(_ index: Int, of column: ColumnDefinition, in row: ChangedRecord) {
-        if column.isNullable && row.isNull(index) {
-            append(bigEndian: Int32(-1))
-            return
-        }
+        if column.isNullable && row.isNull(index) { return appendNull() }
         switch column.type {
-        case .integer, .double, .timestamp:
-            appendField(Int64(bitPattern: row.word(index)))
-        case .boolean:
-            append(bigEndian: Int32(1))
-            append(row.word(index) == 0 ? 0 : 1)
-        case .decimal:
-            appendField(row.decimal(index))
-        case .date:
-            appendField(row.day(index))
-        case .text, .numberSet:
-            appendField(row.bytes(index))
-        case .textList, .textSet:
-            appendJSONArray(of: row.bytes(index))
+        case .integer, .double, .timestamp: append(Int64(bitPattern: row.word(index)))
+        case .boolean: append(row.word(index) != 0)
+        case .decimal: append(row.decimal(index))
+        case .date: append(row.day(index))
+        case .text, .numberSet: append(bytes: row.bytes(index))
+        case .textList, .textSet: append(jsonb: { $0.appendJSON(texts: row.bytes(index)) })
         }
     }
 
-    /// The parts of a row's key, each a field.
+    /// Appends a part of a row's key.
     mutating func appendKey(_ index: Int, of key: [KeyColumn], in bytes: UnsafeRawBufferPointer) {
         let part = KeyParts.part(index, of: key, in: bytes)
         switch key[index].type {
-        case .integer: appendField(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
-        case .date: appendField(Day(rawValue: Int32(littleEndian: part.loadUnaligned(as: Int32.self))))
-        default: appendField(part)
+        case .integer: append(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
+        case .date: append(Day(rawValue: Int32(littleEndian: part.loadUnaligned(as: Int32.self))))
+        default: append(bytes: part)
         }
-    }
-
-    /// A `jsonb` field: the version 1, then the array's text.
-    private mutating func appendJSONArray(of texts: UnsafeRawBufferPointer) {
-        let start = count
-        append(bigEndian: Int32(0))
-        append(1)
-        appendJSON(texts: texts)
-        let length = Int32(count - start - 4).bigEndian
-        Swift.withUnsafeBytes(of: length) { replaceSubrange(start..<(start + 4), with: $0) }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Postgres
 internal import Refold
 
 /// PostgreSQL's binary form of `numeric`: the number of digits in base 10,000, the power of 10,000 of the first one, the
@@ -79,18 +80,20 @@ enum BinaryNumeric {
     }
 }
 
-extension [UInt8] {
-    /// A `numeric` field.
-    mutating func appendField(_ decimal: ExactDecimal) {
+extension BinaryFields {
+    /// Appends a `numeric`.
+    mutating func append(_ decimal: ExactDecimal) {
         let (whole, fraction) = decimal.parts
-        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 24) { digits in
-            // Whole digits fill the buffer from the middle to the left, the fraction's from the middle to the right.
-            let point = 11
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 28) { words in
+            // Whole digits fill the buffer from the middle to the left, the fraction's from the middle to the right; the
+            // header goes before them.
+            let header = 4
+            let point = header + 11
             var first = point
             var rest = whole
             while rest > 0 {
                 first -= 1
-                digits[first] = UInt16(rest % 10_000)
+                words[first] = UInt16(rest % 10_000)
                 rest /= 10_000
             }
             var end = point + (decimal.scale + 3) / 4
@@ -99,17 +102,18 @@ extension [UInt8] {
                 // The last digit in base 10,000 may have fewer than four decimal ones.
                 let places = place == end - 1 && decimal.scale % 4 > 0 ? decimal.scale % 4 : 4
                 let power = UInt128(BinaryNumeric.powerOfTen(places))
-                digits[place] = UInt16(rest % power) * BinaryNumeric.powerOfTen(4 - places)
+                words[place] = UInt16(rest % power) * BinaryNumeric.powerOfTen(4 - places)
                 rest /= power
             }
-            while first < end, digits[first] == 0 { first += 1 }
-            while end > first, digits[end - 1] == 0 { end -= 1 }
-            append(bigEndian: Int32(8 + (end - first) * 2))
-            append(bigEndian: Int16(end - first))
-            append(bigEndian: Int16(first == end ? 0 : point - 1 - first))
-            append(bigEndian: decimal.isNegative ? BinaryNumeric.negative : BinaryNumeric.positive)
-            append(bigEndian: Int16(decimal.scale))
-            for digit in digits[first..<end] { append(bigEndian: digit) }
+            while first < end, words[first] == 0 { first += 1 }
+            while end > first, words[end - 1] == 0 { end -= 1 }
+            let start = first - header
+            words[start] = UInt16(end - first)
+            words[start + 1] = UInt16(bitPattern: Int16(first == end ? 0 : point - 1 - first))
+            words[start + 2] = decimal.isNegative ? BinaryNumeric.negative : BinaryNumeric.positive
+            words[start + 3] = UInt16(decimal.scale)
+            for place in start..<end { words[place] = words[place].bigEndian }
+            append(bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: words[start..<end])))
         }
     }
 }

@@ -71,7 +71,7 @@ package struct GenerationWriter: Sendable {
             break
         case .versions(let copies):
             for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
-                try connection.copyIn(table.copyVersionsInSQL, chunks.asBinaryCopy)
+                try connection.copyIn(table.copyVersionsInSQL, chunks)
             }
         case .borrowedVersions(let borrowed):
             for (table, rows) in zip(tables, borrowed) { try copy(rows, table.copyVersionsInSQL, on: connection) }
@@ -89,11 +89,8 @@ package struct GenerationWriter: Sendable {
 
     /// Encodes the next rows while the server stores the ones before.
     private func copy(_ rows: BorrowedRows, _ copyInSQL: String, on connection: isolated PostgresConnection) throws {
-        var frame = BinaryCopy()
         try connection.beginCopyIn(copyInSQL)
-        try connection.writeCopy(frame.take())
         try rows.forEachCopyPiece { try connection.writeCopy($0) }
-        try connection.writeCopy(frame.finish())
         _ = try connection.endCopyIn()
     }
 
@@ -242,13 +239,5 @@ extension PostgresConnection {
             "UPDATE refold.generations SET phase = $2 WHERE generation = $1",
             [.int64(generation.rawValue), .text(phase.rawValue)]
         )
-    }
-}
-
-extension [[UInt8]] {
-    /// The pieces with the header and trailer that a binary COPY has.
-    fileprivate var asBinaryCopy: [[UInt8]] {
-        var copy = BinaryCopy()
-        return [copy.take()] + self + [copy.finish()]
     }
 }

@@ -10,10 +10,11 @@ package struct RowEncoder {
         self.definition = definition
     }
 
-    /// Rows for COPY, sorted by key so that the key's index is built from neighbours; without header and trailer.
+    /// Rows for COPY, sorted by key so that the key's index is built from neighbours; nothing for no rows.
     ///
     /// - Parameter withDeletions: adds the column `_deleted` of a table of versions.
     package func copyRows(_ rows: [ChangedRecord], withDeletions: Bool) -> [[UInt8]] {
+        guard !rows.isEmpty else { return [] }
         var pieces: [[UInt8]] = []
         forEachCopyPiece(of: rows, withDeletions: withDeletions) { pieces.append($0) }
         return pieces
@@ -25,25 +26,20 @@ package struct RowEncoder {
         withDeletions: Bool,
         _ body: ([UInt8]) throws(Failure) -> Void
     ) throws(Failure) {
-        let fields = Int16(definition.key.count + definition.columns.count + (withDeletions ? 2 : 1))
-        var piece: [UInt8] = []
-        piece.reserveCapacity(Self.pieceBytes + 4096)
+        let fields = definition.key.count + definition.columns.count + (withDeletions ? 2 : 1)
+        var copy = BinaryCopy(reservingCapacity: min(rows.count * 512, Self.pieceBytes + 4096))
         for row in sorted(rows) {
-            piece.append(bigEndian: fields)
+            copy.beginRow(fields: fields)
             let key = row.key
-            for index in definition.key.indices { piece.appendKey(index, of: definition.key, in: key) }
-            for (index, column) in definition.columns.enumerated() { piece.appendColumn(index, of: column, in: row) }
-            piece.appendField(row.position)
-            if withDeletions {
-                piece.append(bigEndian: Int32(1))
-                piece.append(row.isPresent ? 0 : 1)
+            for index in definition.key.indices { copy.fields.appendKey(index, of: definition.key, in: key) }
+            for (index, column) in definition.columns.enumerated() {
+                copy.fields.appendColumn(index, of: column, in: row)
             }
-            if piece.count >= Self.pieceBytes {
-                try body(piece)
-                piece.removeAll(keepingCapacity: true)
-            }
+            copy.append(row.position)
+            if withDeletions { copy.append(!row.isPresent) }
+            if copy.count >= Self.pieceBytes { try body(copy.take()) }
         }
-        if !piece.isEmpty { try body(piece) }
+        try body(copy.finish())
     }
 
     /// Parameters of upserts, one array a column; a statement ends with the row that brings it to 10,000 rows or
@@ -60,9 +56,9 @@ package struct RowEncoder {
     private func statements(of rows: [ChangedRecord], withColumns: Bool) -> [[PostgresValue]] {
         var statements: [[PostgresValue]] = []
         let fresh =
-            definition.key.map { BinaryArrayBuilder($0.type, hasNulls: false) }
-            + (withColumns ? definition.columns.map { BinaryArrayBuilder($0.type, hasNulls: $0.isNullable) } : [])
-            + (withColumns ? [BinaryArrayBuilder(.integer, hasNulls: false)] : [])
+            definition.key.map { $0.type.makeArray(hasNulls: false) }
+            + (withColumns ? definition.columns.map { $0.type.makeArray(hasNulls: $0.isNullable) } : [])
+            + (withColumns ? [ColumnType.integer.makeArray(hasNulls: false)] : [])
         var arrays = fresh
         var bytes = 0
         for row in rows {
@@ -76,7 +72,7 @@ package struct RowEncoder {
                 for (index, column) in definition.columns.enumerated() {
                     rowBytes += arrays[first + index].append { $0.appendColumn(index, of: column, in: row) }
                 }
-                rowBytes += arrays[arrays.count - 1].append { $0.appendField(row.position) }
+                rowBytes += arrays[arrays.count - 1].append { $0.append(row.position) }
             }
             bytes += rowBytes
             if arrays[0].count == Self.rowsPerStatement || bytes >= Self.bytesPerStatement {
@@ -92,7 +88,7 @@ package struct RowEncoder {
     /// Parameters of a look-up by keys, one array a key column.
     package func keys(_ keys: [EncodedKey]) -> [PostgresValue] {
         definition.key.indices.map { index in
-            var array = BinaryArrayBuilder(definition.key[index].type, hasNulls: false)
+            var array = definition.key[index].type.makeArray(hasNulls: false)
             for key in keys {
                 _ = array.append { bytes in
                     key.bytes.withUnsafeBytes { bytes.appendKey(index, of: definition.key, in: $0) }
@@ -128,35 +124,9 @@ package struct RowEncoder {
     }
 }
 
-/// An array of one dimension in PostgreSQL's binary form: dimensions, whether it has nulls, the element type, length,
-/// lower bound, elements.
-private struct BinaryArrayBuilder {
-    private let type: ColumnType
-    private var bytes: [UInt8] = []
-    private(set) var count = 0
-
-    init(_ type: ColumnType, hasNulls: Bool) {
-        self.type = type
-        bytes.append(bigEndian: Int32(1))
-        bytes.append(bigEndian: Int32(hasNulls ? 1 : 0))
-        bytes.append(bigEndian: type.objectIDs.element)
-        bytes.append(bigEndian: Int32(0))
-        bytes.append(bigEndian: Int32(1))
-    }
-
-    /// - Returns: the bytes that the element took.
-    @inline(__always)
-    mutating func append(_ element: (inout [UInt8]) -> Void) -> Int {
-        let start = bytes.count
-        element(&bytes)
-        count += 1
-        return bytes.count - start
-    }
-
-    /// The array with its elements; the builder is used up.
-    mutating func take() -> PostgresValue {
-        bytes.withUnsafeMutableBytes { $0.storeBytes(of: Int32(count).bigEndian, toByteOffset: 12, as: Int32.self) }
-        defer { bytes = [] }
-        return .binary(type: type.objectIDs.array, bytes: bytes)
+extension ColumnType {
+    /// An array of its values, which takes the fields one after the other.
+    fileprivate func makeArray(hasNulls: Bool) -> BinaryArrayBuilder {
+        BinaryArrayBuilder(of: objectIDs.element, as: objectIDs.array, hasNulls: hasNulls)
     }
 }
