@@ -121,6 +121,7 @@ let package = Package(
                 "Engine", "Postgres", "Redis", "Refold", "Timing",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
             ],
             resources: [.embedInCode("Keys/Scripts")],
             swiftSettings: settings
@@ -330,6 +331,8 @@ let package = Package(
                 "Engine", "EventStore", "HotCache", "Postgres", "Redis", "Refold", "RefoldCommandLine",
                 "RefoldInstallation", "SampleLog", "TestProjections", "TestSupport", "Timing", "VideoProjections",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             path: "Tests/Servers/EngineServerTests",
             swiftSettings: settings

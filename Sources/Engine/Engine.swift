@@ -1,5 +1,6 @@
 internal import EventStore
 public import Logging
+internal import Metrics
 package import Postgres
 public import Refold
 package import Timing
@@ -16,6 +17,8 @@ public struct Engine: Sendable {
     public let logger: Logger
     /// The cache of hot rows; nil for none.
     package let cache: (any Cache)?
+    /// What it measures.
+    package let metrics: EngineMetrics
     /// The time by which it decides and waits.
     package var time = TimeSource.machine
     /// The sessions that are open.
@@ -23,6 +26,8 @@ public struct Engine: Sendable {
     /// Says what they wait for.
     let silence = SilenceWatch()
 
+    /// What it measures goes to the backend that swift-metrics has at this moment.
+    ///
     /// - Parameters:
     ///   - projections: all of the installation's, whichever of them a call is about.
     ///   - cache: the cache of their hot rows; nil for none.
@@ -38,6 +43,7 @@ public struct Engine: Sendable {
         self.upcasters = upcasters
         self.cache = cache
         self.logger = logger
+        metrics = EngineMetrics(of: projections, factory: MetricsSystem.factory)
     }
 
     /// The projections of given names, all for none.

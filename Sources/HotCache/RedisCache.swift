@@ -1,5 +1,6 @@
 package import Engine
 package import Logging
+internal import Metrics
 package import Postgres
 internal import Redis
 package import Refold
@@ -16,7 +17,10 @@ package struct RedisCache: Cache {
     /// How long a pointer lasts whose owner ended in good order.
     let restTTL: Duration
     let time: TimeSource
+    let metrics: [ProjectionName: CacheMetrics]
 
+    /// What it measures goes to the backend that swift-metrics has at this moment.
+    ///
     /// - Parameters:
     ///   - hotSets: what is cached; a projection that is not named is not cached.
     ///   - limits: how much may wait in a writer's memory.
@@ -41,6 +45,9 @@ package struct RedisCache: Cache {
             if let settings = hotSets[projection.name] { found[projection.name] = try HotSet(settings, of: projection) }
         }
         self.hotSets = found
+        metrics = Dictionary(
+            uniqueKeysWithValues: found.keys.map { ($0, CacheMetrics(of: $0, factory: MetricsSystem.factory)) }
+        )
         self.limits = limits
         self.time = time
         self.logger = logger

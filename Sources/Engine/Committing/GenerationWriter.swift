@@ -46,52 +46,75 @@ package struct GenerationWriter: Sendable {
     /// - Throws: ``EngineError/Code/fenced`` when another process has taken the generation or the pointer has moved.
     /// - Parameter attaches: with the rows that are written as a whole, the view shows them: for a generation that readers
     ///   are sent to already, so that what they see and what the checkpoint says change in one moment.
-    package func commit(_ window: CommitWindow, attaches: Bool = false) async throws {
+    /// - Returns: how many rows were written and removed.
+    @discardableResult
+    package func commit(_ window: CommitWindow, attaches: Bool = false) async throws -> Int {
         switch window.rows {
         case .replacements:
             let statements = [PostgresStatement("BEGIN")] + statements(of: window) + [PostgresStatement("COMMIT")]
-            try await refusingFenced { try await connection.pipelineTransaction(statements) }
+            return try await refusingFenced {
+                replacedRows(of: window, in: try await connection.pipelineTransaction(statements).dropFirst())
+            }
         case .versions, .borrowedVersions, .whole:
-            try await refusingFenced {
-                try await connection.transaction { connection in
-                    try write(window, on: connection)
+            return try await refusingFenced {
+                let rows = try await connection.transaction { connection in
+                    let rows = try write(window, on: connection)
                     if attaches { try connection.attachWithinTransaction(tables) }
+                    return rows
                 }
                 if attaches { try await becomeReadable() }
+                return rows
             }
         }
     }
 
     /// Writes a window as part of a transaction that the caller holds on the writer's connection.
-    func write(_ window: CommitWindow, on connection: isolated PostgresConnection) throws {
+    ///
+    /// - Returns: how many rows were written and removed.
+    @discardableResult
+    func write(_ window: CommitWindow, on connection: isolated PostgresConnection) throws -> Int {
         // The checkpoint goes first: a stale owner is refused before it has written anything.
-        _ = try connection.pipeline(statements(of: window))
+        let results = try connection.pipeline(statements(of: window))
+        var written = 0
         switch window.rows {
         case .replacements:
-            break
+            written = replacedRows(of: window, in: results[...])
         case .versions(let copies):
             for (table, chunks) in zip(tables, copies) where !chunks.isEmpty {
-                try connection.copyIn(table.copyVersionsInSQL, chunks)
+                written += try connection.copyIn(table.copyVersionsInSQL, chunks)
             }
         case .borrowedVersions(let borrowed):
-            for (table, rows) in zip(tables, borrowed) { try copy(rows, table.copyVersionsInSQL, on: connection) }
+            for (table, rows) in zip(tables, borrowed) {
+                written += try copy(rows, table.copyVersionsInSQL, on: connection)
+            }
         case .whole(let borrowed):
             for (table, rows) in zip(tables, borrowed) {
                 try connection.executeScript(table.createSQL)
-                try copy(rows, table.copyInSQL, on: connection)
+                written += try copy(rows, table.copyInSQL, on: connection)
                 try connection.executeScript(table.addKeySQL)
                 if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
             }
             try connection.setPhase(.settled, of: generation.number)
         }
+        return written
     }
 
     /// Encodes the next rows while the server stores the ones before.
-    private func copy(_ rows: BorrowedRows, _ copyInSQL: String, on connection: isolated PostgresConnection) throws {
+    private func copy(
+        _ rows: BorrowedRows,
+        _ copyInSQL: String,
+        on connection: isolated PostgresConnection
+    ) throws -> Int {
         try connection.beginCopyIn(copyInSQL)
         try rows.forEachCopyPiece { try connection.writeCopy($0) }
-        _ = try connection.endCopyIn()
+        return try connection.endCopyIn()
+    }
+
+    /// Of the results of ``statements(of:)``, what those say that replace rows.
+    private func replacedRows(of window: CommitWindow, in results: ArraySlice<PostgresResult>) -> Int {
+        guard case .replacements(let replacements) = window.rows else { return 0 }
+        return results.dropFirst(window.isFirst ? 2 : 1).prefix(replacements.count).reduce(0) { $0 + $1.affectedRows }
     }
 
     private func statements(of window: CommitWindow) -> [PostgresStatement] {
@@ -141,9 +164,9 @@ package struct GenerationWriter: Sendable {
     }
 
     /// A refused compare-and-set is not an error of the database.
-    private func refusingFenced(_ body: () async throws -> Void) async throws {
+    private func refusingFenced(_ body: () async throws -> Int) async throws -> Int {
         do {
-            try await body()
+            return try await body()
         } catch let error as PostgresError where error.sqlState == .commitFenced {
             throw EngineError.fenced(generation)
         }
@@ -221,9 +244,10 @@ package struct GenerationWriter: Sendable {
 
 extension PostgresConnection {
     /// A transaction in one round trip; what is left open by a failure is rolled back.
-    func pipelineTransaction(_ statements: [PostgresStatement]) throws {
+    @discardableResult
+    func pipelineTransaction(_ statements: [PostgresStatement]) throws -> [PostgresResult] {
         do {
-            _ = try pipeline(statements)
+            return try pipeline(statements)
         } catch {
             if isUsable && transactionStatus != .idle { try executeScript("ROLLBACK") }
             throw error

@@ -17,10 +17,13 @@ package final class WindowCommitter: Sendable {
 
     /// Told of what was committed.
     package let cache: (any CacheFollower)?
+    /// Told of the same.
+    package let metrics: EngineMetrics?
     private let underWay = Mutex<[GenerationNumber: Task<Void, any Error>]>([:])
 
-    package init(cache: (any CacheFollower)? = nil) {
+    package init(cache: (any CacheFollower)? = nil, metrics: EngineMetrics? = nil) {
         self.cache = cache
+        self.metrics = metrics
     }
 
     /// Hands a window over, and returns when the one before of its generation has ended; this one commits meanwhile.
@@ -64,7 +67,9 @@ package final class WindowCommitter: Sendable {
     }
 
     private func write(_ window: CommitWindow, by writer: GenerationWriter, attaches: Bool = false) async throws {
-        try await writer.commit(window, attaches: attaches)
+        let start = ContinuousClock.now
+        let rows = try await writer.commit(window, attaches: attaches)
+        metrics?[writer.generation.projection]?.committed(window, rows: rows, in: .now - start)
         cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
     }
 }

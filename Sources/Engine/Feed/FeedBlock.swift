@@ -8,6 +8,8 @@ package struct FeedBlock: Sendable {
     package let after: GlobalPosition
     /// All events up to here have been delivered with this block and those before it; holes included.
     package let through: GlobalPosition
+    /// The high-water mark when it was read.
+    package let mark: GlobalPosition
     /// Nothing more is known to follow: commit rather than wait.
     package let isAtHead: Bool
 
@@ -16,6 +18,7 @@ package struct FeedBlock: Sendable {
         batches = []
         after = position
         through = position
+        mark = position
         isAtHead = true
     }
 
@@ -23,6 +26,7 @@ package struct FeedBlock: Sendable {
         batches = block.batches
         after = block.after
         through = block.through
+        self.mark = mark
         isAtHead = block.through >= mark
     }
 }

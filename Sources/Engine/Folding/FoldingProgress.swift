@@ -5,10 +5,12 @@ internal import Synchronization
 package final class FoldingProgress: Sendable {
     private let folded: Atomic<Int64>
     private let committed: Atomic<Int64>
+    private let mark: Atomic<Int64>
 
     package init(from position: GlobalPosition) {
         folded = Atomic(position.rawValue)
         committed = Atomic(position.rawValue)
+        mark = Atomic(position.rawValue)
     }
 
     /// Everything up to here is in the rows.
@@ -16,6 +18,13 @@ package final class FoldingProgress: Sendable {
 
     /// Everything up to here is known to be committed.
     package var committedPosition: GlobalPosition { GlobalPosition(committed.load(ordering: .relaxed)) }
+
+    /// How many positions what is committed is behind the high-water mark that was seen last.
+    package var lag: Int64 {
+        max(0, mark.load(ordering: .relaxed) - committed.load(ordering: .relaxed))
+    }
+
+    func hasSeen(mark position: GlobalPosition) { mark.store(position.rawValue, ordering: .relaxed) }
 
     func hasFolded(through position: GlobalPosition) { folded.store(position.rawValue, ordering: .relaxed) }
 

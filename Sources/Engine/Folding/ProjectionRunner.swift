@@ -91,6 +91,7 @@ package actor ProjectionRunner {
     ///   before that event is committed then.
     package func take(_ block: FeedBlock, moreIsWaiting: Bool) async throws {
         guard block.after <= position else { throw EngineError.gap(projection.name, after: position, block.after) }
+        progress.hasSeen(mark: block.mark)
         for batch in block.batches {
             let first = batch.firstIndex { $0.position > position } ?? batch.endIndex
             for part in policy.parts(of: first..<batch.endIndex) {
@@ -200,9 +201,14 @@ package actor ProjectionRunner {
 
     private nonisolated func take(_ report: WindowCommitter.Report) async {
         switch report {
-        case .committed(let position): progress.hasCommitted(through: position)
+        case .committed(let position): hasCommitted(through: position)
         case .failed: await wake()
         }
+    }
+
+    private nonisolated func hasCommitted(through position: GlobalPosition) {
+        progress.hasCommitted(through: position)
+        committer.metrics?[projection.name]?.isBehind(by: progress.lag)
     }
 
     /// Wakes whoever waits for the next block.
@@ -236,7 +242,7 @@ package actor ProjectionRunner {
         let closed = window.close(at: position, .whole(rows), .skipped, now: time.now)
         async let other = alongside(rows, closed.to)
         try await committer.commit(closed, by: writer, attaches: isLive)
-        progress.hasCommitted(through: closed.to)
+        hasCommitted(through: closed.to)
         let result = await other
         phase = .settled
         if isLive { committer.cache?.follow(writer) }

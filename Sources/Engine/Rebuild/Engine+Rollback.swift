@@ -69,7 +69,7 @@ extension Engine {
             RunnerOptions(
                 limits: WindowLimits(settings, bisection: FaultBisection()),
                 budget: MemoryBudget(limit: settings.memoryBudget),
-                committer: WindowCommitter()
+                committer: WindowCommitter(metrics: metrics)
             )
         )
         do {

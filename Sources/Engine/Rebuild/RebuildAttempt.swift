@@ -44,7 +44,7 @@ struct RebuildAttempt: Sendable {
             goal: min(head, request.until ?? head),
             cache: cache,
             budget: MemoryBudget(limit: engine.settings.memoryBudget),
-            committer: WindowCommitter(cache: cache)
+            committer: WindowCommitter(cache: cache, metrics: engine.metrics)
         )
     }
 

@@ -109,6 +109,7 @@ struct RebuildRun {
     }
 
     private func logInterruption(_ error: (any Error)?) {
+        for projection in pending { engine.metrics[projection.name]?.retried() }
         engine.logger.warning(
             "the rebuild is interrupted and tries again",
             metadata: [

@@ -269,6 +269,7 @@ final class ProjectionTail: Sendable {
         if error.isTransient {
             state.withLock { $0.interruption = error }
             logger.warning("\(projection.name) is interrupted and tries again", metadata: ["cause": "\(error)"])
+            daemon.engine.metrics[projection.name]?.retried()
             await record(error, isPassing: true)
             await daemon.pause(backoff.next() ?? .seconds(1))
             return true

@@ -36,7 +36,7 @@ final class TailDaemon: Sendable {
         self.keeper = keeper
         self.cache = cache
         budget = MemoryBudget(limit: engine.settings.memoryBudget)
-        committer = WindowCommitter(cache: cache)
+        committer = WindowCommitter(cache: cache, metrics: engine.metrics)
     }
 
     // MARK: Stopping

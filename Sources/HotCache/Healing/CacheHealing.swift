@@ -15,6 +15,7 @@ actor CacheHealing {
     private let warnings: CacheWarnings
     private let time: TimeSource
     private let logger: Logger
+    private let metrics: [ProjectionName: CacheMetrics]
 
     private var paces: [GenerationNumber: HealingPace] = [:]
 
@@ -34,6 +35,7 @@ actor CacheHealing {
         self.warnings = warnings
         time = cache.time
         logger = cache.logger
+        metrics = cache.metrics
     }
 
     /// What makes a generation's cache right over a connection.
@@ -68,15 +70,19 @@ actor CacheHealing {
         if need == .nothing { return }
         if need != .send, let pace = paces[generation], pace.notBefore > time.now { return }
         let start = time.now
+        let metrics = metrics[followed.hotSet.projection]
         await guarding(followed) {
             let healer = healer(of: followed, redis)
             switch need {
             case .nothing: return
-            case .send: return try await healer.send()
+            case .send:
+                metrics?.sent(windows: try await healer.send())
+                return
             case .refresh(let position): try await healer.refresh(after: position)
             case .warm: _ = try await healer.warm()
             case .replace: _ = try await healer.replace()
             }
+            metrics?.healed()
             let now = time.now
             paces[generation] = .after(now - start, at: now)
             troubles.resolve(followed.hotSet.projection)

@@ -26,15 +26,19 @@ struct GenerationHealer: Sendable {
     // MARK: What was committed
 
     /// Sends the windows that wait.
-    func send() async throws {
+    ///
+    /// - Returns: how many windows were sent.
+    @discardableResult
+    func send() async throws -> Int {
         let windows = queue.update(generation, fencingValue: fencingValue) { $0.takeWindows() } ?? []
-        guard let last = windows.last else { return }
+        guard let last = windows.last else { return 0 }
         do {
             let incomplete = try await cache.write(windows.map(\.rows), through: last.through) {
                 update { $0.progressed(at: time.now) }
             }
             try await refill(incomplete)
             update { $0.reached(last.through, at: time.now) }
+            return windows.count
         } catch {
             update { $0.lost(windows) }
             throw error
