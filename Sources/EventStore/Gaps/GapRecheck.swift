@@ -1,21 +1,21 @@
-public import Postgres
-public import Refold
+package import Postgres
+package import Refold
 internal import Synchronization
 
 /// An event that appeared at a position which had been passed.
-public struct LateEvent: Sendable, Hashable, CustomStringConvertible {
+package struct LateEvent: Sendable, Hashable, CustomStringConvertible {
     /// The log it appeared in.
-    public let log: LogID
+    package let log: LogID
     /// Where it appeared.
-    public let position: GlobalPosition
+    package let position: GlobalPosition
     /// When it was found, by the server's clock.
-    public let foundAt: Timestamp
+    package let foundAt: Timestamp
 
     /// `late event at P`, as the error and `status` say it.
-    public var description: String { "late event at \(position)" }
+    package var description: String { "late event at \(position)" }
 
     /// The same as an error.
-    public var error: EventStoreError {
+    package var error: EventStoreError {
         EventStoreError(
             .lateEvent,
             description,
@@ -26,15 +26,15 @@ public struct LateEvent: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// When holes are looked at again after they were passed.
-public struct RecheckSchedule: Sendable, Hashable {
+package struct RecheckSchedule: Sendable, Hashable {
     /// The times since the hole was passed, ascending. Default one minute and one hour.
-    public let delays: [Duration]
+    package let delays: [Duration]
 
     /// Later than this, nobody looks; and the server's clock has an end.
     private static let longest: Duration = .seconds(100 * 366 * 86_400)
 
     /// - Parameter delays: in any order; negative ones count as none, those of more than a hundred years as a hundred.
-    public init(delays: [Duration] = [.seconds(60), .seconds(3_600)]) {
+    package init(delays: [Duration] = [.seconds(60), .seconds(3_600)]) {
         self.delays = delays.map { min(max($0, .zero), Self.longest) }.sorted()
     }
 
@@ -48,7 +48,7 @@ public struct RecheckSchedule: Sendable, Hashable {
 /// in a later one leaves no lock in between, and nothing else can find its event.
 ///
 /// Works on a connection of its own. Holes wait in `refold.holes`, so a restart does not forget them.
-public final class GapRecheck: Sendable {
+package final class GapRecheck: Sendable {
     private let connection: PostgresConnection
     private let store: ValidatedStore
     private let log: LogID
@@ -59,7 +59,7 @@ public final class GapRecheck: Sendable {
     ///   - connection: a connection that nobody else uses; it needs no planner settings.
     ///   - store: the store, as inspected.
     ///   - log: which log it holds.
-    public init(
+    package init(
         _ connection: PostgresConnection,
         _ store: ValidatedStore,
         log: LogID,
@@ -73,7 +73,7 @@ public final class GapRecheck: Sendable {
 
     /// Takes note of holes once the checkpoint behind them has committed. They are written down by the next `step`; it
     /// does not wait unless many readers pass holes here and there.
-    public func passed(_ holes: GapLog) async throws(EventStoreError) {
+    package func passed(_ holes: GapLog) async throws(EventStoreError) {
         guard !holes.stretches.isEmpty else { return }
         let isFull = pending.withLock { pending in
             if let last = pending.last, holes.stretches.allSatisfy({ $0.after >= last.through }) {
@@ -87,7 +87,7 @@ public final class GapRecheck: Sendable {
     }
 
     /// Takes on what another one, whose connection is lost, has not written down.
-    public func takeOver(from other: GapRecheck) {
+    package func takeOver(from other: GapRecheck) {
         let holes = other.pending.withLock { pending in
             defer { pending = [] }
             return pending
@@ -96,7 +96,7 @@ public final class GapRecheck: Sendable {
     }
 
     /// Takes note of the holes in a stretch behind the mark, for those whose passing nobody wrote down. Once at a start.
-    public func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
+    package func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
         let holes = try await holes(
             after: GlobalPosition(max(0, mark.rawValue - max(0, positions))),
             through: mark,
@@ -108,7 +108,7 @@ public final class GapRecheck: Sendable {
     /// Writes down what was passed and looks at the holes that are due.
     ///
     /// - Returns: events found at passed positions, which are also kept in `refold.late_events`.
-    public func step() async throws(EventStoreError) -> [LateEvent] {
+    package func step() async throws(EventStoreError) -> [LateEvent] {
         try await write(on: connection)
         do {
             return try await connection.transaction { [self] connection in try look(connection) }
@@ -123,7 +123,7 @@ public final class GapRecheck: Sendable {
 
     /// The late events that were found and not forgotten, of every log that stood under the name; the oldest log and
     /// position first; at most 1,000.
-    public static func found(
+    package static func found(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
     ) throws(EventStoreError) -> [LateEvent] {

@@ -1,16 +1,16 @@
-public import Refold
+package import Refold
 
 /// A run of positions that was passed, and how many events it held then. A hole is a stretch without events.
-public struct PositionRange: Sendable, Hashable {
+package struct PositionRange: Sendable, Hashable {
     /// The position before the stretch.
-    public var after: GlobalPosition
+    package var after: GlobalPosition
     /// The last position of the stretch.
-    public var through: GlobalPosition
+    package var through: GlobalPosition
     /// The number of events found in it, from 0 to less than its length.
-    public var events: Int64
+    package var events: Int64
 
     /// A stretch from its bounds, the lower one exclusive.
-    public init(after: GlobalPosition, through: GlobalPosition, events: Int64 = 0) {
+    package init(after: GlobalPosition, through: GlobalPosition, events: Int64 = 0) {
         self.after = after
         self.through = through
         self.events = events
@@ -22,25 +22,25 @@ public struct PositionRange: Sendable, Hashable {
 /// Holes are ranges: `setval` can leave one of 10⁹ positions. When there are too many of them, neighbours are joined into
 /// stretches that hold a known number of events, because all positions between two neighbouring holes are taken. A late
 /// event is then still seen by counting, only its exact place is not known beforehand.
-public struct GapLog: Sendable {
+package struct GapLog: Sendable {
     /// How many stretches are kept at most.
-    public let limit: Int
+    package let limit: Int
     /// The stretches, in order.
-    public private(set) var stretches: [PositionRange] = []
+    package private(set) var stretches: [PositionRange] = []
     /// The last position passed.
-    public private(set) var through: GlobalPosition
+    package private(set) var through: GlobalPosition
 
     /// - Parameters:
     ///   - after: the position before the first one to be passed.
     ///   - limit: how many stretches to keep, at least 2.
-    public init(after: GlobalPosition, limit: Int = 64) {
+    package init(after: GlobalPosition, limit: Int = 64) {
         through = after
         self.limit = max(2, limit)
     }
 
     /// Passes everything up to an event, and the event.
     @inline(__always)
-    public mutating func pass(_ position: GlobalPosition) {
+    package mutating func pass(_ position: GlobalPosition) {
         if position.rawValue - through.rawValue != 1 {
             append(PositionRange(after: through, through: GlobalPosition(position.rawValue - 1)))
         }
@@ -48,21 +48,21 @@ public struct GapLog: Sendable {
     }
 
     /// Passes everything up to `position`, where no event was found.
-    public mutating func pass(emptyThrough position: GlobalPosition) {
+    package mutating func pass(emptyThrough position: GlobalPosition) {
         guard position > through else { return }
         append(PositionRange(after: through, through: position))
         through = position
     }
 
     /// Takes in what a later reader passed, which must begin where this one ends.
-    public mutating func pass(_ later: GapLog) {
+    package mutating func pass(_ later: GapLog) {
         precondition(later.stretches.allSatisfy { $0.after >= through }, "stretches are passed in order")
         for stretch in later.stretches { append(stretch) }
         through = max(through, later.through)
     }
 
     /// Hands over the holes up to a position, which is an event's or the last one passed, and keeps those behind it.
-    public mutating func take(through position: GlobalPosition) -> GapLog {
+    package mutating func take(through position: GlobalPosition) -> GapLog {
         var taken = GapLog(after: position, limit: limit)
         let count = stretches.firstIndex { $0.after >= position } ?? stretches.count
         taken.stretches = Array(stretches[..<count])
@@ -71,7 +71,7 @@ public struct GapLog: Sendable {
     }
 
     /// Hands over the stretches and goes on from the same place.
-    public mutating func take() -> [PositionRange] {
+    package mutating func take() -> [PositionRange] {
         defer { stretches = [] }
         return stretches
     }

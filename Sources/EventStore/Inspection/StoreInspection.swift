@@ -8,7 +8,7 @@ public enum StoreInspection {
     /// takes a few milliseconds and changes nothing, but for naming the server's run.
     ///
     /// - Throws: `EventStoreError`, for each thing that stands against it a code of its own.
-    public static func inspect(
+    package static func inspect(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
     ) throws(EventStoreError) -> ValidatedStore {

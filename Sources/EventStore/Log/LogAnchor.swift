@@ -1,14 +1,14 @@
-public import Refold
+package import Refold
 
 /// An existing event by which a log is known again.
-public struct LogAnchor: Sendable, Hashable {
+package struct LogAnchor: Sendable, Hashable {
     /// Where the event stands.
-    public let position: GlobalPosition
+    package let position: GlobalPosition
     /// Its id as text; where events have none, a digest of what an erasure of the payload leaves alone.
-    public let event: String
+    package let event: String
 
     /// An anchor as it was stored.
-    public init(position: GlobalPosition, event: String) {
+    package init(position: GlobalPosition, event: String) {
         self.position = position
         self.event = event
     }

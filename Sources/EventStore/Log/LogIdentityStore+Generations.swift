@@ -1,5 +1,5 @@
-public import Postgres
-public import Refold
+package import Postgres
+package import Refold
 
 extension LogIdentityStore {
     /// Says whether a generation that was folded from a log may be folded on, or pointed at: what it has read is still so.
@@ -11,7 +11,7 @@ extension LogIdentityStore {
     ///     was none, or when it was not noted down.
     /// - Returns: what an operator is to know, such as events that are gone.
     /// - Throws: `logShrank`, `otherLog`; `database`.
-    public static func check(
+    package static func check(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore,
         log: LogID,

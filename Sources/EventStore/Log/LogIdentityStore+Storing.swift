@@ -1,11 +1,11 @@
-public import Postgres
-public import Refold
+package import Postgres
+package import Refold
 
 extension LogIdentityStore {
     /// The statements that note down a mark and the last event at or below it, to be run in one transaction. They never
     /// lower a mark; when another log stands under the name by now, or the server's run in which the mark was found is
     /// over, they leave it.
-    public static func storing(_ mark: GlobalPosition, of store: ValidatedStore, log: LogID) -> [PostgresStatement] {
+    package static func storing(_ mark: GlobalPosition, of store: ValidatedStore, log: LogID) -> [PostgresStatement] {
         [
             PostgresStatement(
                 """
@@ -22,7 +22,7 @@ extension LogIdentityStore {
     /// may a later reader rely on it.
     ///
     /// - Throws: `storeChanged` when another log stands under the name by now, or the server's run is over; `database`.
-    public static func store(
+    package static func store(
         _ mark: GlobalPosition,
         of store: ValidatedStore,
         log: LogID,

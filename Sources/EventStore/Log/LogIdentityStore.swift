@@ -1,17 +1,17 @@
-public import Postgres
+package import Postgres
 internal import Refold
 
 /// What is kept in schema `refold` about each log that was read: how far, where it was found, and some of its events.
 ///
 /// A log is known again by its events, not by its place: a promoted standby, an upgraded server and a restored dump have
 /// the same. So another place is adopted, and noted, as long as an anchor's event is there.
-public enum LogIdentityStore {
+package enum LogIdentityStore {
     /// Compares the log with what is known of it. To be done at every connection, before the first read.
     ///
     /// - Parameter adopting: whether a change of place is written down; false for those who only look.
     /// - Returns: nil for a log that was never read.
     /// - Throws: `otherLog` or `logShrank`, with the remedy; `database`.
-    public static func verify(
+    package static func verify(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore,
         adopting: Bool = true
@@ -36,7 +36,7 @@ public enum LogIdentityStore {
     /// Compares the log with what is known of it, and begins to know one that was never read.
     ///
     /// - Throws: as ``verify(_:_:adopting:)``.
-    public static func open(
+    package static func open(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore
     ) async throws(EventStoreError) -> KnownLog {
@@ -50,7 +50,7 @@ public enum LogIdentityStore {
     /// theirs is the one.
     ///
     /// - Parameter lost: a log that passes for this one and is known not to be it.
-    public static func begin(
+    package static func begin(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore,
         replacing lost: LogID? = nil

@@ -1,13 +1,13 @@
-public import Refold
+package import Refold
 
 /// Why the high-water mark stands below the newest position, and since when.
-public struct BlockedMark: Sendable, Equatable {
+package struct BlockedMark: Sendable, Equatable {
     /// The first position the mark cannot pass: its event may still appear.
-    public let position: GlobalPosition
+    package let position: GlobalPosition
     /// The transaction to wait for. There may be others; this one keeps the lowest position.
-    public let transaction: BlockingTransaction
+    package let transaction: BlockingTransaction
     /// When the mark came to stand here.
-    public let since: ContinuousClock.Instant
+    package let since: ContinuousClock.Instant
 
     package init(position: GlobalPosition, transaction: BlockingTransaction, since: ContinuousClock.Instant) {
         self.position = position

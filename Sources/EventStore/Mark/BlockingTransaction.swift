@@ -6,12 +6,12 @@ public import Refold
 /// name and takes the process away.
 public struct BlockingTransaction: Sendable, Hashable {
     /// The name in `pg_locks.virtualtransaction`, such as `3/1422`. It is unique within one server run.
-    public let virtualTransaction: String
+    package let virtualTransaction: String
     /// The server process; nil for a prepared transaction.
-    public let processID: Int32?
+    package let processID: Int32?
 
     /// One as a row of `pg_locks` shows it.
-    public init(virtualTransaction: String, processID: Int32?) {
+    package init(virtualTransaction: String, processID: Int32?) {
         self.virtualTransaction = virtualTransaction
         self.processID = processID
     }

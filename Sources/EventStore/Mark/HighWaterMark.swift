@@ -1,4 +1,4 @@
-public import Refold
+package import Refold
 
 /// The position at or below which no event can still appear, worked out from samples of the sequence and its lock holders.
 ///
@@ -15,13 +15,13 @@ public import Refold
 /// and stays small however long one of them holds on.
 ///
 /// A pure value: it is given what was sampled, and the time.
-public struct HighWaterMark: Sendable {
+package struct HighWaterMark: Sendable {
     /// At or below this position nothing can appear any more. It never falls within one server run.
-    public private(set) var mark: GlobalPosition
+    package private(set) var mark: GlobalPosition
     /// The sequence's newest value, as last sampled.
-    public private(set) var lastValue: GlobalPosition
+    package private(set) var lastValue: GlobalPosition
     /// Why `mark` is below `lastValue`; nil when it is not.
-    public private(set) var hold: BlockedMark?
+    package private(set) var hold: BlockedMark?
 
     private var stored: GlobalPosition
     private var floors: [BlockingTransaction: GlobalPosition] = [:]
@@ -30,7 +30,7 @@ public struct HighWaterMark: Sendable {
 
     /// - Parameter stored: a mark that is known to be right and survives a crash of the server, because a transaction
     ///   committed after it was found; `.zero` when there is none.
-    public init(from stored: GlobalPosition = .zero) {
+    package init(from stored: GlobalPosition = .zero) {
         mark = stored
         lastValue = stored
         self.stored = stored
@@ -46,7 +46,7 @@ public struct HighWaterMark: Sendable {
     ///   - now: when the sample was taken.
     /// - Throws: `logShrank` when the sequence stands below a value it had already reached.
     @discardableResult
-    public mutating func observe(
+    package mutating func observe(
         lastValue newest: GlobalPosition,
         holders: Set<BlockingTransaction>,
         serverRun run: ServerRun,
@@ -86,7 +86,7 @@ public struct HighWaterMark: Sendable {
     /// - Parameter position: the last position of the run that begins at `mark + 1`; at or below the mark it is ignored. What
     ///   stands above the newest value that the sequence was seen to have waits until the sequence has come there: a position
     ///   may be inserted that was never drawn, and the sequence is no shorter for it.
-    public mutating func advance(throughContiguous position: GlobalPosition, at now: ContinuousClock.Instant) {
+    package mutating func advance(throughContiguous position: GlobalPosition, at now: ContinuousClock.Instant) {
         let position = min(position, lastValue)
         guard position > mark else { return }
         mark = position
@@ -98,7 +98,7 @@ public struct HighWaterMark: Sendable {
 
     /// Says that a transaction which was begun after `position` became the mark has committed: from here on not even a
     /// crash of the server lets the sequence fall below it.
-    public mutating func store(_ position: GlobalPosition) {
+    package mutating func store(_ position: GlobalPosition) {
         stored = max(stored, min(position, mark))
     }
 

@@ -1,5 +1,5 @@
-public import Postgres
-public import Refold
+package import Postgres
+package import Refold
 internal import Synchronization
 package import Timing
 
@@ -7,11 +7,11 @@ package import Timing
 ///
 /// A probe lives as long as its connection and the server's run: make another one, from the verified stored mark, after
 /// any error.
-public final class HighWaterMarkProbe: Sendable {
+package final class HighWaterMarkProbe: Sendable {
     /// The connection it asks on. It may be used for other things between two samples.
-    public let connection: PostgresConnection
+    package let connection: PostgresConnection
     /// The store it watches.
-    public let store: ValidatedStore
+    package let store: ValidatedStore
 
     private let state: Mutex<HighWaterMark>
     private let lastValueStatement: PostgresStatement
@@ -25,7 +25,7 @@ public final class HighWaterMarkProbe: Sendable {
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected.
     ///   - stored: the mark that was stored last; `.zero` when there is none.
-    public convenience init(
+    package convenience init(
         _ connection: PostgresConnection,
         _ store: ValidatedStore,
         from stored: GlobalPosition = .zero
@@ -79,12 +79,12 @@ public final class HighWaterMarkProbe: Sendable {
     ///
     /// - Throws: `logShrank` when the sequence was set back, `storeChanged` when the server has recovered from a crash or
     ///   another has taken its place, or when the table or its sequence was exchanged; `database` for what the server refuses.
-    public func sample() async throws(EventStoreError) -> MarkSample {
+    package func sample() async throws(EventStoreError) -> MarkSample {
         try await sample(on: connection)
     }
 
     /// Says that a transaction begun after `position` became the mark has committed; see `HighWaterMark.store`.
-    public func store(_ position: GlobalPosition) {
+    package func store(_ position: GlobalPosition) {
         state.withLock { $0.store(position) }
     }
 
@@ -155,7 +155,7 @@ extension HighWaterMarkProbe {
     /// Asks the server who a holder is: worth a query when a hold lasts, not at every sample.
     ///
     /// - Returns: nil when the holder has ended meanwhile.
-    public func details(of hold: BlockedMark) async throws(EventStoreError) -> BlockingTransaction.Details? {
+    package func details(of hold: BlockedMark) async throws(EventStoreError) -> BlockingTransaction.Details? {
         try await details(of: hold, on: connection)
     }
 

@@ -1,4 +1,4 @@
-public import Refold
+package import Refold
 
 /// How long to wait between two samples of the high-water mark.
 ///
@@ -27,7 +27,7 @@ public struct SamplePacing: Sendable, Hashable {
     }
 
     /// The wait after a sample: the pause when it moved the mark, a hundredth of the hold's age while one lasts.
-    public func wait(after sample: MarkSample, at now: ContinuousClock.Instant) -> Duration {
+    package func wait(after sample: MarkSample, at now: ContinuousClock.Instant) -> Duration {
         if sample.moved { return pause }
         guard let hold = sample.hold else { return idle }
         return min(max(eager, (now - hold.since) / 100), idle)
@@ -35,15 +35,15 @@ public struct SamplePacing: Sendable, Hashable {
 }
 
 /// What one look at the sequence and its holders gave.
-public struct MarkSample: Sendable, Equatable {
+package struct MarkSample: Sendable, Equatable {
     /// At or below this position nothing can appear any more.
-    public let mark: GlobalPosition
+    package let mark: GlobalPosition
     /// The sequence's newest value.
-    public let lastValue: GlobalPosition
+    package let lastValue: GlobalPosition
     /// Why the mark is below the newest value; nil when it is not.
-    public let hold: BlockedMark?
+    package let hold: BlockedMark?
     /// Whether the mark is higher than after the sample before.
-    public let moved: Bool
+    package let moved: Bool
 
     package init(mark: GlobalPosition, lastValue: GlobalPosition, hold: BlockedMark? = nil, moved: Bool = false) {
         self.mark = mark

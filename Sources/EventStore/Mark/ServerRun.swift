@@ -6,17 +6,17 @@ internal import Refold
 /// In a crash, positions that were drawn and not committed are forgotten and drawn once more, so what was learnt of them
 /// must be forgotten too. The server's start time alone does not tell: when a backend is killed, the server recovers and
 /// keeps it. The row of the UNLOGGED table `refold.server_run` is gone then.
-public struct ServerRun: Sendable, Hashable {
+package struct ServerRun: Sendable, Hashable {
     /// `pg_postmaster_start_time()`, in microseconds since 2000-01-01 UTC.
-    public let startedAt: Int64
+    package let startedAt: Int64
     /// The id in `refold.server_run`; nil where there is no such table or this role may not write it. Then a crash is only
     /// told by the sessions that it ends.
-    public let id: String?
+    package let id: String?
     /// The line of history that the server writes on; 0 where it is not known.
-    public let timeline: Int64
+    package let timeline: Int64
 
     /// A run from what tells it.
-    public init(startedAt: Int64, id: String? = nil, timeline: Int64 = 0) {
+    package init(startedAt: Int64, id: String? = nil, timeline: Int64 = 0) {
         self.startedAt = startedAt
         self.id = id
         self.timeline = timeline

@@ -1,21 +1,21 @@
-public import Refold
+package import Refold
 
 /// Batches that were read together, and the range of positions they cover.
-public struct EventBlock: Sendable {
+package struct EventBlock: Sendable {
     /// The batches, in order of position. None is empty; all but the last of a whole read are full, unless their
     /// payloads are huge. There is no batch when the range holds no event.
-    public let batches: [EventBatch]
+    package let batches: [EventBatch]
     /// The position after which this block begins: where the block before it ended.
-    public let after: GlobalPosition
+    package let after: GlobalPosition
     /// The last position that was looked at. In the last block of a read it is the position asked for, even when the
     /// last positions hold no event.
-    public let through: GlobalPosition
+    package let through: GlobalPosition
     /// The positions in between that hold no event.
-    public let holes: GapLog
+    package let holes: GapLog
     /// Whether the read ends with this block.
-    public let isLast: Bool
+    package let isLast: Bool
     /// What its payloads take, and the metadata and names that were fetched with them.
-    public let byteCount: Int
+    package let byteCount: Int
 
     package init(
         batches: [EventBatch],
@@ -34,5 +34,5 @@ public struct EventBlock: Sendable {
     }
 
     /// The number of events.
-    public var count: Int { batches.reduce(0) { $0 + $1.count } }
+    package var count: Int { batches.reduce(0) { $0 + $1.count } }
 }

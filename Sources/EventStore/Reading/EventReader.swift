@@ -1,5 +1,5 @@
-public import Postgres
-public import Refold
+package import Postgres
+package import Refold
 internal import Synchronization
 
 /// Reads events in the order of their positions, by COPY, over a connection of its own.
@@ -7,13 +7,13 @@ internal import Synchronization
 /// One read at a time. It never looks above the position it is given, so who reads up to the high-water mark misses
 /// nothing; it refuses to read in another run of the server than the one it was inspected in. No snapshot is held for longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs,
 /// each beginning after the last event of the one before.
-public final class EventReader: Sendable {
+package final class EventReader: Sendable {
     /// The store it reads.
-    public let store: ValidatedStore
+    package let store: ValidatedStore
     /// How it reads.
-    public let options: ReadingOptions
+    package let options: ReadingOptions
     /// Its connection. Nobody else may use it during a read.
-    public let connection: PostgresConnection
+    package let connection: PostgresConnection
 
     private let cursor: Mutex<ReadCursor>
 
@@ -21,7 +21,7 @@ public final class EventReader: Sendable {
     ///   - connection: a connection on which `store` was inspected.
     ///   - types: the event types that somebody takes. Events of other types are delivered without their payload.
     ///   - upcasters: what payloads of older versions are put through before they are delivered.
-    public init(
+    package init(
         _ connection: PostgresConnection,
         _ store: ValidatedStore,
         types: [EventType],
@@ -45,7 +45,7 @@ public final class EventReader: Sendable {
     ///   - deliver: called in order, on the caller's own isolation. What it throws ends the read.
     /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless the
     ///   connection is lost.
-    public nonisolated(nonsending) func read(
+    package nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
         deliver: (EventBlock) async throws -> Void
@@ -73,7 +73,7 @@ public final class EventReader: Sendable {
     /// The first position in a range that holds an event; nil when none does. One look at the index, however long the range.
     ///
     /// Not during a read.
-    public func firstPosition(
+    package func firstPosition(
         after: GlobalPosition,
         through: GlobalPosition
     ) async throws(EventStoreError) -> GlobalPosition? {

@@ -1,23 +1,23 @@
-public import Refold
+package import Refold
 
 /// How an `EventReader` reads.
-public struct ReadingOptions: Sendable, Hashable {
+package struct ReadingOptions: Sendable, Hashable {
     /// How many events make a batch.
-    public var batchSize: BatchSize
+    package var batchSize: BatchSize
     /// What is fetched beyond position, type, payload and timestamp.
-    public var columns: EventColumns
+    package var columns: EventColumns
     /// How many batches are delivered together when plenty are there. Default 32.
-    public var batchesPerBlock: Int
+    package var batchesPerBlock: Int
     /// A block is delivered early when its payloads reach this many bytes. Default 2 MiB. Two blocks are in memory at a
     /// time, and one event more, however large.
-    public var bytesPerBlock: Int
+    package var bytesPerBlock: Int
     /// How many events one COPY reads at most. Default 100,000.
-    public var eventsPerCopy: Int
+    package var eventsPerCopy: Int
     /// How long a COPY, and with it a snapshot, stays open at most, even while a block is being delivered. Default 3 s.
-    public var copyLifetime: Duration
+    package var copyLifetime: Duration
 
     /// Options; every default is the one of a full rebuild and of tailing alike.
-    public init(
+    package init(
         batchSize: BatchSize = .default,
         columns: EventColumns = [],
         batchesPerBlock: Int = 32,
