@@ -111,7 +111,7 @@ package struct GenerationWriter: Sendable {
         return try connection.endCopyIn()
     }
 
-    /// Of the results of ``statements(of:)``, what those say that replace rows.
+    /// Of the results of `statements(of:)`, what those say that replace rows.
     private func replacedRows(of window: CommitWindow, in results: ArraySlice<PostgresResult>) -> Int {
         guard case .replacements(let replacements) = window.rows else { return 0 }
         return results.dropFirst(window.isFirst ? 2 : 1).prefix(replacements.count).reduce(0) { $0 + $1.affectedRows }
