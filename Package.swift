@@ -381,3 +381,8 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The build for a sanitizer needs no tests with servers.
+if Context.environment["REFOLD_TESTS"] == "pure" {
+    package.targets.removeAll { $0.path?.hasPrefix("Tests/Servers/") == true }
+}
