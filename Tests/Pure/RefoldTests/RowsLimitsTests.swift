@@ -24,7 +24,10 @@ struct RowsLimitsTests {
         return try #require(error as? EventRefusal)
     }
 
-    private func text(_ count: Int) -> String { String(repeating: "x", count: count) }
+    /// From bytes: `String(repeating:count:)` appends one by one, which takes seconds for texts of this length.
+    private func text(_ count: Int) -> String {
+        String(decoding: [UInt8](repeating: UInt8(ascii: "x"), count: count), as: UTF8.self)
+    }
 
     @Test("A text of more than 256 MiB")
     func texts() throws {

@@ -90,7 +90,8 @@ struct BatchFolderTests {
     func large() throws {
         var script: EveryType.Script = [:]
         for position: Int64 in 1...4 {
-            let text = Text(String(repeating: "\(position)", count: 5 << 20))
+            let digit = UInt8(ascii: "0") + UInt8(position)
+            let text = Text(String(decoding: [UInt8](repeating: digit, count: 5 << 20), as: UTF8.self))
             script[position] = { types, rows in try rows.findOrInsert(types.numbered, 1)[types.note] = text }
         }
         let projection = EveryType(script)
