@@ -98,7 +98,7 @@ struct ExchangedStoreTests {
     /// Samples until it throws.
     private func refusal(of probe: HighWaterMarkProbe) async throws -> EventStoreError {
         var refusal: EventStoreError?
-        try await wait(for: "a refusal", within: .seconds(20)) {
+        try await wait(for: "a refusal") {
             do throws(EventStoreError) {
                 _ = try await probe.sample()
             } catch {

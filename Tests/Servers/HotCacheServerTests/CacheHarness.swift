@@ -246,7 +246,7 @@ actor CacheHarness {
     func waitUntilRight(_ purpose: String, isExact: Bool = true) async throws {
         var found: String?
         do {
-            try await wait(for: "the cache to be right after \(purpose)", within: .seconds(20)) {
+            try await wait(for: "the cache to be right after \(purpose)") {
                 found = try await self.discrepancy(isExact: isExact)
                 return found == nil
             }

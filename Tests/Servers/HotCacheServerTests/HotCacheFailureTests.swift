@@ -66,6 +66,7 @@ struct HotCacheFailureTests {
             try await shelf.commit(things(1))
             try await shelf.waitUntilRight("a window")
             shelf.server.pause()
+            var times: [Duration] = []
             for round in 2...30 {
                 let start = ContinuousClock.now
                 shelf.writer.committed(
@@ -73,9 +74,11 @@ struct HotCacheFailureTests {
                     of: shelf.generation,
                     through: GlobalPosition(await shelf.position)
                 )
-                #expect(ContinuousClock.now - start < .milliseconds(100))
+                times.append(ContinuousClock.now - start)
                 try await shelf.commit(things(round))
             }
+            // The timeout of a command is 300 ms. The median, since a busy machine may hold up a single one.
+            #expect(times.sorted()[times.count / 2] < .milliseconds(100), "\(times)")
             shelf.server.resume()
             try await shelf.waitUntilRight("the server's return")
         }

@@ -105,7 +105,7 @@ struct HotCacheLimitsTests {
                 #expect(try await groups(shelf) == Set(genres.map { Array($0.utf8) }), "\(round)")
                 for (index, genre) in genres.enumerated() {
                     // A set is filled again right after the position was reached.
-                    try await wait(for: "the best of group \(index) after \(round)", within: .seconds(20)) {
+                    try await wait(for: "the best of group \(index) after \(round)") {
                         let best = try await shelf.redis("ZREVRANGE", shelf.key("genre:") + genre, "0", "-1")
                         return best.elements?.compactMap(\.text) == ["\(index) 2", "\(index) 1"]
                     }

@@ -196,7 +196,7 @@ struct HotCacheTests {
             next.server.kill()
             let start = ContinuousClock.now
             await next.writer.finish(next.generation)
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(10))
             await next.writer.close()
         }
     }

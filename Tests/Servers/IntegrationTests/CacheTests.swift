@@ -127,7 +127,7 @@ extension BlackBox {
                     server.pause()
                     for seed in 2...4 as ClosedRange<UInt64> {
                         try await site.load(200, seed: seed)
-                        try await site.waitUntilCaughtUp(within: .seconds(10))
+                        try await site.waitUntilCaughtUp()
                     }
                     server.resume()
                     try await site.expectRightCache(server)
@@ -162,9 +162,9 @@ extension BlackBox {
                     try await slowing(server) {
                         for seed in 2...4 as ClosedRange<UInt64> {
                             try await site.load(400, seed: seed)
-                            try await site.waitUntilCaughtUp(within: .seconds(10))
+                            try await site.waitUntilCaughtUp()
                         }
-                        let rebuild = try await site.refold("rebuild", "--fresh", within: .seconds(20))
+                        let rebuild = try await site.refold("rebuild", "--fresh", within: .seconds(60))
                         #expect(rebuild.code == 0, "\(rebuild)")
                     }
                     try await site.expectRightCache(server)
@@ -184,7 +184,7 @@ extension BlackBox {
                 try await site.running("rebuild") { rebuild in
                     try await site.waitUntilBuilding(beyond: 500)
                     if isKilled { server.kill() } else { server.pause() }
-                    let outcome = try await rebuild.outcome(within: .seconds(20))
+                    let outcome = try await rebuild.outcome(within: .seconds(60))
                     #expect(outcome.code == 0, "\(outcome)")
                 }
                 try await site.expectReferenceFold()

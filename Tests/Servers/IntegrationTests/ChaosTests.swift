@@ -60,7 +60,7 @@ extension BlackBox {
                 try await RefoldProcess.with(arguments, environment: site.environment) { process in
                     try await Task.sleep(for: .milliseconds(Int.random(in: 20...900)))
                     await process.send([SIGKILL, SIGTERM].randomElement() ?? SIGKILL)
-                    let outcome = try await process.outcome(within: .seconds(20))
+                    let outcome = try await process.outcome(within: .seconds(60))
                     // Done, killed, ended by the signal (before or after it could be heard), or overtaken by one of the others.
                     #expect([0, -SIGKILL, -SIGTERM, 69, 75].contains(outcome.code), "\(arguments): \(outcome)")
                 }

@@ -34,7 +34,7 @@ extension BlackBox {
                     }
                     #expect(try await site.status(of: "user_profiles")["state"] as? String != "stopped")
                     try await site.connection.executeScript("DROP TRIGGER refusal ON \(table)")
-                    try await site.waitUntilCaughtUp(within: .seconds(15))
+                    try await site.waitUntilCaughtUp()
                     #expect(await daemon.isRunning)
                     try await site.expectReferenceFold()
                     try await wait(for: "the cause to be gone") {
@@ -57,7 +57,7 @@ extension BlackBox {
                         "\(try await site.status(of: "trending_score")["cause"] ?? "")".contains("no space left")
                     }
                     await daemon.send(SIGTERM)
-                    let outcome = try await daemon.outcome(within: .seconds(7))
+                    let outcome = try await daemon.outcome(within: .seconds(20))
                     #expect(!outcome.errors.contains("everything is committed"), "\(outcome)")
                     #expect(outcome.errors.contains("trending_score"), "\(outcome)")
                     #expect(outcome.code == 69, "\(outcome)")

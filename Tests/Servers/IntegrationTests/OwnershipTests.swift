@@ -12,7 +12,7 @@ extension BlackBox {
                 try await site.load(500)
                 try await site.running("tail") { first in
                     try await site.waitUntilCaughtUp()
-                    let second = try await site.refold("tail", "--until-caught-up", within: .seconds(10))
+                    let second = try await site.refold("tail", "--until-caught-up", within: .seconds(30))
                     #expect(second.code == 75 && second.errors.contains("\(first.id)"), "\(second)")
                     let owner = try await site.status(of: "trending_score")["owner"] as? [String: Any]
                     #expect(owner?["pid"] as? Int == Int(first.id))
@@ -38,7 +38,7 @@ extension BlackBox {
                             ) > 0
                         }
                         await daemon.send(signal)
-                        let outcome = try await daemon.outcome(within: .seconds(5))
+                        let outcome = try await daemon.outcome(within: .seconds(20))
                         #expect(outcome.code == 0, "\(outcome)")
                     }
                 }

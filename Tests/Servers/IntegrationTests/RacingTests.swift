@@ -49,7 +49,7 @@ extension BlackBox {
                         let second = try await RefoldProcess.run(
                             flags,
                             environment: site.environment,
-                            within: .seconds(10)
+                            within: .seconds(30)
                         )
                         #expect(second.code == 75, "\(flags): \(second)")
                         #expect(second.errors.contains("\(first.id)"), "no pid: \(second)")

@@ -42,7 +42,7 @@ extension BlackBox {
                             }
                         }
                     }
-                    try await wait(for: "the first to have all again", within: .seconds(20)) {
+                    try await wait(for: "the first to have all again") {
                         try await shares(site) == [Int64(first.id): 5]
                     }
                     try await site.load(200, seed: 7)
@@ -81,7 +81,7 @@ extension BlackBox {
                     await hung.send(SIGSTOP)
                     try await site.load(500, seed: 2)
                     try await site.running("tail") { _ in
-                        try await site.waitUntilCaughtUp(within: .seconds(20))
+                        try await site.waitUntilCaughtUp()
                         try await site.expectReferenceFold()
                         await hung.send(SIGCONT)
                         for seed in 3...5 as ClosedRange<UInt64> {

@@ -8,7 +8,7 @@ extension BlackBox {
     @Suite("A server that does not answer for a while is told of")
     struct SilenceTests {
         private func expectCause(_ site: TestSite, _ daemon: ChildProcess, _ parts: String...) async throws {
-            try await wait(for: "status to say \(parts)", within: .seconds(20)) {
+            try await wait(for: "status to say \(parts)") {
                 let cause = try await site.status(of: "user_profiles")["cause"] as? String ?? ""
                 return parts.allSatisfy { cause.contains($0) }
             }
@@ -51,7 +51,7 @@ extension BlackBox {
                         "BEGIN; SELECT FROM refold.owners FOR UPDATE; SELECT FROM refold.checkpoints FOR UPDATE"
                     )
                     try await site.load(500, seed: 2)
-                    try await wait(for: "the log to name the holder", within: .seconds(20)) {
+                    try await wait(for: "the log to name the holder") {
                         daemon.errors.contains("session=user_profiles")
                             && daemon.errors.contains("a lock that pid \(blocker.backendPID)")
                     }
@@ -76,7 +76,7 @@ extension BlackBox {
                 let once = try await site.refold("tail", "--until-caught-up")
                 #expect(once.code == 69 && once.errors.contains("is locked, and not by its owner"), "\(once)")
                 try await site.running("tail") { daemon in
-                    try await site.waitUntilCaughtUp("content_popularity", within: .seconds(6))
+                    try await site.waitUntilCaughtUp("content_popularity")
                     try await expectCause(site, daemon, "lock")
                     #expect(daemon.errors.contains("pid \(blocker.backendPID)"), "\(daemon.errors)")
                     await blocker.close()
@@ -108,7 +108,7 @@ extension BlackBox {
                     }
                 }
                 await blocker.close()
-                try await wait(for: "the advice", within: .seconds(20)) {
+                try await wait(for: "the advice") {
                     try await site.status(of: "user_profiles")["cause"] as? String
                         == "nobody keeps it up with the log: start refold tail"
                 }

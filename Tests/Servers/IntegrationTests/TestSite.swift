@@ -66,7 +66,7 @@ struct TestSite: Sendable {
     /// Runs `refold` to exit code 0, trying again for a few seconds while it ends with 75: the server may not have
     /// noticed yet that a killed process is gone.
     func succeedSoon(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(30)
         while true {
             let outcome = try await RefoldProcess.run(arguments, environment: environment)
             if outcome.code == 0 { return }
@@ -147,7 +147,7 @@ struct TestSite: Sendable {
     }
 
     /// Waits until every projection's live generation, or one's, has its checkpoint at the log's newest position.
-    func waitUntilCaughtUp(_ projection: String? = nil, within limit: Duration = .seconds(30)) async throws {
+    func waitUntilCaughtUp(_ projection: String? = nil, within limit: Duration = .seconds(60)) async throws {
         let newest = try await number("SELECT last_value FROM events_global_position_seq")
         try await wait(for: "\(projection ?? "all projections") at \(newest)", within: limit) {
             try await number(

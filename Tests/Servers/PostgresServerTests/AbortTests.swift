@@ -25,7 +25,7 @@ struct AbortTests {
         let start = ContinuousClock.now
         connection.abort()
         let error = await #expect(throws: PostgresError.self) { try await task.value }
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(15))
         #expect(error?.code == .connectionLost)
         #expect(error?.message == "the connection was ended from this side")
         #expect(await !connection.isUsable)
@@ -136,7 +136,7 @@ struct AbortTests {
             if byRegistry { registry.abortAll() } else { task.cancel() }
             let error = await #expect(throws: PostgresError.self) { try await task.value }
             #expect(error?.code == .cancelled)
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(15))
             relay.close()
             try await wait(for: "the attempt's end") { registry.count == 0 }
         }

@@ -100,7 +100,7 @@ struct KilledWriterTests {
                     let outcome = try await writer.outcome()
                     note(outcome.output, in: ledger)
                     // The server notices by itself, and lets go of everything that the writer held.
-                    try await wait(for: "the server to notice", within: .seconds(5)) {
+                    try await wait(for: "the server to notice") {
                         try await connection.query(
                             "SELECT FROM pg_stat_activity WHERE application_name = 'simulated writer'"
                         ).isEmpty
@@ -120,7 +120,7 @@ struct KilledWriterTests {
         _ ledger: WriterLedger,
         seed: UInt64
     ) async throws {
-        try await wait(for: "the server to notice that the writers are gone", within: .seconds(5)) {
+        try await wait(for: "the server to notice that the writers are gone") {
             try await connection.query("SELECT FROM pg_stat_activity WHERE application_name = 'simulated writer'")
                 .isEmpty
         }

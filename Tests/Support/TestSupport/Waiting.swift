@@ -8,13 +8,13 @@ public struct DeadlineExceeded: Error, CustomStringConvertible {
 ///
 /// - Parameters:
 ///   - purpose: what is waited for, in words that end the sentence "waited for …".
-///   - limit: after which time it is a failure.
+///   - limit: after which time it is a failure; long, since it is about what happens, not about how fast.
 ///   - interval: the pause between two looks.
 ///   - condition: whether it holds now; what it throws ends the wait.
 /// - Throws: `DeadlineExceeded`, or what the condition threw.
 public func wait(
     for purpose: String,
-    within limit: Duration = .seconds(30),
+    within limit: Duration = .seconds(60),
     every interval: Duration = .milliseconds(3),
     isolation: isolated (any Actor)? = #isolation,
     _ condition: () async throws -> Bool
