@@ -25,6 +25,18 @@ extension PostgresConnection {
         return result
     }
 
+    /// Runs statements in one round trip, a BEGIN first and a COMMIT last among them; what is left open by a failure is
+    /// rolled back.
+    @discardableResult
+    package func pipelineTransaction(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresResult] {
+        do throws(PostgresError) {
+            return try pipeline(statements)
+        } catch {
+            if isUsable && transactionStatus != .idle { try executeScript("ROLLBACK") }
+            throw error
+        }
+    }
+
     private func commit() throws(PostgresError) {
         if case .none = copy {
         } else {

@@ -81,6 +81,14 @@ public enum PostgresValue: Sendable, Hashable {
     }
 }
 
+extension PostgresValue {
+    /// A number, or NULL.
+    public static func optional(_ number: Int64?) -> PostgresValue { number.map { .int64($0) } ?? .null }
+
+    /// A text, or NULL.
+    public static func optional(_ text: String?) -> PostgresValue { text.map { .text($0) } ?? .null }
+}
+
 /// One statement of a pipeline, with its parameters `$1`, `$2`, …
 public struct PostgresStatement: Sendable {
     /// Exactly one SQL statement.

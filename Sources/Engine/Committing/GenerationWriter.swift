@@ -58,8 +58,8 @@ package struct GenerationWriter: Sendable {
         case .versions, .borrowedVersions, .whole:
             return try await refusingFenced {
                 let rows = try await connection.transaction { connection in
-                    let rows = try write(window, on: connection)
-                    if attaches { try connection.attachWithinTransaction(tables) }
+                    let rows = try await write(window, on: connection)
+                    if attaches { try await ReadModelTables(connection).attachWithinTransaction(tables) }
                     return rows
                 }
                 if attaches { try await becomeReadable() }
@@ -72,7 +72,7 @@ package struct GenerationWriter: Sendable {
     ///
     /// - Returns: how many rows were written and removed.
     @discardableResult
-    func write(_ window: CommitWindow, on connection: isolated PostgresConnection) throws -> Int {
+    func write(_ window: CommitWindow, on connection: isolated PostgresConnection) async throws -> Int {
         // The checkpoint goes first: a stale owner is refused before it has written anything.
         let results = try connection.pipeline(statements(of: window))
         var written = 0
@@ -95,7 +95,7 @@ package struct GenerationWriter: Sendable {
                 if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
             }
-            try connection.setPhase(.settled, of: generation.number)
+            try await GenerationStore(connection).setPhase(.settled, of: generation.number)
         }
         return written
     }
@@ -181,27 +181,29 @@ package struct GenerationWriter: Sendable {
         try await connection.transaction { connection in
             for table in tables {
                 try connection.executeScript(table.createSQL)
-                if try connection.tableExists(table.quotedVersions) { try connection.execute(table.settleVersionsSQL) }
+                if try await ReadModelTables(connection).exists(table.quotedVersions) {
+                    try connection.execute(table.settleVersionsSQL)
+                }
                 try connection.executeScript(table.addKeySQL)
                 if table.definition.isPublic { try connection.executeScript(table.analyzeSQL) }
                 try connection.executeScript(table.dropVersionsSQL)
             }
-            try connection.setPhase(.settled, of: generation.number)
-            if attaches { try connection.attachWithinTransaction(tables) }
+            try await GenerationStore(connection).setPhase(.settled, of: generation.number)
+            if attaches { try await ReadModelTables(connection).attachWithinTransaction(tables) }
         }
         if attaches { try await becomeReadable() }
     }
 
     /// Says that readers find the rows, once no statement can be under way that overlooks them.
     private func becomeReadable() async throws {
-        try await connection.outlastPlans(over: tables)
-        try await connection.setReadable(generation.number)
+        try await ReadModelTables(connection).outlastPlans(over: tables)
+        try await GenerationStore(connection).setReadable(generation.number)
     }
 
     /// Makes the tables that versions are appended to; nothing happens when they are there.
     package func createVersions() async throws {
         try await connection.transaction { connection in
-            for table in tables where try !connection.tableExists(table.quotedVersions) {
+            for table in tables where try await !ReadModelTables(connection).exists(table.quotedVersions) {
                 try connection.executeScript(table.createVersionsSQL)
             }
         }
@@ -211,7 +213,7 @@ package struct GenerationWriter: Sendable {
 
     /// Whether versions were appended before, so that their tables are there.
     package func hasVersions() async throws -> Bool {
-        try await connection.tableExists(tables[0].quotedVersions)
+        try await ReadModelTables(connection).exists(tables[0].quotedVersions)
     }
 
     /// The newest version of each row of one table, in pieces, as long as the body wants more.
@@ -239,29 +241,5 @@ package struct GenerationWriter: Sendable {
         }
         var results = try await connection.pipeline(statements.compactMap { $0 }).makeIterator()
         return statements.map { $0 == nil ? nil : results.next() }
-    }
-}
-
-extension PostgresConnection {
-    /// A transaction in one round trip; what is left open by a failure is rolled back.
-    @discardableResult
-    func pipelineTransaction(_ statements: [PostgresStatement]) throws -> [PostgresResult] {
-        do {
-            return try pipeline(statements)
-        } catch {
-            if isUsable && transactionStatus != .idle { try executeScript("ROLLBACK") }
-            throw error
-        }
-    }
-
-    func tableExists(_ quotedName: String) throws -> Bool {
-        try query("SELECT to_regclass($1) IS NOT NULL", [.text(quotedName)]).bool(0, 0)
-    }
-
-    fileprivate func setPhase(_ phase: Generation.Phase, of generation: GenerationNumber) throws {
-        try execute(
-            "UPDATE refold.generations SET phase = $2 WHERE generation = $1",
-            [.int64(generation.rawValue), .text(phase.rawValue)]
-        )
     }
 }

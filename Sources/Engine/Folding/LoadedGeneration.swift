@@ -31,8 +31,8 @@ package struct LoadedGeneration {
             try await writer.settleVersions(attaches: isLive)
         } else if isLive {
             // Where an older version settled it and was killed before it attached it.
-            try await writer.connection.attach(writer.tables)
-            try await writer.connection.setReadable(generation.number)
+            try await ReadModelTables(writer.connection).attach(writer.tables)
+            try await GenerationStore(writer.connection).setReadable(generation.number)
         }
         if isLive { cache?.follow(writer) }
         return LoadedGeneration(rows: rows, phase: .settled, hasVersionTables: false)

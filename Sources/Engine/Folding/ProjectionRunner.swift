@@ -280,7 +280,7 @@ package actor ProjectionRunner {
         var failure: (any Error)?
         do { try await committer.finish(generation.number) } catch { failure = error }
         do {
-            try await writer.connection.release(generation.number, of: writer.lease)
+            try await CheckpointStore(writer.connection).release(generation.number, of: writer.lease)
         } catch {
             // It goes back with the lease.
             logger.debug("the generation is given back later", metadata: ["cause": "\(error)"])

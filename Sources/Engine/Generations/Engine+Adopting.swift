@@ -22,10 +22,7 @@ extension Engine {
         case .other: return nil
         case .same: break
         case .former:
-            try await connection.execute(
-                "UPDATE refold.generations SET identity = $2 WHERE generation = $1",
-                [.int64(generation.number.rawValue), .text(identity.text)]
-            )
+            try await GenerationStore(connection).setIdentity(identity, of: generation.number)
             current.identity = identity.text
         }
         return current
@@ -35,10 +32,7 @@ extension Engine {
     func adoptLog(_ log: LogID, of generation: Generation, on connection: PostgresConnection) async throws -> Generation
     {
         guard generation.log == nil else { return generation }
-        try await connection.execute(
-            "UPDATE refold.generations SET log_id = $2 WHERE generation = $1 AND log_id IS NULL",
-            [.int64(generation.number.rawValue), .int64(log.rawValue)]
-        )
+        try await GenerationStore(connection).setLog(log, of: generation.number)
         var current = generation
         current.log = log
         return current
@@ -48,11 +42,9 @@ extension Engine {
     ///   ``EngineError/Code/otherSchema`` where a newer refold has migrated them.
     func requireMigration(on connection: PostgresConnection) async throws {
         let remedy = "run refold migrate"
-        guard try await connection.query("SELECT to_regclass('refold.generations') IS NOT NULL").bool(0, 0) else {
+        guard let version = try await SchemaStore(connection).version() else {
             throw EngineError(.notMigrated, "refold's tables are not in this database yet", remedy: remedy)
         }
-        let found = try await connection.query("SELECT to_regclass('refold.schema_version') IS NOT NULL").bool(0, 0)
-        let version = found ? try await connection.query("SELECT version FROM refold.schema_version").int32(0, 0) : 1
         if version < Self.schemaVersion {
             throw EngineError(
                 .notMigrated,

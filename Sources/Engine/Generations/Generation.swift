@@ -1,5 +1,5 @@
 package import EventStore
-public import Refold
+package import Refold
 
 /// One complete copy of a projection's read model, as `refold.generations` has it.
 package struct Generation: Sendable {
@@ -36,29 +36,5 @@ package struct Generation: Sendable {
 
     package func tables(of projection: any Projection) -> [GenerationTable] {
         projection.model.tables.map { GenerationTable($0, generation: number) }
-    }
-}
-
-/// Which generation of a projection is live, as `refold.projections` has it.
-package struct Pointer: Sendable {
-    package let live: GenerationNumber?
-    package let kept: GenerationNumber?
-    /// Raised at every move: whoever points states the revision it knew.
-    package let revision: Int64
-}
-
-/// The process that owns a generation.
-public struct Owner: Sendable, Hashable {
-    /// Name of the machine.
-    public let host: String
-    /// Process id there.
-    public let pid: Int32
-    /// When it took the generation, microseconds since 2000-01-01 UTC; nil for this process.
-    public let since: Timestamp?
-
-    package init(host: String, pid: Int32, since: Timestamp?) {
-        self.host = host
-        self.pid = pid
-        self.since = since
     }
 }

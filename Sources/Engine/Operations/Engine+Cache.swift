@@ -39,8 +39,9 @@ extension Engine {
         let cache = try requireCache()
         try await withConnection(for: "warm") { connection in
             try await requireMigration(on: connection)
-            let pointer = try await connection.pointer(of: projection.name)
-            guard let live = pointer.live, let generation = try await connection.generation(live) else {
+            let pointer = try await PointerStore(connection).pointer(of: projection.name)
+            guard let live = pointer.live, let generation = try await GenerationStore(connection).generation(live)
+            else {
                 throw EngineError.nothingLive(projection.name)
             }
             guard generation.phase == .settled else { throw EngineError.unsettled(generation) }

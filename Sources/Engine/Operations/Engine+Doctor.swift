@@ -89,7 +89,7 @@ extension Engine {
     private func logCheck(_ store: ValidatedStore, on connection: PostgresConnection) async -> Check {
         do {
             let log = try await LogIdentityStore.verify(connection, store, adopting: false)
-            let late = Set(try await connection.liveLateEvents(of: settings.store.log))
+            let late = Set(try await LateEventStore(connection).positionsMissedByLive(in: settings.store.log))
             let found = try await GapRecheck.found(connection, settings.store)
             if let late = found.first(where: { late.contains($0.position) }) {
                 return .failed("log", late.error, remedy: "rebuild")

@@ -58,7 +58,7 @@ extension Engine {
                 try ProjectionName(row.text("projection")), GenerationNumber(try row.int64("generation"))
             )
             let role = GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired
-            let dependents = role == .retired ? try await connection.dependents(on: number) : nil
+            let dependents = role == .retired ? try await ReadModelTables(connection).dependents(on: number) : nil
             let generation = GenerationStatus(
                 generation: number,
                 projection: projection,

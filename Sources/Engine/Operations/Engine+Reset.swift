@@ -17,11 +17,12 @@ extension Engine {
     {
         let number = try await withConnection(for: "reset") { control in
             try await requireMigration(on: control)
-            let pointer = try await control.pointer(of: projection.name)
+            let pointer = try await PointerStore(control).pointer(of: projection.name)
             try await requireSameLog(as: pointer, acceptsShortenedLog: acceptsShortenedLog, on: control)
             let identity = identity(of: projection)
             let generation = try await control.transaction { control in
-                try control.createLiveGeneration(of: projection, identity: identity.text, replacing: pointer)
+                try await PointerStore(control)
+                    .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
             }
             guard let generation else { throw EngineError.pointerMoved(projection.name) }
             await pointCache(of: projection, to: generation.number)
@@ -38,21 +39,10 @@ extension Engine {
     ) async throws {
         let store = try await StoreInspection.inspect(control, settings.store)
         guard let log = try await LogIdentityStore.verify(control, store), let live = pointer.live,
-            let generation = try await control.generation(live)
+            let generation = try await GenerationStore(control).generation(live)
         else { return }
         let folded = FoldedLog(store: store, id: log.id, firstEvent: try await store.firstEvent(on: control))
         try await folded.requireSame(generation, on: control, logger)
         if !(acceptsShortenedLog || settings.acceptsShortenedLog) { try folded.requireWhole(generation) }
-    }
-}
-
-extension EngineError {
-    static func pointerMoved(_ projection: ProjectionName) -> EngineError {
-        EngineError(
-            .pointerMoved,
-            projection: projection,
-            "the pointer of \(projection) moved meanwhile",
-            remedy: "look at refold generations and try again"
-        )
     }
 }

@@ -52,7 +52,8 @@ extension Engine {
         _ connection: PostgresConnection
     ) async throws {
         for index in status.projections.indices {
-            guard let live = status.projections[index].live, let generation = try await connection.generation(live)
+            guard let live = status.projections[index].live,
+                let generation = try await GenerationStore(connection).generation(live)
             else { continue }
             do {
                 try await folded.requireSame(generation, on: connection)
@@ -94,7 +95,7 @@ extension Engine {
             guard error.code != .database else { throw error }
             status.problem = error
         }
-        status.lateEvents = try await connection.liveLateEvents(of: settings.store.log)
+        status.lateEvents = try await LateEventStore(connection).positionsMissedByLive(in: settings.store.log)
         let probe = HighWaterMarkProbe(connection, store, from: log?.mark ?? .zero)
         var sample = try await probe.sample()
         // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
@@ -153,7 +154,7 @@ extension Engine {
     private func generationStates(on connection: PostgresConnection) async throws -> Status {
         var states: [ProjectionStatus] = []
         for projection in projections {
-            let pointer = try await connection.pointer(of: projection.name)
+            let pointer = try await PointerStore(connection).pointer(of: projection.name)
             let rows = try await connection.query(
                 Self.generationSQL,
                 [.text(projection.name.rawValue), .optional(pointer.live?.rawValue)]

@@ -26,8 +26,9 @@ final class LeaseKeeper: Sendable {
         let connection = try await connected()
         try await engine.requireMigration(on: connection)
         do {
-            try await connection.forgetEndedLeases()
-            try await connection.hold(lease)
+            let leases = LeaseStore(connection)
+            try await leases.forgetEnded()
+            try await leases.renew(lease)
             engine.silence.begins(lease)
         } catch let error as PostgresError where error.sqlState == .readOnlyTransaction {
             // A standby is refused as what it is.
@@ -43,7 +44,7 @@ final class LeaseKeeper: Sendable {
         while true {
             do { try await Task.sleep(for: wait) } catch { return }
             do {
-                try await connected().hold(lease)
+                try await LeaseStore(connected()).renew(lease)
                 backoff.reset()
                 wait = lease.time / 3
             } catch {
@@ -62,7 +63,7 @@ final class LeaseKeeper: Sendable {
     func end() async {
         engine.silence.ends(lease)
         do {
-            try await connected().end(lease)
+            try await LeaseStore(connected()).end(lease)
         } catch {
             engine.logger.debug("the lease ends by itself", metadata: ["cause": "\(error)"])
         }
@@ -79,6 +80,7 @@ final class LeaseKeeper: Sendable {
         on connection: PostgresConnection
     ) async throws -> OwnedGeneration {
         let deadline = ContinuousClock.now + timeout
+        let checkpoints = CheckpointStore(connection)
         while true {
             switch try await acquireOnce(generation, on: connection) {
             case .acquired(let owned): return owned
@@ -89,7 +91,7 @@ final class LeaseKeeper: Sendable {
                 if isAlive { throw EngineError.owned(generation, by: ownership) }
                 // Somebody who is dying commits or rolls back in a moment. Who else has it locked is told of while it is
                 // waited for.
-                guard timeout > .zero, try await connection.waitForCheckpoint(of: generation.number, until: deadline)
+                guard timeout > .zero, try await checkpoints.waitUntilUnlocked(generation.number, until: deadline)
                 else {
                     throw EngineError.checkpointLocked(generation)
                 }
@@ -101,7 +103,7 @@ final class LeaseKeeper: Sendable {
     /// Takes a generation if that can be done at once.
     func acquireOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> Acquisition {
         do {
-            return try await connection.acquire(generation.number, for: lease, sightings)
+            return try await CheckpointStore(connection).acquire(generation.number, for: lease, sightings)
         } catch is GenerationGone {
             throw EngineError.fenced(generation)
         }

@@ -180,7 +180,7 @@ final class SilenceWatch: Sendable {
         }
         for lease in state.withLock({ $0.leases }) {
             do {
-                try await connection.setWaits(waits, of: lease)
+                try await LeaseStore(connection).setWaits(waits, of: lease)
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
                 return false
             }

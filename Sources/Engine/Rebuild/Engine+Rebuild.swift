@@ -123,10 +123,11 @@ extension Engine {
         under keeper: LeaseKeeper,
         on control: PostgresConnection
     ) async throws -> GenerationNumber? {
-        guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
+        let generations = GenerationStore(control)
+        guard let generation = try await generations.unfinished(of: projection.name) else { return nil }
         _ = try await keeper.acquire(generation, on: control)
-        try await control.setState(.retired, of: generation.number)
-        try await control.release(generation.number, of: keeper.lease)
+        try await generations.setState(.retired, of: generation.number)
+        try await CheckpointStore(control).release(generation.number, of: keeper.lease)
         return generation.number
     }
 }

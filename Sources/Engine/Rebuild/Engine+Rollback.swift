@@ -15,8 +15,8 @@ extension Engine {
     public func rollback(_ projection: any Projection, now: Bool) async throws -> GenerationNumber {
         try await withConnection(for: "rollback") { control in
             try await requireMigration(on: control)
-            let pointer = try await control.pointer(of: projection.name)
-            guard let kept = pointer.kept, let generation = try await control.generation(kept) else {
+            let pointer = try await PointerStore(control).pointer(of: projection.name)
+            guard let kept = pointer.kept, let generation = try await GenerationStore(control).generation(kept) else {
                 throw EngineError(
                     .nothingKept,
                     projection: projection.name,
@@ -31,11 +31,12 @@ extension Engine {
             }
             if now {
                 let hasMoved = try await control.transaction { control in
-                    let current = try control.pointer(of: projection.name, lock: true)
+                    let pointers = PointerStore(control)
+                    let current = try await pointers.pointer(of: projection.name, lock: true)
                     guard current.revision == pointer.revision else { return false }
-                    try control.requireShape(of: generation, projection)
-                    try control.showTables(of: projection)
-                    return try control.point(projection.name, to: kept, kept: pointer.live, from: current)
+                    try await ReadModelTables(control).requireShape(of: generation, projection)
+                    try await ReadModelViews(control).show(projection)
+                    return try await pointers.point(projection.name, to: kept, kept: pointer.live, from: current)
                 }
                 guard hasMoved else { throw EngineError.pointerMoved(projection.name) }
             } else {

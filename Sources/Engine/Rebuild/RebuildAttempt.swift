@@ -134,8 +134,8 @@ struct BegunRebuild: Sendable {
     ///   contradicts what the live generation was folded from: a rebuild is not to pass in silence over what was lost.
     func prepare(on control: PostgresConnection) async throws -> PreparedRebuild {
         let (log, request) = (attempt.log, attempt.request)
-        let pointer = try await control.pointer(of: projection.name)
-        if let number = pointer.live, let live = try await control.generation(number) {
+        let pointer = try await PointerStore(control).pointer(of: projection.name)
+        if let number = pointer.live, let live = try await GenerationStore(control).generation(number) {
             if !request.fresh { try await log.requireSame(live, on: control, engine.logger) }
             if !(request.acceptsShortenedLog || engine.settings.acceptsShortenedLog) {
                 try log.requireWhole(live)
@@ -148,13 +148,14 @@ struct BegunRebuild: Sendable {
     }
 
     private func resumable(on control: PostgresConnection) async throws -> Generation? {
-        guard let generation = try await control.unfinishedGeneration(of: projection.name) else { return nil }
+        let generations = GenerationStore(control)
+        guard let generation = try await generations.unfinished(of: projection.name) else { return nil }
         let reason: String
         if let current = try await engine.adoptIdentity(of: generation, projection, on: control) {
             do {
                 try await attempt.log.requireSame(current, on: control, engine.logger)
-                if try await !control.lacksLateEvents(current) {
-                    try await control.setCause(nil, at: nil, of: generation.number)
+                if try await !LateEventStore(control).isMissed(by: current.number) {
+                    try await generations.setCause(nil, at: nil, of: generation.number)
                     return current
                 }
                 reason = "events appeared late at positions that it has passed"
@@ -170,15 +171,15 @@ struct BegunRebuild: Sendable {
                 "projection": "\(projection.name)", "generation": "\(generation.number)", "cause": "\(reason)",
             ]
         )
-        try await control.setState(.retired, of: generation.number)
+        try await generations.setState(.retired, of: generation.number)
         return nil
     }
 
     private func create(on control: PostgresConnection) async throws -> Generation {
         let (projection, identity, attempt) = (projection, engine.identity(of: projection), attempt)
         return try await control.transaction { control in
-            try control.addParents(of: projection)
-            return try control.addGeneration(
+            try await ReadModelTables(control).addParents(of: projection)
+            return try await GenerationStore(control).add(
                 of: projection,
                 identity: identity.text,
                 phase: .memory,
@@ -253,7 +254,7 @@ struct OpenRebuild: Sendable {
             return tracker.outcome(.ready, error)
         case .stopped:
             // The cause is for status; the error itself is in the outcome.
-            try? await runner.writer.connection.setCause(
+            try? await GenerationStore(runner.writer.connection).setCause(
                 error.message,
                 at: error.position,
                 of: runner.generation.number
@@ -316,7 +317,7 @@ struct SettledRebuild: Sendable {
 
     /// Attaches the tables, and fills the cache before anybody is sent to it.
     func attach() async throws -> AttachedRebuild {
-        try await runner.writer.connection.attach(runner.writer.tables)
+        try await ReadModelTables(runner.writer.connection).attach(runner.writer.tables)
         if !isCacheLost { await warm() }
         return AttachedRebuild(attempt: attempt, runner: runner, pointer: pointer)
     }
@@ -351,7 +352,7 @@ struct AttachedRebuild: Sendable {
             try await Switchover.pointWhenCaughtUp(runner, from: pointer, attempt.engine)
         } catch let error as EngineError where error.code == .pointerMoved || error.code == .outpaced {
             let (name, number) = (runner.projection.name, runner.generation.number)
-            try await runner.writer.connection.setState(.ready, of: number)
+            try await GenerationStore(runner.writer.connection).setState(.ready, of: number)
             throw EngineError(
                 error.code,
                 projection: name,

@@ -41,7 +41,7 @@ struct Switchover {
         defer { catchUpReader.closeSoon() }
         let generation = runner.generation
         if let live = known.live {
-            let position = try await runner.writer.connection.position(of: live, toBeReachedBy: generation)
+            let position = try await position(of: live, toBeReachedBy: generation, on: runner.writer.connection)
             if position > runner.progress.foldedPosition { try await catchUpReader.advance(runner, to: position) }
         }
         for round in 1... {
@@ -61,6 +61,21 @@ struct Switchover {
         }
     }
 
+    /// The live generation's position, so that readers do not go back in time; zero when it was folded from another log,
+    /// whose positions mean nothing in this one.
+    private static func position(
+        of live: GenerationNumber,
+        toBeReachedBy generation: Generation,
+        on connection: PostgresConnection,
+        lock: Bool = false
+    ) async throws -> GlobalPosition {
+        let position = try await CheckpointStore(connection).position(of: live, lock: lock)
+        guard let log = generation.log, let other = try await GenerationStore(connection).generation(live)?.log,
+            log != other
+        else { return position }
+        return .zero
+    }
+
     /// One attempt. When the connection is lost in the middle, nobody knows whether it took effect: that is looked up.
     private func attempt(_ engine: Engine) async throws -> Outcome {
         do {
@@ -77,26 +92,27 @@ struct Switchover {
     private func attempt(store: EventStoreSettings) async throws -> Outcome {
         let writer = runner.writer
         return try await writer.connection.transaction { connection in
-            let pointer = try connection.pointer(of: writer.generation.projection, lock: true)
+            let pointers = PointerStore(connection)
+            let pointer = try await pointers.pointer(of: writer.generation.projection, lock: true)
             guard pointer.revision == known.revision else { return .moved }
             let live =
-                try pointer.live.map { live in
-                    try connection.position(of: live, toBeReachedBy: writer.generation, lock: true)
-                } ?? .zero
+                if let live = pointer.live {
+                    try await Self.position(of: live, toBeReachedBy: writer.generation, on: connection, lock: true)
+                } else { GlobalPosition.zero }
             let mine = runner.progress.foldedPosition
             if live.rawValue - mine.rawValue > (source == nil ? 0 : distance) { return .behind(live) }
             let window = try await runner.finalWindow(from: source, through: live, within: limit)
-            if !window.isEmpty { try writer.write(window, on: connection) }
-            try connection.showTables(of: runner.projection)
+            if !window.isEmpty { try await writer.write(window, on: connection) }
+            try await ReadModelViews(connection).show(runner.projection)
             guard
-                try connection.point(
+                try await pointers.point(
                     writer.generation.projection,
                     to: writer.generation.number,
                     kept: pointer.live,
                     from: pointer
                 )
             else { return .moved }
-            try connection.forgetEvidence(of: store.log)
+            try await LateEventStore(connection).forgetEvidence(of: store.log)
             return .pointed
         }
     }
@@ -112,32 +128,15 @@ extension Engine {
             do {
                 return try await withConnection(for: "look") { connection in
                     // Its transaction may be under way still, on a server that has not noticed the loss.
-                    _ = try await connection.query(
-                        "SELECT FROM refold.generations WHERE generation = $1 FOR SHARE",
-                        [.int64(generation.rawValue)]
-                    )
-                    return try await connection.generation(generation)?.state == .pointed
+                    let generations = GenerationStore(connection)
+                    try await generations.waitForChanges(of: generation)
+                    return try await generations.generation(generation)?.state == .pointed
                 }
             } catch {
                 guard error.isTransient, let delay = backoff.next() else { throw error }
                 try await time.sleep(for: delay)
             }
         }
-    }
-}
-
-extension PostgresConnection {
-    /// The live generation's position, so that readers do not go back in time; zero when it was folded from another log,
-    /// whose positions mean nothing in this one.
-    fileprivate func position(of live: GenerationNumber, toBeReachedBy generation: Generation, lock: Bool = false)
-        throws
-        -> GlobalPosition
-    {
-        let position = try checkpoint(of: live, lock: lock)
-        guard let log = generation.log, let other = try self.generation(live)?.log, log != other else {
-            return position
-        }
-        return .zero
     }
 }
 

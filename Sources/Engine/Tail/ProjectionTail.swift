@@ -156,8 +156,8 @@ final class ProjectionTail: Sendable {
         let log = FoldedLog(store: source.store, id: source.log.id, firstEvent: nil)
         let (pointer, generation) = try await engine.withConnection(for: "open") { [projection] connection in
             while true {
-                let pointer = try await connection.pointer(of: projection.name)
-                if let live = pointer.live, let generation = try await connection.generation(live) {
+                let pointer = try await PointerStore(connection).pointer(of: projection.name)
+                if let live = pointer.live, let generation = try await GenerationStore(connection).generation(live) {
                     guard let current = try await engine.adoptIdentity(of: generation, projection, on: connection)
                     else {
                         throw EngineError.otherIdentity(of: generation)
@@ -166,7 +166,8 @@ final class ProjectionTail: Sendable {
                     return (pointer, try await engine.adoptLog(log.id, of: current, on: connection))
                 }
                 _ = try await connection.transaction { connection in
-                    try connection.createLiveGeneration(of: projection, identity: identity.text, replacing: pointer)
+                    try await PointerStore(connection)
+                        .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
                 }
             }
         }
@@ -191,14 +192,14 @@ final class ProjectionTail: Sendable {
     /// Says which positions were folded before and are gone, when a promoted server or a restored backup lacks them.
     private func noteVanished(_ runner: ProjectionRunner) async throws {
         let generation = runner.generation.number
-        let connection = runner.writer.connection
-        try await connection.setCause(nil, at: nil, of: generation)
+        let generations = GenerationStore(runner.writer.connection)
+        try await generations.setCause(nil, at: nil, of: generation)
         guard let vanished = daemon.vanished(from: generation, at: runner.writer.owned.position) else { return }
         let message =
             "positions \(vanished.lowerBound) to \(vanished.upperBound) were folded before and are gone: the server does not "
             + "have what the one before it had"
         logger.error("\(message)", metadata: ["projection": "\(projection.name)"])
-        try await connection.setLastError(message, of: generation)
+        try await generations.setLastError(message, of: generation)
     }
 
     /// Gives the generation back.
@@ -304,11 +305,12 @@ final class ProjectionTail: Sendable {
             (error as? EngineError)?.message ?? (error as? EventStoreError)?.message ?? String(describing: error)
         do {
             try await engine.withConnection(for: "cause") { [projection] connection in
-                guard let live = try await connection.pointer(of: projection.name).live else { return }
+                guard let live = try await PointerStore(connection).pointer(of: projection.name).live else { return }
+                let generations = GenerationStore(connection)
                 if isPassing {
-                    try await connection.setWaiting(for: "it is interrupted and tries again: \(message)", live)
+                    try await generations.setWaiting(for: "it is interrupted and tries again: \(message)", of: live)
                 } else {
-                    try await connection.setCause(message, at: position, of: live)
+                    try await generations.setCause(message, at: position, of: live)
                 }
             }
         } catch {

@@ -39,23 +39,16 @@ final class TailWatch: Sendable {
     }
 
     private func look(on connection: PostgresConnection) async throws {
-        let names = tails.map(\.projection.name.rawValue)
-        let rows = try await connection.query(Self.pointersSQL, [.textArray(names)]).rows
+        let pointed = try await PointerStore(connection).pointedGenerations(of: tails.map(\.projection.name))
         var candidates: [WorkShare.Candidate] = []
-        for row in rows {
-            let name = try row.text("name")
-            guard let tail = tails.first(where: { $0.projection.name.rawValue == name }) else { continue }
-            tail.pointerIs(
-                Pointer(
-                    live: try row.optionalInt64("live").map { GenerationNumber($0) },
-                    kept: try row.optionalInt64("kept").map { GenerationNumber($0) },
-                    revision: try row.int64("revision")
-                )
-            )
-            candidates.append(try candidate(tail.projection, row))
+        for generation in pointed {
+            guard let tail = tails.first(where: { $0.projection.name == generation.projection }) else { continue }
+            tail.pointerIs(generation.pointer)
+            candidates.append(candidate(tail.projection, generation))
         }
         guard isShared else { return }
-        let members = try await connection.query(Self.membersSQL).rows.compactMap { try member($0) }
+        let members = try await LeaseStore(connection).daemons().filter { isThere($0.ownership) }
+            .map { WorkShare.Member(leaseID: $0.ownership.leaseID, tails: $0.tails) }
         let decision = share.withLock { $0.decide(candidates, among: members, at: .now) }
         for tail in tails { tail.shareIs(decision.mine.contains(tail.projection.name)) }
         if let given = decision.given {
@@ -63,39 +56,19 @@ final class TailWatch: Sendable {
         }
     }
 
-    private func candidate(_ projection: any Projection, _ row: PostgresRow) throws -> WorkShare.Candidate {
+    private func candidate(_ projection: any Projection, _ generation: PointedGeneration) -> WorkShare.Candidate {
         let identity = daemon.engine.identity(of: projection)
         var found = identity.text
-        if let stored = try row.optionalText("identity"), identity.match(stored) == .other { found = stored }
-        var owner: String?
-        if try row.optionalText("lease_id") != nil {
-            let ownership = try Ownership(row)
-            let isMine = ownership.leaseID == daemon.keeper.lease.id
-            if isMine || daemon.keeper.sightings.judge(ownership) != .isGone { owner = ownership.leaseID }
-        }
+        if let stored = generation.identity, identity.match(stored) == .other { found = stored }
         return WorkShare.Candidate(
             projection: projection.name,
             name: WorkShare.name(of: projection.name, identity: found),
-            owner: owner
+            owner: generation.ownership.flatMap { isThere($0) ? $0.leaseID : nil }
         )
     }
 
-    private func member(_ row: PostgresRow) throws -> WorkShare.Member? {
-        let ownership = try Ownership(row)
-        let isMine = ownership.leaseID == daemon.keeper.lease.id
-        guard isMine || daemon.keeper.sightings.judge(ownership) != .isGone else { return nil }
-        return WorkShare.Member(leaseID: ownership.leaseID, tails: Set(try row.textArray("tails")))
+    /// Whether an owner is this process, or is not known to be gone.
+    private func isThere(_ ownership: Ownership) -> Bool {
+        ownership.leaseID == daemon.keeper.lease.id || daemon.keeper.sightings.judge(ownership) != .isGone
     }
-
-    private static let pointersSQL = """
-        SELECT p.name, p.live, p.kept, p.revision, g.identity, \(Ownership.columns)
-          FROM refold.projections p LEFT JOIN refold.generations g ON g.generation = p.live
-          LEFT JOIN refold.checkpoints c ON c.generation = p.live LEFT JOIN refold.owners o ON o.id = c.owner
-         WHERE p.name = ANY ($1)
-        """
-
-    private static let membersSQL = """
-        SELECT o.tails, \(Ownership.columns) FROM refold.owners o
-          LEFT JOIN refold.checkpoints c ON false WHERE cardinality(o.tails) > 0
-        """
 }

@@ -45,7 +45,7 @@ struct FencingTests {
         #expect(error?.code == .fenced)
         #expect(error?.projection == projection.name)
         #expect(try await note(installation, writer) == "first")
-        #expect(try await installation.connection.checkpoint(of: writer.generation.number) == position)
+        #expect(try await CheckpointStore(installation.connection).position(of: writer.generation.number) == position)
         #expect(try await installation.value("SELECT count(*)::text FROM refold.dead_letters") == "0")
         #expect(await writer.connection.transactionStatus == .idle)
     }
@@ -96,7 +96,7 @@ struct FencingTests {
         try await withWriter { installation, writer, window in
             try await writer.commit(window)
             #expect(try await note(installation, writer) == "second")
-            #expect(try await installation.connection.checkpoint(of: writer.generation.number) == 2)
+            #expect(try await CheckpointStore(installation.connection).position(of: writer.generation.number) == 2)
             let letters =
                 "SELECT concat_ws(' ', projection, position, event_type, error, event_id) FROM refold.dead_letters"
             #expect(try await installation.values(letters) == ["every_type 2 thing.put refused"])
@@ -135,7 +135,7 @@ struct FencingTests {
     func staleBuilder() async throws {
         try await TestInstallation.with(projection) { [projection] installation in
             let generation = try await installation.transaction { connection in
-                try connection.addGeneration(of: projection, identity: "", phase: .memory, target: nil)
+                try await GenerationStore(connection).add(of: projection, identity: "", phase: .memory, target: nil)
             }
             let writer = try await installation.writer(generation, of: projection)
             try await writer.createVersions()
@@ -151,8 +151,8 @@ struct FencingTests {
             }
             let versions = "SELECT count(*)::text FROM \(writer.tables[2].quotedVersions)"
             #expect(try await installation.value(versions) == "0")
-            #expect(try await installation.connection.generation(generation.number)?.phase == .memory)
-            #expect(try await installation.connection.checkpoint(of: generation.number) == 0)
+            #expect(try await GenerationStore(installation.connection).generation(generation.number)?.phase == .memory)
+            #expect(try await CheckpointStore(installation.connection).position(of: generation.number) == 0)
             await writer.connection.close()
             await successor.connection.close()
         }
@@ -163,7 +163,7 @@ struct FencingTests {
         try await withWriter { installation, writer, window in
             try await installation.point(projection, to: writer.generation)
             try await expectRefused(window, installation, writer)
-            try await writer.connection.release(writer.generation.number, of: writer.lease)
+            try await CheckpointStore(writer.connection).release(writer.generation.number, of: writer.lease)
             let next = try await installation.writer(writer.generation, of: projection)
             try await installation.point(projection, to: try await installation.addSettled(projection))
             try await expectRefused(window, installation, next)
@@ -174,7 +174,7 @@ struct FencingTests {
     @Test("A live owner is named, and keeps its generation")
     func owned() async throws {
         try await withWriter { installation, writer, window in
-            let attempt = try await installation.connection.acquire(
+            let attempt = try await CheckpointStore(installation.connection).acquire(
                 writer.generation.number,
                 for: Lease(),
                 Sightings()
@@ -191,12 +191,12 @@ struct FencingTests {
     @Test("A generation is free at once when it is given back, and when its owner's lease is ended")
     func free() async throws {
         try await withWriter { installation, writer, window in
-            try await writer.connection.release(writer.generation.number, of: writer.lease)
-            #expect(try await installation.connection.ownership(of: writer.generation.number) == nil)
+            try await CheckpointStore(writer.connection).release(writer.generation.number, of: writer.lease)
+            #expect(try await CheckpointStore(installation.connection).ownership(of: writer.generation.number) == nil)
             let second = try await installation.writer(writer.generation, of: projection)
-            try await installation.connection.end(second.lease)
+            try await LeaseStore(installation.connection).end(second.lease)
             let next = try await installation.writer(writer.generation, of: projection)
-            let ownership = try await installation.connection.ownership(of: writer.generation.number)
+            let ownership = try await CheckpointStore(installation.connection).ownership(of: writer.generation.number)
             #expect(ownership?.leaseID == next.lease.id)
             try await next.commit(window)
             await second.connection.close()
@@ -209,8 +209,8 @@ struct FencingTests {
         try await withWriter { installation, writer, _ in
             try await installation.expire(writer.lease)
             try await writer.connection.transaction { connection in
-                _ = try connection.checkpoint(of: writer.generation.number, lock: true)
-                let attempt = try await installation.connection.acquire(
+                _ = try await CheckpointStore(connection).position(of: writer.generation.number, lock: true)
+                let attempt = try await CheckpointStore(installation.connection).acquire(
                     writer.generation.number,
                     for: Lease(),
                     Sightings()
@@ -228,7 +228,7 @@ struct FencingTests {
     @Test("A process of this machine that has ended owns nothing, whatever its lease says")
     func deadProcess() async throws {
         try await withWriter { installation, writer, _ in
-            try await writer.connection.release(writer.generation.number, of: writer.lease)
+            try await CheckpointStore(writer.connection).release(writer.generation.number, of: writer.lease)
             let mine = ProcessIdentity.current
             // A number that nobody can have now; and our own, of a process that started at another time.
             for (pid, started) in [(Int32.max, Int64(1)), (mine.pid, mine.started - 1)] {
@@ -246,7 +246,7 @@ struct FencingTests {
                     lease: Lease(process: dead)
                 )
                 let next = try await installation.writer(writer.generation, of: projection)
-                try await next.connection.release(writer.generation.number, of: next.lease)
+                try await CheckpointStore(next.connection).release(writer.generation.number, of: next.lease)
                 await owned.connection.close()
                 await next.connection.close()
             }
@@ -263,7 +263,7 @@ struct FencingTests {
                 try await writer.commit(.from(1, to: 2, bad, letters: [letter]))
             }
             #expect(error?.isDataError == true)
-            let checkpoint = try await installation.connection.checkpoint(of: writer.generation.number)
+            let checkpoint = try await CheckpointStore(installation.connection).position(of: writer.generation.number)
             #expect(checkpoint == 1)
             #expect(await writer.connection.transactionStatus == .idle)
         }

@@ -108,7 +108,7 @@ struct GenerationWriterTests {
 
     private func addGeneration(_ installation: TestInstallation, _ phase: Generation.Phase) async throws -> Generation {
         try await installation.transaction { [projection] connection in
-            try connection.addGeneration(of: projection, identity: "", phase: phase, target: nil)
+            try await GenerationStore(connection).add(of: projection, identity: "", phase: phase, target: nil)
         }
     }
 
@@ -158,8 +158,8 @@ struct GenerationWriterTests {
             try await writer.commit(.from(3, to: 4, memory.whole()))
             #expect(try await load(memory.keys, writer).content == memory.content)
             #expect(try await !writer.hasVersions())
-            #expect(try await installation.connection.generation(generation.number)?.phase == .settled)
-            #expect(try await installation.connection.checkpoint(of: generation.number) == 4)
+            #expect(try await GenerationStore(installation.connection).generation(generation.number)?.phase == .settled)
+            #expect(try await CheckpointStore(installation.connection).position(of: generation.number) == 4)
             for table in writer.tables {
                 let keys = "SELECT count(*)::text FROM pg_index WHERE indrelid = to_regclass($1) AND indisprimary"
                 #expect(try await installation.value(keys, [.text(table.quotedName)]) == "1")

@@ -54,7 +54,7 @@ struct WindowCommitterTests {
             #expect(reports.texts.first == "committed through 1", "the first has ended before the second begins")
             try await committer.finish(writer.generation.number)
             #expect(reports.texts == ["committed through 1", "committed through 2"])
-            #expect(try await installation.connection.checkpoint(of: writer.generation.number) == 2)
+            #expect(try await CheckpointStore(installation.connection).position(of: writer.generation.number) == 2)
             try await committer.finish(writer.generation.number)
         }
     }
@@ -69,7 +69,7 @@ struct WindowCommitterTests {
             }
             #expect(error?.code == .fenced && reports.texts == ["fenced"])
             try await committer.finish(writer.generation.number)
-            #expect(try await installation.connection.checkpoint(of: writer.generation.number) == 0)
+            #expect(try await CheckpointStore(installation.connection).position(of: writer.generation.number) == 0)
         }
     }
 
@@ -87,11 +87,11 @@ struct WindowCommitterTests {
             try await committer.schedule(first, by: writer) { _ in }
             try await committer.commit(.from(0, to: 1, .replacements([])), by: other)
             let observer = try await installation.database.connect()
-            #expect(try await observer.checkpoint(of: other.generation.number) == 1)
-            #expect(try await observer.checkpoint(of: writer.generation.number) == 0)
+            #expect(try await CheckpointStore(observer).position(of: other.generation.number) == 1)
+            #expect(try await CheckpointStore(observer).position(of: writer.generation.number) == 0)
             try await installation.connection.execute("ROLLBACK")
             try await committer.finish(writer.generation.number)
-            #expect(try await observer.checkpoint(of: writer.generation.number) == 1)
+            #expect(try await CheckpointStore(observer).position(of: writer.generation.number) == 1)
             await observer.close()
             await other.connection.close()
         }

@@ -31,7 +31,7 @@ struct ProjectionRunnerTests {
         let table: String
 
         func checkpoint() async throws -> GlobalPosition {
-            try await installation.connection.checkpoint(of: runner.generation.number)
+            try await CheckpointStore(installation.connection).position(of: runner.generation.number)
         }
 
         func note() async throws -> String? { try await installation.value("SELECT note FROM \(table)") }
@@ -67,7 +67,12 @@ struct ProjectionRunnerTests {
                 case .settled: try await installation.addSettled(projection)
                 case .memory:
                     try await installation.transaction { [projection] connection in
-                        try connection.addGeneration(of: projection, identity: "", phase: .memory, target: nil)
+                        try await GenerationStore(connection).add(
+                            of: projection,
+                            identity: "",
+                            phase: .memory,
+                            target: nil
+                        )
                     }
                 }
             let clock = TestClock()

@@ -64,9 +64,9 @@ struct DroppingTests {
                 "INSERT INTO refold.dead_letters VALUES ('shelf', $1, 1, NULL, 'x', 'y')",
                 [.int64(generations[0].number.rawValue)]
             )
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             #expect(try await tables(installation, generations[0]) == [])
-            #expect(try await installation.connection.generation(generations[0].number) == nil)
+            #expect(try await GenerationStore(installation.connection).generation(generations[0].number) == nil)
             #expect(try await installation.value("SELECT count(*)::text FROM refold.checkpoints") == "2")
             #expect(try await installation.value("SELECT count(*)::text FROM refold.dead_letters") == "0")
             #expect(try await tables(installation, generations[1]).count == 2, "the kept one stays")
@@ -80,16 +80,16 @@ struct DroppingTests {
     func abandoned() async throws {
         try await TestInstallation.with(shelf) { [shelf] installation in
             let generation = try await installation.transaction { connection in
-                try connection.addGeneration(of: shelf, identity: "", phase: .memory, target: nil)
+                try await GenerationStore(connection).add(of: shelf, identity: "", phase: .memory, target: nil)
             }
             let writer = try await installation.writer(generation, of: shelf)
             try await writer.createVersions()
-            try await installation.connection.setState(.retired, of: generation.number)
-            let left = try await installation.connection.dropRetired()
+            try await GenerationStore(installation.connection).setState(.retired, of: generation.number)
+            let left = try await RetiredGenerations(installation.connection).drop()
             #expect(left.map(\.number) == [generation.number], "a live process owns it")
             #expect(try await tables(installation, generation).count == 2)
-            try await writer.connection.release(generation.number, of: writer.lease)
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            try await CheckpointStore(writer.connection).release(generation.number, of: writer.lease)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             #expect(try await tables(installation, generation) == [])
             await writer.connection.close()
         }
@@ -117,13 +117,13 @@ struct DroppingTests {
                     }
                 }
             }
-            #expect(try await dropper.dropRetired().map(\.number) == [first.number])
+            #expect(try await RetiredGenerations(dropper).drop().map(\.number) == [first.number])
             // It had not looked at the model yet when the pointer moved, and holds no lock on it.
             #expect(try await score(reader) == 1)
             #expect(try await score(installation.connection) == 3)
             try await reader.execute("COMMIT")
             #expect(try await score(reader) == 3)
-            #expect(try await dropper.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(dropper).drop().isEmpty)
             #expect(try await tables(installation, first) == [])
             await reader.close()
             if asOrdinaryUser {
@@ -144,17 +144,22 @@ struct DroppingTests {
             let second = try await add(installation, 2)
             let mover = try await installation.database.connect()
             try await mover.transaction { connection in
-                let pointer = try connection.pointer(of: shelf.name, lock: true)
-                _ = try connection.point(shelf.name, to: second.number, kept: pointer.live, from: pointer)
+                let pointer = try await PointerStore(connection).pointer(of: shelf.name, lock: true)
+                _ = try await PointerStore(connection).point(
+                    shelf.name,
+                    to: second.number,
+                    kept: pointer.live,
+                    from: pointer
+                )
                 // Before the pointer's move is committed, so what it sees is the first.
                 try await reader.executeScript("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
             }
             await mover.close()
             try await installation.point(shelf, to: try await add(installation, 3))
-            #expect(try await installation.connection.dropRetired().map(\.number) == [first.number])
+            #expect(try await RetiredGenerations(installation.connection).drop().map(\.number) == [first.number])
             #expect(try await score(reader) == 1)
             try await reader.execute("COMMIT")
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             await reader.close()
         }
     }
@@ -170,19 +175,19 @@ struct DroppingTests {
             // Idle in transaction on the view: no snapshot, but locks on the parent's partitions.
             let reader = try await installation.database.connect()
             try await reader.executeScript("BEGIN; SELECT * FROM read_models.shelf")
-            let left = try await installation.connection.dropRetired()
+            let left = try await RetiredGenerations(installation.connection).drop()
             #expect(left.map(\.number) == generations[0...1].map(\.number))
             let pending = "SELECT count(*)::text FROM pg_inherits WHERE inhdetachpending"
             #expect(try await installation.value(pending) == "1")
             #expect(try await score(installation.connection) == 4)
             #expect(try await score(reader) == 4)
-            #expect(try await installation.connection.dropRetired().count == 2)
+            #expect(try await RetiredGenerations(installation.connection).drop().count == 2)
             // A new generation can be attached meanwhile.
             let fifth = try await add(installation, 5)
             try await installation.point(shelf, to: fifth)
             #expect(try await score(installation.connection) == 5)
             try await reader.execute("COMMIT")
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             for generation in generations[0...2] { #expect(try await tables(installation, generation) == []) }
             #expect(try await score(installation.connection) == 5)
             await reader.close()
@@ -205,7 +210,7 @@ struct DroppingTests {
             )
             for score in 2...3 { try await installation.point(shelf, to: try await add(installation, score)) }
             for _ in 1...2 {
-                let left = try await installation.connection.dropRetired()
+                let left = try await RetiredGenerations(installation.connection).drop()
                 #expect(left.map(\.number) == [first.number])
                 #expect(left.first?.needsHelp == true)
                 let reason = try #require(left.first?.reason)
@@ -214,7 +219,7 @@ struct DroppingTests {
                 }
                 #expect(!reason.contains("constraint generation"), "\(reason)")
             }
-            #expect(try await installation.connection.generation(first.number)?.state == .retired)
+            #expect(try await GenerationStore(installation.connection).generation(first.number)?.state == .retired)
             let attached = "SELECT count(*)::text FROM pg_inherits WHERE inhrelid = to_regclass($1)"
             #expect(try await installation.value(attached, [.text(table)]) == "1", "it was not even detached")
 
@@ -228,7 +233,7 @@ struct DroppingTests {
             #expect(found.contains("\(first.number)") && found.contains("view reports.top"), "\(found)")
 
             try await installation.connection.executeScript("DROP SCHEMA reports CASCADE")
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             #expect(try await tables(installation, first) == [])
         }
     }
@@ -250,9 +255,9 @@ struct DroppingTests {
                 """
             )
             // The move is not committed, so the list still has it.
-            #expect(try await installation.connection.dropRetired().map(\.number) == [first.number])
+            #expect(try await RetiredGenerations(installation.connection).drop().map(\.number) == [first.number])
             try await mover.executeScript("COMMIT")
-            #expect(try await installation.connection.dropRetired().isEmpty)
+            #expect(try await RetiredGenerations(installation.connection).drop().isEmpty)
             #expect(try await tables(installation, first).count == 2)
             #expect(try await score(installation.connection) == 1)
             await mover.close()
@@ -264,10 +269,10 @@ struct DroppingTests {
         try await TestInstallation.with(shelf) { installation in
             let (first, second) = (try await add(installation, 1), try await add(installation, 2))
             try await installation.point(shelf, to: second)
-            try await installation.connection.setState(.retired, of: first.number)
+            try await GenerationStore(installation.connection).setState(.retired, of: first.number)
             #expect(try await installation.point(shelf, to: first) == false)
             #expect(try await score(installation.connection) == 2)
-            #expect(try await installation.connection.pointer(of: shelf.name).live == second.number)
+            #expect(try await PointerStore(installation.connection).pointer(of: shelf.name).live == second.number)
         }
     }
 }

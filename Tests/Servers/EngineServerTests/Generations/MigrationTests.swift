@@ -55,13 +55,14 @@ struct MigrationTests {
             try await installation.point(shelf, to: generation)
             let view = "SELECT oid::text || xmin::text FROM pg_class WHERE oid = 'read_models.shelf'::regclass"
             let before = (
-                try await installation.value(view), try await installation.connection.pointer(of: "shelf").revision
+                try await installation.value(view),
+                try await PointerStore(installation.connection).pointer(of: "shelf").revision
             )
             try await installation.migrate([shelf, EveryType()])
             #expect(try await installation.value(view) == before.0)
-            #expect(try await installation.connection.pointer(of: "shelf").revision == before.1)
-            #expect(try await installation.connection.pointer(of: "shelf").live == generation.number)
-            #expect(try await installation.connection.pointer(of: "every_type").live == nil)
+            #expect(try await PointerStore(installation.connection).pointer(of: "shelf").revision == before.1)
+            #expect(try await PointerStore(installation.connection).pointer(of: "shelf").live == generation.number)
+            #expect(try await PointerStore(installation.connection).pointer(of: "every_type").live == nil)
         }
     }
 

@@ -20,8 +20,12 @@ struct PointingTests {
 
     private func createLive(_ installation: TestInstallation, _ identity: String = "i") async throws -> Generation {
         let created = try await installation.transaction { [shelf] connection in
-            let pointer = try connection.pointer(of: shelf.name)
-            return try connection.createLiveGeneration(of: shelf, identity: identity, replacing: pointer)
+            let pointer = try await PointerStore(connection).pointer(of: shelf.name)
+            return try await PointerStore(connection).pointAtEmptyGeneration(
+                of: shelf,
+                identity: identity,
+                from: pointer
+            )
         }
         return try #require(created)
     }
@@ -29,12 +33,14 @@ struct PointingTests {
     @Test("Before refold migrate has run, that is what it says")
     func notMigrated() async throws {
         try await TestDatabase.withConnection { connection in
-            let error = await #expect(throws: EngineError.self) { try await connection.pointer(of: "shelf") }
+            let error = await #expect(throws: EngineError.self) {
+                try await PointerStore(connection).pointer(of: "shelf")
+            }
             #expect(error?.code == .notMigrated)
         }
         try await TestInstallation.with { installation in
             let error = await #expect(throws: EngineError.self) {
-                try await installation.connection.pointer(of: "shelf")
+                try await PointerStore(installation.connection).pointer(of: "shelf")
             }
             #expect(error?.code == .notMigrated)
         }
@@ -44,41 +50,41 @@ struct PointingTests {
     func liveKeptRetired() async throws {
         try await TestInstallation.with(shelf) { installation in
             let connection = installation.connection
-            #expect(try await connection.pointer(of: "shelf").live == nil)
+            #expect(try await PointerStore(connection).pointer(of: "shelf").live == nil)
             #expect(try await installation.value("SELECT count(*)::text FROM read_models.shelf") == "0")
             let first = try await createLive(installation)
-            #expect(try await connection.pointer(of: "shelf").live == first.number)
-            #expect(try await connection.pointer(of: "shelf").kept == nil)
+            #expect(try await PointerStore(connection).pointer(of: "shelf").live == first.number)
+            #expect(try await PointerStore(connection).pointer(of: "shelf").kept == nil)
             let second = try await createLive(installation)
             #expect(second.number > first.number)
-            #expect(try await connection.pointer(of: "shelf").kept == first.number)
-            #expect(try await connection.generation(first.number)?.state == .pointed)
+            #expect(try await PointerStore(connection).pointer(of: "shelf").kept == first.number)
+            #expect(try await GenerationStore(connection).generation(first.number)?.state == .pointed)
             let third = try await createLive(installation)
-            let pointer = try await connection.pointer(of: "shelf")
+            let pointer = try await PointerStore(connection).pointer(of: "shelf")
             #expect(pointer.live == third.number && pointer.kept == second.number && pointer.revision == 3)
-            #expect(try await connection.generation(first.number)?.state == .retired)
-            #expect(try await connection.generation(third.number)?.identity == "i")
-            #expect(try await connection.checkpoint(of: third.number) == 0)
+            #expect(try await GenerationStore(connection).generation(first.number)?.state == .retired)
+            #expect(try await GenerationStore(connection).generation(third.number)?.identity == "i")
+            #expect(try await CheckpointStore(connection).position(of: third.number) == 0)
         }
     }
 
     @Test("Who knew an older revision does not move it, and leaves nothing behind")
     func compareAndSet() async throws {
         try await TestInstallation.with(shelf) { installation in
-            let stale = try await installation.connection.pointer(of: "shelf")
+            let stale = try await PointerStore(installation.connection).pointer(of: "shelf")
             let first = try await createLive(installation)
             let created = try await installation.transaction { [shelf] connection in
-                try connection.createLiveGeneration(of: shelf, identity: "i", replacing: stale)
+                try await PointerStore(connection).pointAtEmptyGeneration(of: shelf, identity: "i", from: stale)
             }
             #expect(created == nil)
             #expect(try await installation.value("SELECT count(*)::text FROM refold.generations") == "1")
             let second = try await installation.addSettled(shelf)
             let hasMoved = try await installation.transaction { connection in
-                try connection.point("shelf", to: second.number, kept: nil, from: stale)
+                try await PointerStore(connection).point("shelf", to: second.number, kept: nil, from: stale)
             }
             #expect(!hasMoved)
-            #expect(try await installation.connection.pointer(of: "shelf").live == first.number)
-            #expect(try await installation.connection.generation(second.number)?.state == .building)
+            #expect(try await PointerStore(installation.connection).pointer(of: "shelf").live == first.number)
+            #expect(try await GenerationStore(installation.connection).generation(second.number)?.state == .building)
         }
     }
 
@@ -106,12 +112,16 @@ struct PointingTests {
     func racing() async throws {
         try await TestInstallation.with(shelf) { [shelf] installation in
             let created = try await withThrowingTaskGroup(of: Bool.self) { group in
-                let pointer = try await installation.connection.pointer(of: "shelf")
+                let pointer = try await PointerStore(installation.connection).pointer(of: "shelf")
                 for _ in 0..<4 {
                     group.addTask {
                         let connection = try await installation.database.connect()
                         let generation = try await connection.transaction { connection in
-                            try connection.createLiveGeneration(of: shelf, identity: "i", replacing: pointer)
+                            try await PointerStore(connection).pointAtEmptyGeneration(
+                                of: shelf,
+                                identity: "i",
+                                from: pointer
+                            )
                         }
                         await connection.close()
                         return generation != nil
@@ -120,7 +130,7 @@ struct PointingTests {
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(created.filter { $0 }.count == 1)
-            #expect(try await installation.connection.pointer(of: "shelf").revision == 1)
+            #expect(try await PointerStore(installation.connection).pointer(of: "shelf").revision == 1)
         }
     }
 
@@ -128,16 +138,16 @@ struct PointingTests {
     func unfinished() async throws {
         try await TestInstallation.with(shelf) { installation in
             let connection = installation.connection
-            #expect(try await connection.unfinishedGeneration(of: "shelf") == nil)
+            #expect(try await GenerationStore(connection).unfinished(of: "shelf") == nil)
             let (first, second) = (
                 try await installation.addSettled(shelf), try await installation.addSettled(shelf)
             )
-            #expect(try await connection.unfinishedGeneration(of: "shelf")?.number == second.number)
-            try await connection.setState(.retired, of: second.number)
-            try await connection.setState(.ready, of: first.number)
-            #expect(try await connection.unfinishedGeneration(of: "shelf")?.number == first.number)
+            #expect(try await GenerationStore(connection).unfinished(of: "shelf")?.number == second.number)
+            try await GenerationStore(connection).setState(.retired, of: second.number)
+            try await GenerationStore(connection).setState(.ready, of: first.number)
+            #expect(try await GenerationStore(connection).unfinished(of: "shelf")?.number == first.number)
             try await installation.point(shelf, to: first)
-            #expect(try await connection.unfinishedGeneration(of: "shelf") == nil)
+            #expect(try await GenerationStore(connection).unfinished(of: "shelf") == nil)
         }
     }
 
@@ -145,7 +155,12 @@ struct PointingTests {
     func attach() async throws {
         try await TestInstallation.with(shelf) { [shelf] installation in
             let generation = try await installation.transaction { connection in
-                let generation = try connection.addGeneration(of: shelf, identity: "", phase: .settled, target: nil)
+                let generation = try await GenerationStore(connection).add(
+                    of: shelf,
+                    identity: "",
+                    phase: .settled,
+                    target: nil
+                )
                 for table in generation.tables(of: shelf) {
                     try connection.executeScript(table.createSQL)
                     try connection.executeScript(table.addKeySQL)
@@ -153,7 +168,7 @@ struct PointingTests {
                 return generation
             }
             let tables = generation.tables(of: shelf)
-            for _ in 0..<2 { try await installation.connection.attach(tables) }
+            for _ in 0..<2 { try await ReadModelTables(installation.connection).attach(tables) }
             for table in tables {
                 let parent = "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = to_regclass($1)"
                 #expect(try await installation.value(parent, [.text(table.quotedName)]) == table.quotedParent.unquoted)

@@ -56,7 +56,7 @@ struct TestInstallation: Sendable {
     /// Adds a generation with keyed and attached tables, which is not live.
     func addSettled(_ projection: any Projection) async throws -> Generation {
         try await transaction { connection in
-            let generation = try connection.addGeneration(
+            let generation = try await GenerationStore(connection).add(
                 of: projection,
                 identity: "identity",
                 phase: .settled,
@@ -75,9 +75,14 @@ struct TestInstallation: Sendable {
     @discardableResult
     func point(_ projection: any Projection, to generation: Generation) async throws -> Bool {
         try await transaction { connection in
-            let pointer = try connection.pointer(of: projection.name, lock: true)
-            try connection.showTables(of: projection)
-            return try connection.point(projection.name, to: generation.number, kept: pointer.live, from: pointer)
+            let pointer = try await PointerStore(connection).pointer(of: projection.name, lock: true)
+            try await ReadModelViews(connection).show(projection)
+            return try await PointerStore(connection).point(
+                projection.name,
+                to: generation.number,
+                kept: pointer.live,
+                from: pointer
+            )
         }
     }
 
@@ -88,8 +93,8 @@ struct TestInstallation: Sendable {
         lease: Lease = Lease(process: TestInstallation.process)
     ) async throws -> GenerationWriter {
         let connection = try await database.connect()
-        try await connection.hold(lease)
-        let attempt = try await connection.acquire(generation.number, for: lease, Sightings())
+        try await LeaseStore(connection).renew(lease)
+        let attempt = try await CheckpointStore(connection).acquire(generation.number, for: lease, Sightings())
         guard case .acquired(let owned) = attempt else { throw NotAcquired(attempt: attempt) }
         return GenerationWriter(
             connection: connection,

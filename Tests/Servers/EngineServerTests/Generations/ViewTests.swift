@@ -199,7 +199,7 @@ struct ViewTests {
                 CREATE MATERIALIZED VIEW reports.daily AS SELECT * FROM read_models.changing;
                 """
             )
-            let pointer = try await installation.connection.pointer(of: "changing")
+            let pointer = try await PointerStore(installation.connection).pointer(of: "changing")
             try await installation.migrate([second])
             let generation = try await add(second, installation)
             let error = await #expect(throws: EngineError.self) {
@@ -209,7 +209,9 @@ struct ViewTests {
             #expect(error?.message.contains("reports.top") == true)
             #expect(error?.message.contains("reports.daily") == true)
             #expect(try await columns(installation) == ["id", "a", "b"])
-            #expect(try await installation.connection.pointer(of: "changing").revision == pointer.revision)
+            #expect(
+                try await PointerStore(installation.connection).pointer(of: "changing").revision == pointer.revision
+            )
             #expect(try await installation.value("SELECT a::text FROM reports.top") == "1")
             try await installation.connection.execute("DROP SCHEMA reports CASCADE")
             try await installation.point(second, to: generation)
