@@ -13,18 +13,19 @@ package struct CachedRow: Sendable {
     }
 }
 
+/// Whether readers find in the cache what is committed.
+public enum CacheState: String, Sendable {
+    /// Everything that is committed is there, and the pointers agree.
+    case current
+    /// Something is missing or cannot be reached; it is healed by the generation's owner.
+    case behind
+    /// Nothing of the projection is cached.
+    case off
+}
+
 /// Where a projection's cache stands.
 package struct CacheStatus: Sendable {
-    package enum State: String, Sendable {
-        /// Everything that is committed is there, and the pointers agree.
-        case current
-        /// Something is missing or cannot be reached; it is healed by the generation's owner.
-        case behind
-        /// Nothing of the projection is cached.
-        case off
-    }
-
-    package var state: State
+    package var state: CacheState
     /// The generation that is live in the cache.
     package var generation: GenerationNumber?
     /// All commits up to here are in the cache.
@@ -37,7 +38,7 @@ package struct CacheStatus: Sendable {
     package var isUnreachable = false
 
     package init(
-        state: State,
+        state: CacheState,
         generation: GenerationNumber? = nil,
         through: GlobalPosition? = nil,
         error: String? = nil

@@ -19,7 +19,7 @@ package struct WindowEncoder {
     /// Takes the changes out of the rows.
     ///
     /// Versions that take much are borrowed: nothing may be folded until they are written (``CommitWindow/isBorrowed``).
-    package func takeChanges(of rows: Rows, in phase: Generation.Phase) -> (CommitWindow.Rows, HotRows) {
+    package func takeChanges(of rows: Rows, in phase: GenerationPhase) -> (CommitWindow.Rows, HotRows) {
         if phase == .memory && rows.changedBytes > mostBytes {
             return (.borrowedVersions(rows.memories.map { BorrowedRows(changes: $0.takeChanges(), of: $0) }), .none)
         }

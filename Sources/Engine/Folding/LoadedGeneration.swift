@@ -5,7 +5,7 @@ package import Refold
 package struct LoadedGeneration {
     let rows: ResidentRows
     /// How it is written from here on.
-    let phase: Generation.Phase
+    let phase: GenerationPhase
     /// Windows were appended to its version tables before.
     let hasVersionTables: Bool
 

@@ -24,7 +24,7 @@ package actor ProjectionRunner {
     private let logger: Logger
 
     private var window: OpenWindow
-    private var phase: Generation.Phase
+    private var phase: GenerationPhase
     private var hasVersionTables: Bool
     /// The writer's connection is in the pointing transaction.
     private var isPointing = false

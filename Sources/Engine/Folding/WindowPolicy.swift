@@ -17,7 +17,7 @@ package struct WindowPolicy: Sendable {
     /// What it decides from.
     package struct State: Sendable {
         /// How the generation is written at present.
-        package var phase: Generation.Phase
+        package var phase: GenerationPhase
         /// Readers are sent to the generation.
         package var isLive: Bool
         /// The writer's session is in the pointing transaction.
@@ -25,7 +25,7 @@ package struct WindowPolicy: Sendable {
         /// Bytes of the rows that have changed since the window was opened.
         package var changedBytes: Int
 
-        package init(phase: Generation.Phase, isLive: Bool, isPointing: Bool = false, changedBytes: Int = 0) {
+        package init(phase: GenerationPhase, isLive: Bool, isPointing: Bool = false, changedBytes: Int = 0) {
             self.phase = phase
             self.isLive = isLive
             self.isPointing = isPointing

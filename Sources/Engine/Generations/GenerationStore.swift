@@ -27,6 +27,17 @@ package struct GenerationStore: Sendable {
         _ = try await connection.query(Statements.share, [.int64(number.rawValue)])
     }
 
+    /// What is stored of a projection's live generation and of its unfinished ones, the newest first.
+    func records(of name: ProjectionName, live: GenerationNumber?) async throws -> [GenerationRecord] {
+        try await connection.query(Statements.records, [.text(name.rawValue), .optional(live?.rawValue)]).rows
+            .map { try GenerationRecord($0) }
+    }
+
+    /// All generations of all projections, by projection, the newest first.
+    func listed() async throws -> [ListedGeneration] {
+        try await connection.query(Statements.listed).rows.map { try ListedGeneration($0) }
+    }
+
     // MARK: Beginning
 
     /// Records a new generation at position 0. Its tables are the caller's.
@@ -37,7 +48,7 @@ package struct GenerationStore: Sendable {
     package func add(
         of projection: any Projection,
         identity: String,
-        phase: Generation.Phase,
+        phase: GenerationPhase,
         target: GlobalPosition?,
         log: LogID? = nil,
         firstEvent: GlobalPosition? = nil
@@ -77,12 +88,12 @@ package struct GenerationStore: Sendable {
     // MARK: State
 
     /// Changes a generation's state; one that is to be dropped stays so.
-    package func setState(_ state: Generation.State, of number: GenerationNumber) async throws {
+    package func setState(_ state: GenerationState, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setState, [.int64(number.rawValue), .text(state.rawValue)])
     }
 
     /// Records in which form the rows are stored. Part of the transaction that stores them so.
-    func setPhase(_ phase: Generation.Phase, of number: GenerationNumber) async throws {
+    func setPhase(_ phase: GenerationPhase, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setPhase, [.int64(number.rawValue), .text(phase.rawValue)])
     }
 
@@ -168,6 +179,35 @@ extension GenerationStore {
         static let unfinished = """
             SELECT \(Generation.columns) FROM refold.generations
              WHERE projection = $1 AND state IN ('building', 'ready') ORDER BY generation DESC LIMIT 1
+            """
+
+        /// The waits are those of leases that have not ended; `own_wait` is null when there is no such lease.
+        static let records = """
+            SELECT g.generation, g.version, g.identity, g.state, g.phase, g.target, g.cause, g.last_error,
+                   g.last_error_at, g.readable_at, c.position, c.rate, \(Ownership.columns),
+                   o.waiting_for ->> '' AS common_wait,
+                   (SELECT coalesce(g.waiting_for, min(t.waiting_for ->> g.projection)) FROM refold.owners t
+                     WHERE t.renewed_at + t.lease_milliseconds * interval '1 ms' >= clock_timestamp()
+                    HAVING count(*) > 0) AS own_wait,
+                   (SELECT count(*) FROM refold.dead_letters d WHERE d.generation = g.generation) AS dead_letters
+              FROM refold.generations g JOIN refold.checkpoints c USING (generation)
+              LEFT JOIN refold.owners o ON o.id = c.owner
+             WHERE g.projection = $1 AND (g.generation = $2 OR g.state IN ('building', 'ready'))
+             ORDER BY g.generation DESC
+            """
+
+        static let listed = """
+            WITH sizes AS (
+                SELECT substring(relname FROM '_g([0-9]+)(?:_versions)?$')::bigint AS generation,
+                       sum(pg_total_relation_size(oid))::bigint AS bytes
+                  FROM pg_class WHERE relnamespace = 'refold_data'::regnamespace AND relkind = 'r' GROUP BY 1
+            )
+            SELECT g.generation, g.projection, g.version, g.identity, g.phase, g.created_at, g.pointed_at, c.position,
+                   coalesce(s.bytes, 0)::bigint AS bytes,
+                   CASE WHEN g.generation = p.live THEN 'live' WHEN g.generation = p.kept THEN 'kept' ELSE g.state END AS role
+              FROM refold.generations g JOIN refold.checkpoints c USING (generation)
+              JOIN refold.projections p ON p.name = g.projection LEFT JOIN sizes s ON s.generation = g.generation
+             ORDER BY g.projection, g.generation DESC
             """
 
         static let share = "SELECT FROM refold.generations WHERE generation = $1 FOR SHARE"
@@ -261,14 +301,6 @@ extension Generation {
     fileprivate static let columns = "generation, projection, version, identity, log_id, first_event, state, phase"
 
     fileprivate init(_ row: PostgresRow) throws {
-        let (state, phase) = (try row.text("state"), try row.text("phase"))
-        guard let state = State(rawValue: state), let phase = Phase(rawValue: phase) else {
-            throw EngineError(
-                .notMigrated,
-                "refold.generations has the unknown state \(state), phase \(phase)",
-                remedy: "run the version of refold that wrote it"
-            )
-        }
         self.init(
             number: GenerationNumber(try row.int64("generation")),
             projection: try ProjectionName(row.text("projection")),
@@ -276,8 +308,8 @@ extension Generation {
             identity: try row.text("identity"),
             log: try row.optionalInt64("log_id").map { LogID(rawValue: $0) },
             firstEvent: try row.optionalInt64("first_event").map { GlobalPosition($0) },
-            state: state,
-            phase: phase
+            state: try GenerationState(stored: row.text("state")),
+            phase: try GenerationPhase(stored: row.text("phase"))
         )
     }
 }

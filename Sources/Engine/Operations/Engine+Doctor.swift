@@ -1,11 +1,12 @@
 internal import EventStore
+internal import Glibc
 internal import Postgres
 internal import Refold
 
 extension Engine {
     /// Looks at everything that refold needs, and says what to do about what is missing. Changes nothing.
     ///
-    /// Never throws: what cannot be looked at is a check that failed.
+    /// Never throws: what cannot be looked at is a check that failed. What is found is judged in `Check+Judging.swift`.
     public func doctor() async -> [Check] {
         var checks: [Check] = []
         do {
@@ -20,10 +21,9 @@ extension Engine {
     // MARK: PostgreSQL
 
     private func databaseChecks(on connection: PostgresConnection) async -> [Check] {
-        let version = connection.serverVersion
         var checks = [
-            Check.passed("PostgreSQL", "version \(version / 10_000).\(version % 10_000) at \(connection.address)"),
-            poolerCheck(of: connection),
+            Check.server(version: connection.serverVersion, address: connection.address),
+            Check.pooler(isPooled: connection.isPooled),
             await connectionsCheck(on: connection),
         ]
         checks += await storeChecks(on: connection)
@@ -32,58 +32,48 @@ extension Engine {
             let generations = try await generations(on: connection)
             let status = try await status(on: connection)
             checks.append(.passed("migration", "refold's tables and the pointers of all projections are there"))
-            checks.append(identityCheck(generations))
+            checks.append(.identity(of: generations))
             if let problem = status.store.problem as? EventStoreError, problem.isOfAnotherLog {
                 checks.append(.failed("live generations", problem, remedy: "run refold rebuild --fresh"))
             }
-            checks += await stateChecks(status)
-            checks.append(retiredCheck(generations))
-            checks.append(await DiskSpace.check(generations, on: connection))
+            checks += Check.projections(status.projections)
+            checks.append(.mark(heldBy: status.store.hold))
+            checks.append(.deadLetters(of: status.projections))
+            checks.append(.retired(generations))
+            checks.append(.disk(for: generations, freeBytes: await freeBytes(on: connection)))
         } catch {
             checks.append(.failed("migration", error, remedy: "run refold migrate"))
         }
         return checks
     }
 
-    private func poolerCheck(of connection: PostgresConnection) -> Check {
-        guard connection.isPooled else { return .passed("pooler", "none: the sessions are the server's own") }
-        let found = "one stands between: settings go with each transaction, and no statement is prepared"
-        return .warning("pooler", found, remedy: "name the server itself in database.url: each statement costs less")
-    }
-
     /// What a daemon and a rebuild beside it open, with some to spare for a status.
     private func connectionsCheck(on connection: PostgresConnection) async -> Check {
-        let needed = Int64(2 * (projections.count + 6))
         do {
-            let row = try await connection.query(
-                """
-                SELECT current_setting('max_connections')::bigint,
-                       current_setting('max_connections')::bigint
-                           - current_setting('superuser_reserved_connections')::bigint
-                           - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
-                """
+            let row = try await connection.query(Self.connectionsSQL)
+            return .connections(
+                all: try row.int64(0, 0),
+                free: try row.int64(0, 1),
+                needed: Int64(2 * (projections.count + 6))
             )
-            let (all, free) = (try row.int64(0, 0), try row.int64(0, 1))
-            let found =
-                "\(max(0, free)) of max_connections = \(all) are free; a daemon and a rebuild take up to \(needed)"
-            if free >= needed { return .passed("connections", found) }
-            return .warning("connections", found, remedy: "raise max_connections")
         } catch {
             return .failed("connections", error, remedy: "see the server's log")
         }
     }
 
+    private static let connectionsSQL = """
+        SELECT current_setting('max_connections')::bigint,
+               current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                   - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+        """
+
     private func storeChecks(on connection: PostgresConnection) async -> [Check] {
-        let store: ValidatedStore
         do {
-            store = try await StoreInspection.inspect(connection, settings.store)
+            let store = try await StoreInspection.inspect(connection, settings.store)
+            return [.store(store), await logCheck(store, on: connection)]
         } catch {
             return [.failed("event store", error, remedy: "see the message")]
         }
-        let sequence = "\(store.sequence.schema).\(store.sequence.name)"
-        let table = "\(settings.store.schema).\(settings.store.eventsTable)"
-        let found = "\(table), payloads \(store.payloadFormat.rawValue), positions from \(sequence)"
-        return [.passed("event store", found), await logCheck(store, on: connection)]
     }
 
     private func logCheck(_ store: ValidatedStore, on connection: PostgresConnection) async -> Check {
@@ -105,76 +95,16 @@ extension Engine {
         }
     }
 
-    private func identityCheck(_ generations: [GenerationStatus]) -> Check {
-        let other = generations.filter { $0.role == .live && !$0.isCurrent }
-        guard let first = other.first else {
-            return .passed("identity", "live generations were folded by these versions and settings")
-        }
-        let names = other.map(\.projection.rawValue).joined(separator: " ")
-        let error = EngineError(
-            .identityDiffers,
-            projection: first.projection,
-            "other versions or settings folded the live generations of \(names)",
-            remedy: "run refold rebuild \(names)"
-        )
-        return .failed("identity", error, remedy: error.remedy)
-    }
-
-    private func stateChecks(_ status: Status) async -> [Check] {
-        var checks: [Check] = []
-        for projection in status.projections where projection.state == .stopped {
-            let error = EngineError(
-                .stopped,
-                projection: projection.name,
-                "\(projection.name) is stopped: \(projection.cause ?? "")",
-                remedy: "correct the projection and rebuild it, or set its policy to skip"
-            )
-            checks.append(.failed("projections", error, remedy: error.remedy))
-        }
-        if checks.isEmpty { checks.append(.passed("projections", "none is stopped")) }
-        if let hold = status.store.hold {
-            checks.append(
-                .warning(
-                    "high-water mark",
-                    "\(hold.name) holds it before position \(hold.position)",
-                    remedy: "end that transaction if it will not end by itself"
-                )
-            )
-        } else {
-            checks.append(.passed("high-water mark", "nobody holds it for long"))
-        }
-        let letters = status.projections.filter { $0.deadLetters > 0 }.map { "\($0.name) \($0.deadLetters)" }
-        checks.append(
-            letters.isEmpty
-                ? .passed("dead letters", "none")
-                : .warning(
-                    "dead letters",
-                    letters.joined(separator: ", "),
-                    remedy: "look into refold.dead_letters, correct the projection and rebuild it"
-                )
-        )
-        return checks
-    }
-
-    private func retiredCheck(_ generations: [GenerationStatus]) -> Check {
-        let retired = generations.filter { $0.role == .retired }
-        guard !retired.isEmpty else { return .passed("retired generations", "none is left") }
-        let obstacles = retired.compactMap { generation in
-            generation.obstacle.map { "\(generation.projection) generation \(generation.generation): \($0)" }
-        }
-        guard obstacles.isEmpty else {
-            return .warning(
-                "retired generations",
-                obstacles.joined(separator: "; "),
-                remedy: "let them read the views in read_models instead; the next rebuild drops the generations"
-            )
-        }
-        let numbers = retired.map { "\($0.generation)" }.joined(separator: ", ")
-        return .warning(
-            "retired generations",
-            "\(numbers) could not be dropped yet: someone may still see them",
-            remedy: "end transactions that were open at the last switch; the next rebuild drops them"
-        )
+    /// What is free on the disk that has the server's data. PostgreSQL does not tell, so this takes a server on this machine,
+    /// and the right to know where its data are; nil otherwise.
+    private func freeBytes(on connection: PostgresConnection) async -> Int64? {
+        guard connection.address.hasPrefix("/"),
+            let found = try? await connection.query("SELECT current_setting('data_directory', true)"),
+            let folder = try? found.rows.first?.optionalText(0)
+        else { return nil }
+        var state = statvfs()
+        guard statvfs(folder, &state) == 0 else { return nil }
+        return Int64(state.f_bavail) * Int64(state.f_frsize)
     }
 
     // MARK: Redis
@@ -182,11 +112,7 @@ extension Engine {
     private func cacheCheck() async -> Check {
         guard let cache else { return .passed("Redis", "no cache is configured; readers use SQL") }
         do {
-            let check = try await cache.check()
-            if let (problem, remedy) = check.problems.first {
-                return .failed("Redis", EngineError(.setting, problem, remedy: remedy), remedy: remedy)
-            }
-            return .passed("Redis", "version \(check.version), maxmemory-policy \(check.policy)")
+            return .cache(try await cache.check())
         } catch {
             return .failed("Redis", error, remedy: "start the server, or correct redis.url; readers use SQL meanwhile")
         }

@@ -29,8 +29,8 @@ public struct GenerationStatus: Sendable {
     public let isCurrent: Bool
     /// Everything up to here is in it.
     public let position: GlobalPosition
-    /// `memory` or `settled`.
-    public let phase: String
+    /// In which form its rows are stored.
+    public let phase: GenerationPhase
     /// Bytes on disk, indexes included.
     public let bytes: Int64
     /// When it was begun, by the server's clock.
@@ -39,6 +39,32 @@ public struct GenerationStatus: Sendable {
     public let pointedAt: Timestamp?
     /// What keeps a retired one from being dropped until somebody does something about it, such as a view on its tables.
     public let obstacle: String?
+
+    package init(
+        generation: GenerationNumber,
+        projection: ProjectionName,
+        role: Role,
+        version: Int = 1,
+        isCurrent: Bool = true,
+        position: GlobalPosition = .zero,
+        phase: GenerationPhase = .settled,
+        bytes: Int64 = 0,
+        createdAt: Timestamp,
+        pointedAt: Timestamp? = nil,
+        obstacle: String? = nil
+    ) {
+        self.generation = generation
+        self.projection = projection
+        self.role = role
+        self.version = version
+        self.isCurrent = isCurrent
+        self.position = position
+        self.phase = phase
+        self.bytes = bytes
+        self.createdAt = createdAt
+        self.pointedAt = pointedAt
+        self.obstacle = obstacle
+    }
 }
 
 extension Engine {
@@ -53,41 +79,33 @@ extension Engine {
     func generations(on connection: PostgresConnection) async throws -> [GenerationStatus] {
         let identities = Dictionary(uniqueKeysWithValues: projections.map { ($0.name, identity(of: $0)) })
         var generations: [GenerationStatus] = []
-        for row in try await connection.query(Self.generationsSQL).rows {
-            let (projection, number) = (
-                try ProjectionName(row.text("projection")), GenerationNumber(try row.int64("generation"))
+        for listed in try await GenerationStore(connection).listed() {
+            // Only of those that are to be dropped: others may be depended on as they like.
+            let dependents =
+                listed.role == .retired ? try await ReadModelTables(connection).dependents(on: listed.number) : nil
+            generations.append(
+                GenerationStatus(listed, identity: identities[listed.projection], dependents: dependents)
             )
-            let role = GenerationStatus.Role(rawValue: try row.text("role")) ?? .retired
-            let dependents = role == .retired ? try await ReadModelTables(connection).dependents(on: number) : nil
-            let generation = GenerationStatus(
-                generation: number,
-                projection: projection,
-                role: role,
-                version: Int(try row.int32("version")),
-                isCurrent: try identities[projection].map { $0.match(try row.text("identity")) != .other } ?? false,
-                position: GlobalPosition(try row.int64("position")),
-                phase: try row.text("phase"),
-                bytes: try row.int64("bytes"),
-                createdAt: Timestamp(microseconds: try row.timestamp("created_at")),
-                pointedAt: try row.optionalTimestamp("pointed_at").map(Timestamp.init(microseconds:)),
-                obstacle: dependents.map { LeftGeneration.reason($0) }
-            )
-            generations.append(generation)
         }
         return generations
     }
+}
 
-    private static let generationsSQL = """
-        WITH sizes AS (
-            SELECT substring(relname FROM '_g([0-9]+)(?:_versions)?$')::bigint AS generation,
-                   sum(pg_total_relation_size(oid))::bigint AS bytes
-              FROM pg_class WHERE relnamespace = 'refold_data'::regnamespace AND relkind = 'r' GROUP BY 1
+extension GenerationStatus {
+    /// - Parameter identity: of the projection as it is now; nil when there is none of that name.
+    fileprivate init(_ listed: ListedGeneration, identity: GenerationIdentity?, dependents: String?) {
+        self.init(
+            generation: listed.number,
+            projection: listed.projection,
+            role: listed.role,
+            version: listed.version,
+            isCurrent: identity.map { $0.match(listed.identity) != .other } ?? false,
+            position: listed.position,
+            phase: listed.phase,
+            bytes: listed.bytes,
+            createdAt: listed.createdAt,
+            pointedAt: listed.pointedAt,
+            obstacle: dependents.map { LeftGeneration.reason($0) }
         )
-        SELECT g.generation, g.projection, g.version, g.identity, g.phase, g.created_at, g.pointed_at, c.position,
-               coalesce(s.bytes, 0)::bigint AS bytes,
-               CASE WHEN g.generation = p.live THEN 'live' WHEN g.generation = p.kept THEN 'kept' ELSE g.state END AS role
-          FROM refold.generations g JOIN refold.checkpoints c USING (generation)
-          JOIN refold.projections p ON p.name = g.projection LEFT JOIN sizes s ON s.generation = g.generation
-         ORDER BY g.projection, g.generation DESC
-        """
+    }
 }

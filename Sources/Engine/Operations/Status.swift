@@ -67,8 +67,8 @@ public struct ProjectionStatus: Sendable {
     public var lastError: LastError?
     /// Events that were set aside.
     public var deadLetters: Int64
-    /// `current`, `behind` or `off`.
-    public var cache: String
+    /// Whether readers find it in the cache.
+    public var cache: CacheState
     /// What keeps the cache behind.
     public var cacheError: String?
     /// The generation that is being built, or is ready.
@@ -94,10 +94,10 @@ public struct BuildingStatus: Sendable {
     public var position: GlobalPosition
     /// The head of the log when the rebuild began; nil when nobody said.
     public var target: GlobalPosition?
-    /// `building`, or `ready` when it only has to be pointed at.
-    public var state: String
-    /// `memory` or `settled`.
-    public var phase: String
+    /// How far it has come; `pointed` for a live one that has no rows yet.
+    public var state: GenerationState
+    /// In which form its rows are stored.
+    public var phase: GenerationPhase
     /// Events a second over the last commit window, while somebody builds it.
     public var rate: Double?
     /// Who builds it; nil when the rebuild was interrupted.

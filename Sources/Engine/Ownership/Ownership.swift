@@ -18,6 +18,24 @@ package struct Ownership: Sendable {
     /// renewals that followed may be lost, and a promoted server has another clock.
     package let isOfOtherRun: Bool
 
+    package init(
+        leaseID: String,
+        process: ProcessIdentity,
+        since: Int64? = nil,
+        leaseTime: Duration = .seconds(10),
+        isExpired: Bool = false,
+        isLongExpired: Bool = false,
+        isOfOtherRun: Bool = false
+    ) {
+        self.leaseID = leaseID
+        self.process = process
+        self.since = since
+        self.leaseTime = leaseTime
+        self.isExpired = isExpired
+        self.isLongExpired = isLongExpired
+        self.isOfOtherRun = isOfOtherRun
+    }
+
     /// What somebody else who wants the generation can do.
     package enum Judgement: Sendable, Equatable {
         /// Take it: the owner is gone.

@@ -32,7 +32,8 @@ extension GenerationStatus {
         [
             "projection": .text(projection.rawValue), "generation": .integer(generation.rawValue),
             "state": .text(role.rawValue),
-            "position": .integer(position.rawValue), "phase": .text(phase), "version": .integer(Int64(version)),
+            "position": .integer(position.rawValue), "phase": .text(phase.rawValue),
+            "version": .integer(Int64(version)),
             "current": .boolean(isCurrent), "bytes": .integer(bytes), "created_at": .text("\(createdAt)"),
             "pointed_at": .optional(pointedAt.map { "\($0)" }), "obstacle": .optional(obstacle),
         ]
@@ -41,7 +42,7 @@ extension GenerationStatus {
     fileprivate var cells: [String] {
         [
             projection.rawValue, "\(generation)", isCurrent ? role.rawValue : "\(role.rawValue), other settings",
-            Format.grouped(position.rawValue), "\(ByteSize(bytes: Int(bytes)))", phase, "\(createdAt)",
+            Format.grouped(position.rawValue), "\(ByteSize(bytes: Int(bytes)))", phase.rawValue, "\(createdAt)",
             pointedAt.map { "\($0)" } ?? "–",
         ]
     }

@@ -13,7 +13,8 @@ extension StoreStatus {
     fileprivate var json: JSON {
         [
             "table": .text(table), "position": .integer(position.rawValue), "high_water_mark": .integer(mark.rawValue),
-            "batch_size": .integer(Int64(batchSize)), "payload": .optional(payload), "hold": hold?.json ?? .null,
+            "batch_size": .integer(Int64(batchSize)), "payload": .optional(payload),
+            "hold": hold?.json ?? .null,
             "late_events": .array(lateEvents.map { .integer($0.rawValue) }),
             "problem": .optional(problem.map { Failure($0).line ?? "\($0)" }),
         ]
@@ -40,7 +41,7 @@ extension ProjectionStatus {
             "lag_seconds": .optional(lagTime.map { $0 / .seconds(1) }), "state": .text(state.rawValue),
             "cause": .optional(cause), "rate": .optional(rate), "owner": owner?.json ?? .null, "last_error": error,
             "dead_letters": .integer(deadLetters),
-            "cache": ["state": .text(cache), "error": .optional(cacheError)],
+            "cache": ["state": .text(cache.rawValue), "error": .optional(cacheError)],
             "building": building?.json ?? .null,
         ]
     }
@@ -50,7 +51,7 @@ extension BuildingStatus {
     fileprivate var json: JSON {
         [
             "generation": .integer(generation.rawValue), "position": .integer(position.rawValue),
-            "target": .optional(target?.rawValue), "state": .text(state), "phase": .text(phase),
+            "target": .optional(target?.rawValue), "state": .text(state.rawValue), "phase": .text(phase.rawValue),
             "rate": .optional(rate),
             "eta_seconds": .optional(remaining.map { $0 / .seconds(1) }), "owner": owner?.json ?? .null,
         ]

@@ -40,7 +40,7 @@ extension ProjectionStatus {
         [
             name.rawValue, live.map { "\($0)" } ?? "–", Format.grouped(position.rawValue), Format.grouped(lag),
             lag == 0 ? "–" : lagTime.map { Format.time($0) } ?? "–", state.rawValue,
-            rate.map { Format.rate($0) } ?? "–", cache, owner.map { "\($0.host) \($0.pid)" } ?? "–",
+            rate.map { Format.rate($0) } ?? "–", cache.rawValue, owner.map { "\($0.host) \($0.pid)" } ?? "–",
         ]
     }
 
@@ -49,7 +49,7 @@ extension ProjectionStatus {
         // A reset one is live before it has rows.
         let isLive = building.generation == live
         var line =
-            "  \(name): generation \(building.generation) is \(isLive ? "empty until it has caught up" : building.state), at \(Format.grouped(building.position.rawValue))"
+            "  \(name): generation \(building.generation) is \(isLive ? "empty until it has caught up" : building.state.rawValue), at \(Format.grouped(building.position.rawValue))"
         if let target = building.target { line += " of \(Format.grouped(target.rawValue))" }
         if let rate = building.rate { line += ", \(Format.rate(rate))" }
         if let remaining = building.remaining { line += ", \(Format.time(remaining)) left" }

@@ -106,7 +106,7 @@ struct GenerationWriterTests {
         return loaded
     }
 
-    private func addGeneration(_ installation: TestInstallation, _ phase: Generation.Phase) async throws -> Generation {
+    private func addGeneration(_ installation: TestInstallation, _ phase: GenerationPhase) async throws -> Generation {
         try await installation.transaction { [projection] connection in
             try await GenerationStore(connection).add(of: projection, identity: "", phase: phase, target: nil)
         }

@@ -60,7 +60,7 @@ struct ProjectionRunnerTests {
         )
     }
 
-    private func with(_ phase: Generation.Phase = .settled, _ body: (Opened) async throws -> Void) async throws {
+    private func with(_ phase: GenerationPhase = .settled, _ body: (Opened) async throws -> Void) async throws {
         try await TestInstallation.with(projection) { installation in
             let generation =
                 switch phase {

@@ -41,15 +41,15 @@ struct ShowTests {
                 let trending = try site.projection("trending_score")
                 try await site.engine.warmCache(of: trending)
                 #expect(try await site.engine.show(trending, key: ["top"]).source == .cache)
-                #expect(try await site.status(of: "trending_score")?.cache == "current")
-                #expect(try await site.status(of: "user_profiles")?.cache == "off")
+                #expect(try await site.status(of: "trending_score")?.cache == .current)
+                #expect(try await site.status(of: "user_profiles")?.cache == .off)
                 #expect(try await site.engine.clearCache(of: trending) > 0)
                 #expect(try await site.engine.show(trending, key: ["top"]).source == .database)
-                #expect(try await site.status(of: "trending_score")?.cache == "behind")
+                #expect(try await site.status(of: "trending_score")?.cache == .behind)
                 server.kill()
                 #expect(try await site.engine.show(trending, key: ["top"]).source == .database)
                 let away = try #require(try await site.status(of: "trending_score"))
-                #expect(away.cache == "behind" && away.cacheError != nil)
+                #expect(away.cache == .behind && away.cacheError != nil)
             }
         }
     }

@@ -37,7 +37,7 @@ struct StatusTests {
             try await site.rebuild()
             let live = try #require(try await site.status(of: "user_profiles"))
             #expect(live.state == .live && live.live != nil && live.position == 300 && live.lag == 0)
-            #expect(live.lagTime == .zero && live.owner == nil && live.building == nil && live.cache == "off")
+            #expect(live.lagTime == .zero && live.owner == nil && live.building == nil && live.cache == .off)
             try await site.connection.execute(
                 """
                 INSERT INTO events (event_id, stream_id, stream_version, event_type, event_data, "timestamp")
@@ -57,7 +57,7 @@ struct StatusTests {
             try await site.rebuild(until: 200)
             let status = try #require(try await site.status(of: "trending_score"))
             let building = try #require(status.building)
-            #expect(building.position == 200 && building.state == "building" && building.owner == nil)
+            #expect(building.position == 200 && building.state == .building && building.owner == nil)
             #expect(status.state == .empty)
             try await site.rebuild()
             #expect(try await site.status(of: "trending_score")?.building == nil)
