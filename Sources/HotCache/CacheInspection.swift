@@ -25,10 +25,10 @@ struct CacheInspection: Sendable {
 
     func status(on connection: PostgresConnection) async -> CacheStatus {
         do {
-            guard let live = try await connection.liveGeneration(of: projection) else {
+            guard let live = try await PointerStore(connection).pointer(of: projection).live else {
                 return CacheStatus(state: .behind, error: "no generation of \(projection) is live yet")
             }
-            let first = try await connection.livePointer(of: projection, checkpointOf: live)
+            let first = try await LivePointer(of: projection, checkpointOf: live, on: connection)
             return try await server.reading { redis in
                 try await status(of: live, since: first, redis, connection)
             }
@@ -53,7 +53,7 @@ struct CacheInspection: Sendable {
         while true {
             let cached = try await CachedPointer(keys, live, from: redis, warnings: warnings)
             if let through = cached.through, through > pointer.position {
-                pointer = try await connection.livePointer(of: projection, checkpointOf: live)
+                pointer = try await LivePointer(of: projection, checkpointOf: live, on: connection)
             }
             // More than was committed is of events that are gone.
             let isCurrent =

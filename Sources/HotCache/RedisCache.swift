@@ -116,7 +116,7 @@ package struct RedisCache: Cache {
         on connection: PostgresConnection,
         within limit: Duration = .seconds(10)
     ) async throws -> Bool {
-        guard let live = try await connection.liveGeneration(of: projection) else { return false }
+        guard let live = try await PointerStore(connection).pointer(of: projection).live else { return false }
         let keys = server.keys(projection)
         return try await server.reading { redis in
             let names = ["owner", "through"].map { keys.key(live, $0) }

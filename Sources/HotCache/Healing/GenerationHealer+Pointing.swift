@@ -60,8 +60,10 @@ extension GenerationHealer {
     ///
     /// - Returns: nil when that is not so, or it has gone from the cache meanwhile.
     func confirm(_ preloaded: PreloadedRows, for ttl: Duration) async throws -> WarmResult? {
-        let lease = try await connections.openDatabase().lease(of: followed.generation)
-        guard lease.fencingValue == preloaded.fencingValue, lease.position == preloaded.position else { return nil }
+        let lease = try await CheckpointStore(connections.openDatabase()).lease(of: followed.generation)
+        guard lease.fencingValue == preloaded.fencingValue, lease.position.rawValue == preloaded.position else {
+            return nil
+        }
         do {
             return try await finishWarming(
                 preloaded.rows,
@@ -79,9 +81,10 @@ extension GenerationHealer {
     /// - Returns: whether the cache points at it now.
     func point(_ pointers: PointerKeeper) async throws -> Bool {
         let cached = try await cache.pointer()
-        let pointer = try await connections.openDatabase().livePointer(
+        let pointer = try await LivePointer(
             of: followed.hotSet.projection,
-            checkpointOf: followed.generation
+            checkpointOf: followed.generation,
+            on: connections.openDatabase()
         )
         guard pointer.live == followed.generation else { return false }
         if cached.owner == followed.fencingValue {

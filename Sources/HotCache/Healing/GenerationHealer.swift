@@ -51,12 +51,12 @@ struct GenerationHealer: Sendable {
         let names = NameSet()
         do {
             let reached = try await connections.snapshot { connection in
-                let lease = try connection.lease(of: generation)
+                let lease = try await CheckpointStore(connection).lease(of: generation)
                 guard lease.fencingValue == fencingValue else { throw LeaseLost() }
                 _ = try await reader.readChanges(after: position, on: connection) { rows in
                     await names.insert(try await cache.write([rows], through: nil))
                 }
-                return lease.position
+                return lease.position.rawValue
             }
             try await refill(names.names.union(try await cache.write([], through: reached)))
             update { $0.reached(reached, at: time.now) }
@@ -98,7 +98,7 @@ struct GenerationHealer: Sendable {
         let start = time.now
         try await beginWarming(isConfirmed: isConfirmed)
         let (warmed, reached) = try await connections.snapshot { connection in
-            let lease = try connection.lease(of: generation)
+            let lease = try await CheckpointStore(connection).lease(of: generation)
             guard isConfirmed || lease.fencingValue == fencingValue else { throw LeaseLost() }
             var warmed = WarmedRows()
             warmed.count = try await reader.readHotRows(on: connection) { try await cache.warm($0) }
@@ -109,7 +109,7 @@ struct GenerationHealer: Sendable {
                 warmed.isCrowded = try await reader.readGroups(ranking, on: connection) { try await groups.take($0) }
             }
             try await groups.finish()
-            return (warmed, lease.position)
+            return (warmed, lease.position.rawValue)
         }
         return try await finishWarming(warmed, through: reached, for: ttl, since: start)
     }
@@ -117,7 +117,8 @@ struct GenerationHealer: Sendable {
     /// Takes the generation out of the cache, its pointer first, and then writes it anew.
     func replace() async throws -> WarmResult {
         let losses = queue.losses
-        guard try await connections.openDatabase().lease(of: generation).fencingValue == fencingValue else {
+        guard try await CheckpointStore(connections.openDatabase()).lease(of: generation).fencingValue == fencingValue
+        else {
             throw LeaseLost()
         }
         try await cache.redis.send(RedisCommand("UNLINK", [cache.keys.live]))
@@ -141,15 +142,15 @@ struct GenerationHealer: Sendable {
             return try await cache.adopt(from: fencingValue)
         }
         let cached = try await cache.pointer()
-        let lease = try await connections.openDatabase().lease(of: generation)
+        let lease = try await CheckpointStore(connections.openDatabase()).lease(of: generation)
         guard lease.fencingValue == fencingValue else { throw LeaseLost() }
         var found = cached.owner
-        if let through = cached.through, through > lease.position {
+        if let through = cached.through, through > lease.position.rawValue {
             logger.warning(
                 "positions that were folded before are gone: the generation is taken out of the cache",
                 metadata: [
                     "projection": "\(projection)", "generation": "\(generation)",
-                    "positions": "\(lease.position + 1)–\(through)", "checkpoint": "\(lease.position)",
+                    "positions": "\(lease.position.rawValue + 1)–\(through)", "checkpoint": "\(lease.position)",
                 ]
             )
             if cached.live == generation { try await cache.redis.send(RedisCommand("UNLINK", [cache.keys.live])) }

@@ -74,7 +74,7 @@ actor PointerKeeper {
         // Redis first: see `Scripts/flip.lua`.
         let cached = try await cache.pointer(renewing: renewing)
         await note(cached.renewal, of: followed)
-        let pointer = try await connections.openDatabase().livePointer(of: projection, checkpointOf: generation)
+        let pointer = try await LivePointer(of: projection, checkpointOf: generation, on: connections.openDatabase())
         guard pointer.fencingValue == fencingValue else { throw LeaseLost() }
         if let sent = followed.sent, cached.owner != fencingValue || cached.through != sent {
             // Flushed, restarted, restored or taken by another.

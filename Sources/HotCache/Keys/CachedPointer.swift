@@ -1,5 +1,4 @@
 internal import Engine
-internal import Postgres
 internal import Redis
 internal import Refold
 
@@ -42,53 +41,5 @@ struct CachedPointer: Sendable {
         through = replies[3].integerValue
         ttl = replies[4].integerValue ?? -2
         renewal = renewing == nil ? nil : replies[5]
-    }
-}
-
-/// What PostgreSQL says about a projection and one of its generations.
-struct LivePointer: Sendable {
-    let live: GenerationNumber?
-    let revision: Int64
-    /// The generation's checkpoint, and its owner's fencing value.
-    let position: Int64
-    let fencingValue: FencingValue
-}
-
-/// Somebody else owns the generation in PostgreSQL.
-struct LeaseLost: Error {}
-
-extension PostgresConnection {
-    /// The live generation; nil when there is none.
-    func liveGeneration(of projection: ProjectionName) throws -> GenerationNumber? {
-        let result = try query("SELECT live FROM refold.projections WHERE name = $1", [.text(projection.rawValue)])
-        return try result.rows.first?.optionalInt64("live").map { GenerationNumber($0) }
-    }
-
-    /// The pointer and the generation's checkpoint, of one moment.
-    func livePointer(of projection: ProjectionName, checkpointOf generation: GenerationNumber) throws -> LivePointer {
-        let row = try query(
-            """
-            SELECT p.live, p.revision, c.position, c.fencing_value FROM refold.projections p, refold.checkpoints c
-             WHERE p.name = $1 AND c.generation = $2
-            """,
-            [.text(projection.rawValue), .int64(generation.rawValue)]
-        ).rows.first
-        guard let row else { throw LeaseLost() }
-        return LivePointer(
-            live: try row.optionalInt64("live").map { GenerationNumber($0) },
-            revision: try row.int64("revision"),
-            position: try row.int64("position"),
-            fencingValue: FencingValue(try row.int64("fencing_value"))
-        )
-    }
-
-    /// Where a generation stands, and the fencing value of its owner.
-    func lease(of generation: GenerationNumber) throws -> (position: Int64, fencingValue: FencingValue) {
-        let result = try query(
-            "SELECT position, fencing_value FROM refold.checkpoints WHERE generation = $1",
-            [.int64(generation.rawValue)]
-        )
-        guard !result.isEmpty else { throw LeaseLost() }
-        return (try result.int64(0, 0), FencingValue(try result.int64(0, 1)))
     }
 }
