@@ -59,7 +59,8 @@ package struct CheckpointStore: Sendable {
     package func acquire(
         _ generation: GenerationNumber,
         for lease: Lease,
-        _ sightings: Sightings
+        _ sightings: Sightings,
+        at now: ContinuousClock.Instant
     ) async throws -> Acquisition {
         do {
             return try await connection.transaction { connection in
@@ -68,7 +69,7 @@ package struct CheckpointStore: Sendable {
                 let checkpoint = try Checkpoint(locked)
                 let ownership = try await ownership(of: generation)
                 if let ownership, ownership.leaseID != lease.id {
-                    switch sightings.judge(ownership) {
+                    switch sightings.judge(ownership, at: now) {
                     case .isGone: break
                     case .lives: return .owned(ownership)
                     case .isUnclear(let end): return .unclear(ownership, until: end)
@@ -93,9 +94,8 @@ package struct CheckpointStore: Sendable {
     /// Waits until nobody has locked a generation's checkpoint.
     ///
     /// - Returns: false when somebody still has.
-    func waitUntilUnlocked(_ generation: GenerationNumber, until deadline: ContinuousClock.Instant) async throws -> Bool
-    {
-        let limit = max(1, (deadline - .now).milliseconds)
+    func waitUntilUnlocked(_ generation: GenerationNumber, within timeout: Duration) async throws -> Bool {
+        let limit = max(1, timeout.milliseconds)
         do {
             try await connection.transaction { connection in
                 try connection.executeScript("SET LOCAL lock_timeout = \(limit)")

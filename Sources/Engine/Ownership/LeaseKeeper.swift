@@ -8,7 +8,7 @@ internal import Timing
 final class LeaseKeeper: Sendable {
     let lease: Lease
     /// Of other processes' leases.
-    let sightings = Sightings()
+    private let sightings = Sightings()
     private let engine: Engine
     private let connection = Mutex<PostgresConnection?>(nil)
 
@@ -42,7 +42,7 @@ final class LeaseKeeper: Sendable {
         var backoff = Backoff(limit: nil)
         var wait = lease.time / 3
         while true {
-            do { try await Task.sleep(for: wait) } catch { return }
+            do { try await engine.time.sleep(for: wait) } catch { return }
             do {
                 try await LeaseStore(connected()).renew(lease)
                 backoff.reset()
@@ -79,7 +79,7 @@ final class LeaseKeeper: Sendable {
         within timeout: Duration = commitLimit,
         on connection: PostgresConnection
     ) async throws -> OwnedGeneration {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = engine.time.now + timeout
         let checkpoints = CheckpointStore(connection)
         while true {
             switch try await acquireOnce(generation, on: connection) {
@@ -87,27 +87,36 @@ final class LeaseKeeper: Sendable {
             case .owned(let ownership): throw EngineError.owned(generation, by: ownership)
             case .unclear: break
             case .locked(let ownership):
-                let isAlive = ownership.map { sightings.judge($0) == .lives && $0.leaseID != lease.id } ?? false
+                let isAlive = ownership.map { judge($0) == .lives && $0.leaseID != lease.id } ?? false
                 if isAlive { throw EngineError.owned(generation, by: ownership) }
                 // Somebody who is dying commits or rolls back in a moment. Who else has it locked is told of while it is
                 // waited for.
-                guard timeout > .zero, try await checkpoints.waitUntilUnlocked(generation.number, until: deadline)
+                guard timeout > .zero,
+                    try await checkpoints.waitUntilUnlocked(generation.number, within: deadline - engine.time.now)
                 else {
                     throw EngineError.checkpointLocked(generation)
                 }
             }
-            try await Task.sleep(for: .milliseconds(20))
+            try await engine.time.sleep(for: .milliseconds(20))
         }
     }
 
     /// Takes a generation if that can be done at once.
     func acquireOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> Acquisition {
         do {
-            return try await CheckpointStore(connection).acquire(generation.number, for: lease, sightings)
+            return try await CheckpointStore(connection).acquire(
+                generation.number,
+                for: lease,
+                sightings,
+                at: engine.time.now
+            )
         } catch is GenerationGone {
             throw EngineError.fenced(generation)
         }
     }
+
+    /// What can be done about an owner now.
+    func judge(_ ownership: Ownership) -> Ownership.Judgement { sightings.judge(ownership, at: engine.time.now) }
 
     private func connected() async throws -> PostgresConnection {
         if let connection = connection.withLock({ $0 }), await connection.isUsable { return connection }

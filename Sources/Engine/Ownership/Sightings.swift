@@ -7,7 +7,7 @@ package final class Sightings: Sendable {
     package init() {}
 
     /// What can be done about an owner now.
-    package func judge(_ ownership: Ownership, at now: ContinuousClock.Instant = .now) -> Ownership.Judgement {
+    package func judge(_ ownership: Ownership, at now: ContinuousClock.Instant) -> Ownership.Judgement {
         let seen = firstSeen.withLock { firstSeen in
             guard ownership.isOfOtherRun else {
                 firstSeen[ownership.leaseID] = nil

@@ -2,6 +2,7 @@ internal import Logging
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// Watches the pointers, and shares the projections with other daemons: tells each tail when its pointer moved, and
 /// whether its projection is this daemon's to tail.
@@ -49,7 +50,7 @@ final class TailWatch: Sendable {
         guard isShared else { return }
         let members = try await LeaseStore(connection).daemons().filter { isThere($0.ownership) }
             .map { WorkShare.Member(leaseID: $0.ownership.leaseID, tails: $0.tails) }
-        let decision = share.withLock { $0.decide(candidates, among: members, at: .now) }
+        let decision = share.withLock { $0.decide(candidates, among: members, at: daemon.engine.time.now) }
         for tail in tails { tail.shareIs(decision.mine.contains(tail.projection.name)) }
         if let given = decision.given {
             daemon.engine.logger.info("another daemon goes on with a projection", metadata: ["projection": "\(given)"])
@@ -69,6 +70,6 @@ final class TailWatch: Sendable {
 
     /// Whether an owner is this process, or is not known to be gone.
     private func isThere(_ ownership: Ownership) -> Bool {
-        ownership.leaseID == daemon.keeper.lease.id || daemon.keeper.sightings.judge(ownership) != .isGone
+        ownership.leaseID == daemon.keeper.lease.id || daemon.keeper.judge(ownership) != .isGone
     }
 }

@@ -177,7 +177,8 @@ struct FencingTests {
             let attempt = try await CheckpointStore(installation.connection).acquire(
                 writer.generation.number,
                 for: Lease(),
-                Sightings()
+                Sightings(),
+                at: .now
             )
             guard case .owned(let ownership) = attempt else {
                 Issue.record("\(attempt)")
@@ -213,7 +214,8 @@ struct FencingTests {
                 let attempt = try await CheckpointStore(installation.connection).acquire(
                     writer.generation.number,
                     for: Lease(),
-                    Sightings()
+                    Sightings(),
+                    at: .now
                 )
                 guard case .locked = attempt else {
                     Issue.record("\(attempt)")

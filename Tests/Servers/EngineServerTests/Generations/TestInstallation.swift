@@ -94,7 +94,12 @@ struct TestInstallation: Sendable {
     ) async throws -> GenerationWriter {
         let connection = try await database.connect()
         try await LeaseStore(connection).renew(lease)
-        let attempt = try await CheckpointStore(connection).acquire(generation.number, for: lease, Sightings())
+        let attempt = try await CheckpointStore(connection).acquire(
+            generation.number,
+            for: lease,
+            Sightings(),
+            at: .now
+        )
         guard case .acquired(let owned) = attempt else { throw NotAcquired(attempt: attempt) }
         return GenerationWriter(
             connection: connection,
