@@ -1,6 +1,7 @@
 package import EventStore
 package import Logging
 package import Refold
+package import Timing
 
 /// One read of the event store that feeds every projection standing at about the same position.
 ///
@@ -15,6 +16,7 @@ package actor EventFeed {
     private static let timeout: Duration = .seconds(1)
 
     private let source: any EventSource
+    private let time: TimeSource
     private let logger: Logger
     private let detachesSlow: Bool
     private let passed: @Sendable (GapLog) async throws -> Void
@@ -32,12 +34,14 @@ package actor EventFeed {
     package init(
         source: any EventSource,
         detachesSlow: Bool,
+        time: TimeSource = .machine,
         logger: Logger,
         passed: @escaping @Sendable (GapLog) async throws -> Void = { _ in }
     ) {
         self.source = source
         self.passed = passed
         self.detachesSlow = detachesSlow
+        self.time = time
         self.logger = logger
     }
 
@@ -69,7 +73,7 @@ package actor EventFeed {
             let someoneJoins = !joining.isEmpty
             if goal == nil && members.isEmpty && !someoneJoins {
                 // Nobody to read for: neither is the mark looked at.
-                try await Task.sleep(for: .milliseconds(20))
+                try await time.sleep(for: .milliseconds(20))
                 continue
             }
             let start = admitJoining()
@@ -150,10 +154,10 @@ package actor EventFeed {
 
     /// Whether a full inbox gets room within ``timeout``.
     private func hasRoom(_ inbox: Inbox) async -> Bool {
-        let deadline = ContinuousClock.now + Self.timeout
+        let deadline = time.now + Self.timeout
         while inbox.isFull {
-            if ContinuousClock.now > deadline || isStopping { return false }
-            try? await Task.sleep(for: .milliseconds(5))
+            if time.now > deadline || isStopping { return false }
+            try? await time.sleep(for: .milliseconds(5))
         }
         return true
     }

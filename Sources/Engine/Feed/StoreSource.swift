@@ -3,6 +3,7 @@ internal import Logging
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// The event store, as a feed reads it: one session that samples the mark, one that reads, and for long ranges one that
 /// helps it.
@@ -18,6 +19,7 @@ final class StoreSource: EventSource {
     /// Reads along while the ranges are long.
     private let helper = Mutex<EventReader?>(nil)
     private let state: Mutex<State>
+    private let time: TimeSource
     private let logger: Logger
 
     private struct State {
@@ -32,12 +34,14 @@ final class StoreSource: EventSource {
         reader: EventReader,
         openReader: @escaping @Sendable () async throws -> EventReader,
         log: KnownLog,
+        time: TimeSource,
         logger: Logger
     ) {
         self.watcher = watcher
         self.reader = reader
         self.openReader = openReader
         self.log = log
+        self.time = time
         self.logger = logger
         store = reader.store
         state = Mutex(State(mark: log.mark, stored: log.mark))
@@ -86,6 +90,7 @@ final class StoreSource: EventSource {
             reader: reader,
             openReader: openReader,
             log: log,
+            time: engine.time,
             logger: engine.logger
         )
     }
@@ -125,11 +130,12 @@ final class StoreSource: EventSource {
     func mark(after position: GlobalPosition) async throws -> GlobalPosition {
         // A rebuild below the known mark never probes.
         if state.withLock({ $0.mark }) <= position { try await look() }
+        let now = time.now
         let (mark, isDue) = state.withLock { state in
             let isDue =
                 state.mark > state.stored
-                && (state.storedAt.map { ContinuousClock.now - $0 > .seconds(1) } ?? true)
-            if isDue { (state.stored, state.storedAt) = (state.mark, .now) }
+                && (state.storedAt.map { now - $0 > .seconds(1) } ?? true)
+            if isDue { (state.stored, state.storedAt) = (state.mark, now) }
             return (state.mark, isDue)
         }
         if isDue { try await store(mark) }

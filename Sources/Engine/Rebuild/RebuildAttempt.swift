@@ -90,7 +90,7 @@ struct RebuildAttempt: Sendable {
     /// Reads the log for all of them up to the goal; each goes on to its end.
     func fold(_ open: [OpenRebuild], reading source: StoreSource) async throws -> [RebuildOutcome] {
         guard !open.isEmpty else { return [] }
-        let feed = EventFeed(source: source, detachesSlow: false, logger: engine.logger)
+        let feed = EventFeed(source: source, detachesSlow: false, time: engine.time, logger: engine.logger)
         return try await withThrowingTaskGroup(of: RebuildOutcome?.self) { group in
             for rebuild in open {
                 let start = rebuild.runner.progress.foldedPosition

@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 public import Refold
+internal import Timing
 
 /// What to tail.
 public struct TailRequest: Sendable {
@@ -46,7 +47,7 @@ extension Engine {
         } onCancel: {
             daemon.stop()
             Task {
-                try? await Task.sleep(for: TailDaemon.stopLimit)
+                try? await time.sleep(for: TailDaemon.stopLimit)
                 work.cancel()
             }
         }

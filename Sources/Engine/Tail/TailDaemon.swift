@@ -54,9 +54,11 @@ final class TailDaemon: Sendable {
 
     /// Waits, unless the daemon is to stop meanwhile.
     func pause(_ duration: Duration) async {
-        let deadline = ContinuousClock.now + duration
-        while !isStopping && !Task.isCancelled && ContinuousClock.now < deadline {
-            try? await Task.sleep(for: min(.milliseconds(50), deadline - .now))
+        let deadline = engine.time.now + duration
+        while !isStopping && !Task.isCancelled {
+            let rest = deadline - engine.time.now
+            guard rest > .zero else { return }
+            try? await engine.time.sleep(for: min(.milliseconds(50), rest))
         }
     }
 
@@ -148,65 +150,28 @@ final class TailDaemon: Sendable {
         }
     }
 
-    /// Follows the log until it is to stop, has caught up, or reading fails.
-    private func follow(_ started: () -> Void) async throws {
-        let source = try await StoreSource.open(engine)
-        defer { source.closeSoon() }
-        noteServer(source.store)
-        let goal = request.untilCaughtUp ? try await source.currentMark() : nil
-        let sweep = try await TailRecheck.open(engine)
-        defer { sweep.closeSoon() }
-        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger) { holes in
-            try await sweep.passed(holes)
-        }
-        let tails = request.projections.map {
-            ProjectionTail($0, daemon: self, source: source, feed: feed, goal: goal)
-        }
-        let watch = TailWatch(self, tails)
-        try await watch.look()
-        try await open(tails)
-        started()
-        let newest = tails.compactMap(\.startPosition).max()
-        await feed.begin(at: newest)
-        var behind: [ProjectionTail] = []
-        for tail in tails where await !tail.joinFirst(feed) { behind.append(tail) }
-        let catchUp = try await openCatchUp(behind)
-        defer { catchUp?.source.closeSoon() }
-        let feeds = [feed, catchUp?.feed].compactMap { $0 }
+    /// A read for tails, which a slow one does not hold up for long.
+    func makeFeed(
+        _ source: StoreSource,
+        passed: @escaping @Sendable (GapLog) async throws -> Void = { _ in }
+    ) -> EventFeed {
+        EventFeed(
+            source: source,
+            detachesSlow: !request.untilCaughtUp,
+            time: engine.time,
+            logger: engine.logger,
+            passed: passed
+        )
+    }
+
+    /// What is to end when the daemon is to stop.
+    func reads(with feeds: [EventFeed]) async {
         state.withLock { $0.feeds = feeds }
         if isStopping { for feed in feeds { await feed.stop() } }
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                try await feed.run(until: goal)
-                return true
-            }
-            if let catchUp {
-                group.addTask {
-                    try await catchUp.feed.run(until: newest)
-                    return false
-                }
-            }
-            for tail in tails {
-                group.addTask {
-                    try await tail.run()
-                    return true
-                }
-            }
-            group.addTask { await self.keepGoing("the pointers are not watched") { try await watch.run() } }
-            group.addTask { await self.keepGoing("holes are not looked at") { try await sweep.run(for: tails) } }
-            // The feed and the tails end by themselves; the watchers never do.
-            var ended = 0
-            while let didWork = try await group.next() {
-                if didWork { ended += 1 }
-                if ended == tails.count + 1 { group.cancelAll() }
-            }
-        }
-        // One projection's failure is its own: the others have reached the goal meanwhile.
-        if let failure = tails.compactMap(\.failure).first { throw failure }
     }
 
     /// After a crash or a promotion of the server, what is in the cache may have come from events that are gone.
-    private func noteServer(_ store: ValidatedStore) {
+    func noteServer(_ store: ValidatedStore) {
         let before = state.withLock { state in
             defer { state.serverRun = store.serverRun }
             return state.serverRun
@@ -217,7 +182,7 @@ final class TailDaemon: Sendable {
     }
 
     /// Runs what goes on until it is cancelled. What it fails with is its own: it begins again.
-    private func keepGoing(_ complaint: String, _ body: () async throws -> Void) async -> Bool {
+    func keepGoing(_ complaint: String, _ body: () async throws -> Void) async {
         var backoff = Backoff(limit: nil)
         while !Task.isCancelled {
             do {
@@ -226,49 +191,8 @@ final class TailDaemon: Sendable {
             } catch {
                 if Task.isCancelled { break }
                 engine.logger.warning("\(complaint) for a moment", metadata: ["cause": "\(error)"])
-                try? await Task.sleep(for: backoff.next() ?? .seconds(1))
+                try? await engine.time.sleep(for: backoff.next() ?? .seconds(1))
             }
         }
-        return false
-    }
-
-    /// Takes the live generations that are this daemon's before anything is read. A projection whose generation cannot be
-    /// gone on with is stopped; the others go on, if there are any.
-    private func open(_ tails: [ProjectionTail]) async throws {
-        let isForEver = !request.untilCaughtUp
-        let failures = try await withThrowingTaskGroup(of: (any Error)?.self) { group in
-            for tail in tails where tail.isMine {
-                group.addTask {
-                    do {
-                        // The others do not wait for one that is locked.
-                        try await tail.openFirst(within: isForEver ? .zero : LeaseKeeper.commitLimit)
-                        return nil
-                    } catch {
-                        if isForEver && tail.isStopped(by: error) { return error }
-                        // Another owner, a lock: it is tried again by itself.
-                        let mayPass = error.isTransient || (error as? EngineError)?.code == .owned
-                        guard isForEver && mayPass else { throw error }
-                        return nil
-                    }
-                }
-            }
-            return try await group.reduce(into: [any Error]()) { failures, error in
-                if let error { failures.append(error) }
-            }
-        }
-        if let first = failures.first, failures.count == tails.count { throw first }
-    }
-
-    /// A read of their own for projections that stand too far behind the others, as after several resets: each by itself
-    /// would read the same events again.
-    ///
-    /// - Returns: nil when there are no two of them.
-    private func openCatchUp(_ behind: [ProjectionTail]) async throws -> (feed: EventFeed, source: StoreSource)? {
-        let behind = behind.filter { $0.startPosition != nil }
-        guard behind.count > 1 else { return nil }
-        let source = try await StoreSource.open(engine)
-        let feed = EventFeed(source: source, detachesSlow: !request.untilCaughtUp, logger: engine.logger)
-        for tail in behind { _ = await tail.joinFirst(feed) }
-        return (feed, source)
     }
 }

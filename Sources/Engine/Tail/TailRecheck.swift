@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Synchronization
+internal import Timing
 
 /// The daemon's look at holes that were passed as dead, on a session of its own which it makes anew when it is lost.
 final class TailRecheck: Sendable {
@@ -56,12 +57,12 @@ final class TailRecheck: Sendable {
         }
         let sweep = opened.withLock { $0.sweep }
         while !Task.isCancelled {
-            if tails.contains(where: \.isMine) {
+            if tails.contains(where: \.orders.isMine) {
                 for event in try await sweep.step() {
                     engine.logger.error("late event at \(event.position): it was inserted behind the high-water mark")
                 }
             }
-            do { try await Task.sleep(for: .seconds(1)) } catch { break }
+            do { try await engine.time.sleep(for: .seconds(1)) } catch { break }
         }
     }
 }

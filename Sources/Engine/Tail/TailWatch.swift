@@ -34,7 +34,7 @@ final class TailWatch: Sendable {
         try await daemon.engine.withConnection(for: "pointers") { connection in
             while !Task.isCancelled {
                 try await look(on: connection)
-                do { try await Task.sleep(for: Self.interval) } catch { break }
+                do { try await daemon.engine.time.sleep(for: Self.interval) } catch { break }
             }
         }
     }
@@ -44,14 +44,14 @@ final class TailWatch: Sendable {
         var candidates: [WorkShare.Candidate] = []
         for generation in pointed {
             guard let tail = tails.first(where: { $0.projection.name == generation.projection }) else { continue }
-            tail.pointerIs(generation.pointer)
+            tail.orders.pointerIs(at: generation.pointer.revision)
             candidates.append(candidate(tail.projection, generation))
         }
         guard isShared else { return }
         let members = try await LeaseStore(connection).daemons().filter { isThere($0.ownership) }
             .map { WorkShare.Member(leaseID: $0.ownership.leaseID, tails: $0.tails) }
         let decision = share.withLock { $0.decide(candidates, among: members, at: daemon.engine.time.now) }
-        for tail in tails { tail.shareIs(decision.mine.contains(tail.projection.name)) }
+        for tail in tails { tail.orders.shareIs(decision.mine.contains(tail.projection.name)) }
         if let given = decision.given {
             daemon.engine.logger.info("another daemon goes on with a projection", metadata: ["projection": "\(given)"])
         }
