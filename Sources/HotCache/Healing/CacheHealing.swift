@@ -142,7 +142,7 @@ actor CacheHealing {
         )
     }
 
-    /// Says that nothing is tried for a while, and why: here, and in the cache for those who look from elsewhere.
+    /// Says that nothing is tried for a while, and why: here, and in the cache for other processes.
     private func notePause(_ followed: FollowedGeneration, _ failures: Int, until: Int64, _ error: any Error) async {
         let (projection, generation) = (followed.hotSet.projection, followed.generation)
         let until = Timestamp(microseconds: until)

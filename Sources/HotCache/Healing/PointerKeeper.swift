@@ -10,7 +10,7 @@ internal import Timing
 actor PointerKeeper {
     /// How long a pointer lasts that its owner does not renew.
     static let ttl = FollowedGeneration.lease
-    /// How long the rows of a generation that was left stay, for those who asked for the pointer just before.
+    /// How long the rows of a generation that was left stay, for readers that asked for the pointer just before.
     private static let retiredTTL: Duration = .seconds(600)
 
     /// A move of PostgreSQL's pointer that has yet to reach the cache.

@@ -5,7 +5,7 @@ internal import Redis
 package import Refold
 internal import Timing
 
-/// For those who build a generation and move PostgreSQL's pointer to it.
+/// What building a generation and moving PostgreSQL's pointer to it need of the cache.
 extension RedisCacheWriter {
     /// How long what was warmed stays if nobody ever points at it.
     private static let unpointedTTL: Duration = .seconds(86_400)
