@@ -48,12 +48,12 @@ refold_version() {
     sed -n 's/.*static let version = "\(.*\)"/\1/p' "$project_root/Sources/RefoldCommandLine/RefoldCommand.swift"
 }
 
-# build_release [PRODUCT…]: the one release build that every script uses; silent unless it fails.
+# build_release PRODUCT…: the one release build that every script uses; silent unless it fails.
 build_release() {
     local log product
     log=$(mktemp)
     say "Building a release (the first time takes a few minutes) …"
-    for product in "${@:-refold}"; do
+    for product in "$@"; do
         quietly "$log" swift build --package-path "$project_root" -c release --product "$product" || {
             rm -f "$log"
             return "$exit_failed"
