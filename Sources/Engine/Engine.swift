@@ -11,7 +11,7 @@ public struct Engine: Sendable {
     public let settings: EngineSettings
     /// The projections it runs.
     public let projections: [any Projection]
-    /// What payloads of older versions are put through before projections see them.
+    /// Applied to payloads of older versions before projections see them.
     public let upcasters: Upcasters
     /// Where it says what it does.
     public let logger: Logger
@@ -88,7 +88,7 @@ public struct Engine: Sendable {
     static func sessionName(for purpose: String) -> String { "refold \(purpose)" }
 
     /// Ends all sessions with the database at once, from any thread; no new ones are opened. What was not committed is
-    /// rolled back. For a process that has to end. The lease's session is spared: what the process owns is given back.
+    /// rolled back. For a process that has to end. The lease's session is spared: what the process owns is released.
     public func abandonConnections() {
         connections.abortAll(sparing: Self.sessionName(for: LeaseKeeper.purpose))
     }
@@ -103,7 +103,7 @@ public struct Engine: Sendable {
 
     func policy(of projection: any Projection) -> RefusalPolicy { settings.policies[projection.name] ?? .stop }
 
-    /// What a generation of the projection must agree on to be gone on with.
+    /// What a generation of the projection must agree on to be resumed.
     func identity(of projection: any Projection) -> GenerationIdentity {
         GenerationIdentity(of: projection, store: "\(settings.store.schema).\(settings.store.eventsTable)")
     }

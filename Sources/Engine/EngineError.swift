@@ -24,7 +24,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let unknownKey = Code(name: "unknownKey")
         /// Objects of others stand in the way.
         public static let blocked = Code(name: "blocked")
-        /// The oldest events are gone that the live generation was folded from.
+        /// The oldest events that the live generation was folded from are gone.
         public static let shortenedLog = Code(name: "shortenedLog")
         /// The live generation is advanced faster than another one can catch up with it; that one is kept as `ready`.
         public static let outpaced = Code(name: "outpaced")
@@ -34,7 +34,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let otherSchema = Code(name: "otherSchema")
         /// The live generation is still built in memory, and nothing of it can be read; try again later.
         public static let unsettled = Code(name: "unsettled")
-        /// Readers keep what has to change in open transactions; try again later.
+        /// Readers in open transactions use what has to change; try again later.
         public static let locked = Code(name: "locked")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")

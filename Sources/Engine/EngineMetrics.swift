@@ -4,9 +4,9 @@ package import Refold
 /// What the engine measures, for whichever backend of swift-metrics the process has: the names of all its metrics, and the
 /// objects, which are made once.
 ///
-/// Labels name the projection and nothing else: what comes from data has no end of values.
+/// Labels name the projection and nothing else: values taken from data would have no bound.
 package struct EngineMetrics: Sendable {
-    /// How often a transaction that kept the high-water mark back was waited for for a second.
+    /// How often a transaction has held the high-water mark back for a second.
     private let markWaits: Counter
     private let projections: [ProjectionName: ProjectionMetrics]
 
@@ -16,7 +16,7 @@ package struct EngineMetrics: Sendable {
         self.projections = Dictionary(made) { first, _ in first }
     }
 
-    /// A transaction has kept the high-water mark back for a second.
+    /// A transaction has held the high-water mark back for a second.
     func waitedForMark() { markWaits.increment() }
 
     /// What is measured of one of the engine's projections.

@@ -9,9 +9,9 @@ public struct EngineSettings: Sendable {
     public var preparesStatements = true
     /// How long one attempt to connect may take.
     public var connectTimeout: Duration = .seconds(10)
-    /// How long a rebuild goes on trying while the database fails and nothing is committed any more.
+    /// How long a rebuild keeps trying while the database fails and nothing is committed any more.
     public var retryLimit: Duration = .seconds(60)
-    /// How long a process that is not heard of keeps what it owns.
+    /// How long a process that does not renew its lease keeps what it owns.
     public var leaseTime: Duration = .seconds(10)
     /// How long a switchover may hold up the daemon's commits to catch up with it, when it cannot otherwise.
     public var switchoverLimit: Duration = .seconds(3)
@@ -22,7 +22,7 @@ public struct EngineSettings: Sendable {
     public var idleInterval: Duration = .milliseconds(10)
     /// When holes that were passed are looked at once more.
     public var sweepDelays: [Duration] = [.seconds(60), .seconds(3600)]
-    /// Whether a rebuild goes ahead when the oldest events are gone that the live generation was folded from.
+    /// Whether a rebuild goes ahead when the oldest events that the live generation was folded from are gone.
     public var acceptsShortenedLog = false
 
     /// Events that are read, dispatched and, in case of an error, set apart together.

@@ -3,8 +3,8 @@ package import Refold
 
 /// A cache of the hot rows of live read models, as the engine knows it: where it is, and what can be asked of it.
 ///
-/// Never the source and never in the way: what fails here, the generation's next owner puts right. The engine is given
-/// one when it is made, or none.
+/// Never the source and never in the way: the generation's next owner repairs what fails here. The engine is given one
+/// when it is made, or none.
 package protocol Cache: Sendable {
     /// Whether rows of the projection are cached.
     func holds(_ projection: ProjectionName) -> Bool
@@ -25,7 +25,7 @@ package protocol Cache: Sendable {
     /// - Parameter connection: a session with the database.
     func status(of projection: ProjectionName, on connection: PostgresConnection) async -> CacheStatus
 
-    /// Takes everything of a projection out of the cache. An owner that runs warms it again within a second or two.
+    /// Removes everything of a projection from the cache. An owner that runs warms it again within a second or two.
     ///
     /// - Returns: how many keys there were.
     func clear(_ projection: ProjectionName) async throws -> Int

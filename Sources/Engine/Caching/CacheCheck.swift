@@ -1,4 +1,4 @@
-/// What the cache's server says about itself, and what of that does not go with being Refold's cache.
+/// What the cache's server says about itself, and what of that makes it unfit to be Refold's cache.
 package struct CacheCheck: Sendable {
     /// The server's version.
     package let version: String

@@ -32,7 +32,7 @@ package struct CacheStatus: Sendable {
     package var through: GlobalPosition?
     /// Why it is behind.
     package var error: String?
-    /// Readers may be sent to what is behind until then: the pointer lasts for longer than that of an owner who renews it.
+    /// Readers may be sent to stale rows until then: the pointer lasts longer than one that an owner renews.
     package var staleUntil: Timestamp?
     /// The server cannot be asked, whatever the projection.
     package var isUnreachable = false

@@ -4,24 +4,24 @@ package import Refold
 package protocol CacheWriter: CacheFollower {
     // MARK: For the daemon
 
-    /// To be called once. Sends what is committed, renews the pointers and heals what is not right, until the task is
+    /// To be called once. Sends what is committed, renews the pointers and heals what is wrong, until the task is
     /// cancelled; what waits then is still sent if that takes no new connection.
     func run() async
 
-    /// Follows a generation no more; what is in the cache stays.
+    /// Stops following a generation; what is in the cache stays.
     func leave(_ generation: GenerationNumber)
 
-    /// Brings a generation up to date before its owner gives it back, then follows it no more. Takes two seconds at most.
+    /// Brings a generation up to date before its owner releases it, then stops following it. Takes two seconds at most.
     func finish(_ generation: GenerationNumber) async
 
     /// The database server has lost what it had committed: it has crashed, or a standby was promoted. What is cached of
     /// any generation that is or was followed may be of events that are gone: the pointers go first, then the rest, and
-    /// what is followed is warmed anew.
+    /// what is followed is warmed again.
     func serverChanged()
 
-    // MARK: For whoever moves the pointer
+    // MARK: For operations that move the pointer
 
-    /// Opens the connections ahead, so that the first use need not wait for them. What fails shows then.
+    /// Opens the connections ahead, so that the first use need not wait for them. Errors show then.
     func openAhead() async
 
     /// Sends the hot rows of a generation that is being written out, while the database still stores them. They do not
@@ -49,8 +49,8 @@ package protocol CacheWriter: CacheFollower {
         fencingValue: FencingValue
     ) async throws -> WarmResult?
 
-    /// Points the cache at a generation that PostgreSQL's pointer has just moved to, and follows it no more: pointing has
-    /// ended the caller's lease.
+    /// Points the cache at a generation that PostgreSQL's pointer has just moved to, and stops following it: pointing
+    /// has ended the caller's lease.
     ///
     /// - Returns: whether the cache points at it now. If not, its next owner sees to it.
     /// - Throws: when the cache could not be asked; the next owner sees to it then, too.

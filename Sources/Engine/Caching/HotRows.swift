@@ -52,7 +52,7 @@ package struct HotRows: Sendable {
 }
 
 extension HotRows {
-    /// Stands for rows that nobody encoded.
+    /// Stands for rows that were not encoded.
     package static func skipped(hasRemovals: Bool) -> HotRows {
         var rows = HotRows()
         rows.isIncomplete = true
@@ -60,6 +60,6 @@ extension HotRows {
         return rows
     }
 
-    /// Stands for rows that nobody looked at: removed ones may be among them.
+    /// Stands for rows that were not looked at: removed ones may be among them.
     package static let skipped = skipped(hasRemovals: true)
 }

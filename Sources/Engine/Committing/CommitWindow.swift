@@ -3,8 +3,8 @@ package import Refold
 
 /// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
 ///
-/// A value, encoded from memory at the moment the window was closed, so that folding goes on while it is being committed;
-/// only borrowed rows stay where they are, and folding waits.
+/// A value, encoded from memory at the moment the window was closed, so that folding continues while it is being
+/// committed; only borrowed rows stay where they are, and folding waits.
 package struct CommitWindow: Sendable {
     /// The checkpoint it starts from.
     package let from: GlobalPosition
@@ -18,8 +18,8 @@ package struct CommitWindow: Sendable {
     package let deadLetters: [DeadLetter]
     /// Changed rows in the form of the cache, where it follows this generation.
     package let hotRows: HotRows
-    /// The first one with events of a generation that was begun when there were none: which is the log's first event is
-    /// noted down with it.
+    /// The first window with events of a generation that was begun when there were none: the log's first event is
+    /// recorded with it.
     package let isFirst: Bool
 
     package init(
@@ -45,9 +45,9 @@ package struct CommitWindow: Sendable {
     package enum Rows: Sendable {
         /// Versions of rows to append while a generation is built in memory: COPY pieces by table.
         case versions([[[UInt8]]])
-        /// The same of so many rows that they are not encoded beside where they are: by table.
+        /// The same of too many rows to encode a copy: by table, read where they are.
         case borrowedVersions([BorrowedRows])
-        /// Everything there is, into fresh tables that then get their keys: the rows by table.
+        /// All rows, by table, into fresh tables that then get their keys.
         case whole([BorrowedRows])
         /// Rows to replace in and remove from keyed tables: statements.
         case replacements([PostgresStatement])
@@ -67,8 +67,8 @@ package struct CommitWindow: Sendable {
 /// Rows of a table where they are, to be encoded while they are written.
 package struct BorrowedRows: @unchecked Sendable {
     // `@unchecked Sendable`: one task drives the runner that owns the memory. It hands the rows over in
-    // `ProjectionRunner.settle` and `closeWindow` and folds nothing until those who got them have returned, and they only
-    // read.
+    // `ProjectionRunner.settle` and `closeWindow` and folds nothing until the calls that got them have returned, and
+    // these only read.
     private let memory: TableMemory
     private let changes: [ChangedRecord]?
 
@@ -78,7 +78,7 @@ package struct BorrowedRows: @unchecked Sendable {
         changes = nil
     }
 
-    /// Those that have changed, gone ones with them.
+    /// The changed rows, removed ones included.
     package init(changes: [ChangedRecord], of memory: TableMemory) {
         self.memory = memory
         self.changes = changes

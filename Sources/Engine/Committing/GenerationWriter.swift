@@ -4,7 +4,7 @@ package import Refold
 
 /// Writes the windows of one generation and reads its rows back, over a session that owns the generation.
 ///
-/// After an error its state is unknown: whoever gets one drops the writer and the rows in memory and starts from the
+/// After an error its state is unknown: the caller drops the writer and the rows in memory and starts again from the
 /// committed checkpoint.
 package struct GenerationWriter: Sendable {
     package let connection: PostgresConnection
@@ -32,7 +32,7 @@ package struct GenerationWriter: Sendable {
         self.owned = owned
         self.lease = lease
         self.store = store
-        // The last event at or below the new checkpoint goes with it, for the log to be known again by.
+        // The last event at or below the new checkpoint is stored with it, as the log's anchor.
         advanceSQL = """
             SELECT refold.advance($1, $2, $3, $4, $5, $6, a.position, a.event)
               FROM (SELECT) one LEFT JOIN LATERAL (\(store.lastAnchorSQL(atOrBelow: "$3"))) a ON true
@@ -44,8 +44,9 @@ package struct GenerationWriter: Sendable {
     /// Commits a window.
     ///
     /// - Throws: ``EngineError/Code/fenced`` when another process has taken the generation or the pointer has moved.
-    /// - Parameter attaches: with the rows that are written as a whole, the view shows them: for a generation that readers
-    ///   are sent to already, so that what they see and what the checkpoint says change in one moment.
+    /// - Parameter attaches: the rows that are written as a whole are attached in the same transaction: for a
+    ///   generation that readers are sent to already, so that what they see and what the checkpoint says change at
+    ///   once.
     /// - Returns: how many rows were written and removed.
     @discardableResult
     package func commit(_ window: CommitWindow, attaches: Bool = false) async throws -> Int {
@@ -111,7 +112,7 @@ package struct GenerationWriter: Sendable {
         return try connection.endCopyIn()
     }
 
-    /// Of the results of `statements(of:)`, what those say that replace rows.
+    /// The number of rows replaced or removed, from the results of `statements(of:)`.
     private func replacedRows(of window: CommitWindow, in results: ArraySlice<PostgresResult>) -> Int {
         guard case .replacements(let replacements) = window.rows else { return 0 }
         return results.dropFirst(window.isFirst ? 2 : 1).prefix(replacements.count).reduce(0) { $0 + $1.affectedRows }
@@ -143,8 +144,8 @@ package struct GenerationWriter: Sendable {
 
     private func insertion(of letter: DeadLetter) -> PostgresStatement {
         let events = quoteIdentifier(store.settings.schema, store.settings.eventsTable)
-        // The event's id is read where it stands: the engine does not carry ids along. A store that was adopted may have
-        // no column event_id, and the name is then that of the row beside it, a null; or ids that are no uuids.
+        // The event's id is read from the store: the engine does not carry ids along. An adopted store may have no
+        // column event_id, and the name is then that of the row beside it, a null; or ids that are not UUIDs.
         return PostgresStatement(
             """
             INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
@@ -194,13 +195,13 @@ package struct GenerationWriter: Sendable {
         if attaches { try await becomeReadable() }
     }
 
-    /// Says that readers find the rows, once no statement can be under way that overlooks them.
+    /// Records that readers find the rows, once no statement under way can overlook them.
     private func becomeReadable() async throws {
         try await ReadModelTables(connection).outlastPlans(over: tables)
         try await GenerationStore(connection).setReadable(generation.number)
     }
 
-    /// Makes the tables that versions are appended to; nothing happens when they are there.
+    /// Creates the tables that versions are appended to, unless they exist.
     package func createVersions() async throws {
         try await connection.transaction { connection in
             for table in tables where try await !ReadModelTables(connection).exists(table.quotedVersions) {
@@ -221,7 +222,7 @@ package struct GenerationWriter: Sendable {
         of table: GenerationTable,
         _ body: (PostgresResult) throws -> Bool
     ) async throws {
-        // A cursor lives in a transaction. What fails leaves it open: the session ends then, and the transaction with it.
+        // A cursor lives in a transaction. An error leaves it open: the session then ends, and the transaction with it.
         try await connection.executeScript("BEGIN")
         try await connection.execute("DECLARE newest NO SCROLL CURSOR FOR \(table.selectNewestSQL)")
         var isWanted = true

@@ -1,11 +1,11 @@
 package import Postgres
 package import Refold
 
-/// Puts rows that were read from the database into memory: key, columns, `_position`, in binary, collections of texts as
+/// Puts rows read from the database into memory: key, columns, `_position`, in binary, collections of texts as
 /// `text[]`.
 ///
-/// Nobody but the engine writes these tables, but somebody could have: types and values are checked before anything is made
-/// of them, and what no projection wrote is an error that names table and column.
+/// Only the engine should write these tables, but others could: types and values are checked before use, and a value
+/// that no projection wrote is an error that names table and column.
 package struct RowDecoder {
     package let definition: TableDefinition
     private var keyBytes: [UInt8] = []
@@ -92,7 +92,7 @@ package struct RowDecoder {
         }
     }
 
-    // MARK: What is no row of ours
+    // MARK: Rows that the engine did not write
 
     private func checkTypes(of result: PostgresResult) throws {
         let expected =

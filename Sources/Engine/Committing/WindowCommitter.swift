@@ -1,23 +1,23 @@
 package import Refold
 internal import Synchronization
 
-/// Makes closed windows into transactions, for any number of runners: the one place where that is done, except for the
-/// last window of a rebuild, which is part of the pointing transaction (``Switchover``).
+/// Commits closed windows as transactions, for any number of runners: the one place that does so, except for the last
+/// window of a rebuild, which is part of the pointing transaction (``Switchover``).
 ///
-/// A window comes with the writer of its generation. At most one of a generation is under way; what becomes of it is
-/// reported to whoever handed it over.
+/// A window comes with the writer of its generation. At most one per generation is in flight; its outcome is reported
+/// to the caller that handed it over.
 package final class WindowCommitter: Sendable {
     /// What became of a window.
     package enum Report: Sendable {
         /// Everything up to here is committed.
         case committed(through: GlobalPosition)
-        /// Nothing of the window is committed, or nobody knows.
+        /// Nothing of the window is committed, or that is unknown.
         case failed(any Error)
     }
 
-    /// Told of what was committed.
+    /// Notified of what was committed.
     package let cache: (any CacheFollower)?
-    /// Told of the same.
+    /// Notified of the same.
     package let metrics: EngineMetrics?
     private let underWay = Mutex<[GenerationNumber: Task<Void, any Error>]>([:])
 
@@ -26,10 +26,10 @@ package final class WindowCommitter: Sendable {
         self.metrics = metrics
     }
 
-    /// Hands a window over, and returns when the one before of its generation has ended; this one commits meanwhile.
+    /// Hands a window over, and returns when the generation's previous one has ended; this one commits meanwhile.
     ///
-    /// - Parameter report: told once, before ``finish(_:)`` returns.
-    /// - Throws: what the window before failed with; this one is not begun then.
+    /// - Parameter report: called once, before ``finish(_:)`` returns.
+    /// - Throws: the error of the previous window; this one is not begun then.
     package func schedule(
         _ window: CommitWindow,
         by writer: GenerationWriter,
@@ -51,7 +51,7 @@ package final class WindowCommitter: Sendable {
         underWay.withLock { $0[generation] = task }
     }
 
-    /// Commits a window and waits for it, after the one before of its generation.
+    /// Commits a window and waits for it, after the generation's previous one.
     ///
     /// - Parameter attaches: see ``GenerationWriter/commit(_:attaches:)``.
     package func commit(_ window: CommitWindow, by writer: GenerationWriter, attaches: Bool = false) async throws {
@@ -59,9 +59,9 @@ package final class WindowCommitter: Sendable {
         try await write(window, by: writer, attaches: attaches)
     }
 
-    /// Waits until nothing of a generation is under way.
+    /// Waits until no window of a generation is in flight.
     ///
-    /// - Throws: what its last window failed with, once.
+    /// - Throws: the error of its last window, once.
     package func finish(_ generation: GenerationNumber) async throws {
         try await underWay.withLock { $0.removeValue(forKey: generation) }?.value
     }

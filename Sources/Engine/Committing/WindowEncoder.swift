@@ -1,12 +1,12 @@
 internal import Postgres
 package import Refold
 
-/// Puts what has changed in memory into the form in which its generation is written, and into that of the cache.
+/// Encodes what has changed in memory, in the form in which its generation is written and in that of the cache.
 package struct WindowEncoder {
     private let generation: GenerationNumber
     private let tables: [GenerationTable]
     private let cache: (any CacheFollower)?
-    /// More is not encoded beside the rows.
+    /// Versions that take more are borrowed instead of encoded.
     private let mostBytes: Int
 
     package init(_ writer: GenerationWriter, cache: (any CacheFollower)?, mostBytes: Int) {

@@ -1,7 +1,8 @@
 internal import DequeModule
 internal import Synchronization
 
-/// A queue that makes its sender wait when it is full, so that a slow receiver slows the reading and not the memory.
+/// A queue that makes its sender wait when it is full, so that a slow receiver slows the reading instead of filling
+/// memory.
 ///
 /// One sender, one receiver.
 package final class BoundedQueue<Element: Sendable>: Sendable {
@@ -77,7 +78,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
     /// Whether nothing is waiting.
     package var isEmpty: Bool { state.withLock { $0.elements.isEmpty } }
 
-    /// Whether somebody has said that nobody takes any more.
+    /// Whether nothing more is taken.
     package var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
 
     /// Whether the sender has to wait.
@@ -92,7 +93,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// Says that nobody takes any more.
+    /// Says that nothing more is taken.
     package func abandon() {
         state.withLock { state in
             state.isAbandoned = true

@@ -16,13 +16,13 @@ final class CatchUpReader: Sendable {
 
     func closeSoon() { source?.closeSoon() }
 
-    /// Folds on to a position that is at or below the mark, and commits.
+    /// Folds up to a position at or below the mark, and commits.
     func advance(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
         try await fold(runner, to: end)
         try await runner.flush()
     }
 
-    /// Folds on to a position that is at or below the mark; windows are committed as they fall due.
+    /// Folds up to a position at or below the mark; windows are committed as they fall due.
     func fold(_ runner: ProjectionRunner, to end: GlobalPosition) async throws {
         let source = try await connected()
         try await source.read(after: runner.progress.foldedPosition, through: end) { block in

@@ -3,14 +3,14 @@ package import Logging
 package import Refold
 package import Timing
 
-/// One read of the event store that feeds every projection standing at about the same position.
+/// One read of the event store that feeds every projection at about the same position.
 ///
 /// A projection joins with the position it has; from the next cycle on it gets every block, and passes over events that
-/// it has already. One that stands far behind reads on its own until it has caught up.
+/// it has already. One that is far behind reads on its own until it has caught up.
 package actor EventFeed {
     /// How far a projection may be behind to join; the others wait while it is read forward.
     package static let joiningDistance: Int64 = 10_000
-    /// One cycle reads at most this many positions, so that those who want to join wait no longer.
+    /// One cycle reads at most this many positions, so that a projection that wants to join waits no longer.
     private static let cyclePositions: Int64 = 1_000_000
     /// How long a full inbox may hold up the others before its projection has to read on its own.
     private static let timeout: Duration = .seconds(1)
@@ -30,7 +30,7 @@ package actor EventFeed {
 
     /// - Parameters:
     ///   - detachesSlow: a projection that keeps the others waiting is made to read on its own.
-    ///   - passed: told of the positions that held no event when they were passed.
+    ///   - passed: receives the positions that held no event when they were passed.
     package init(
         source: any EventSource,
         detachesSlow: Bool,
@@ -72,7 +72,7 @@ package actor EventFeed {
         while !isStopping {
             let someoneJoins = !joining.isEmpty
             if goal == nil && members.isEmpty && !someoneJoins {
-                // Nobody to read for: neither is the mark looked at.
+                // Nobody to read for: the mark is not looked at either.
                 try await time.sleep(for: .milliseconds(20))
                 continue
             }
@@ -112,8 +112,8 @@ package actor EventFeed {
         let start = (joining.map(\.position) + others).min()
         members += joining.map { ($0.inbox, $0.projection) }
         joining.removeAll()
-        // Back to where the last of them stands: a cycle that ends before it has caught up, since the mark is held, must
-        // not leave out for it what the others have.
+        // Back to the position of the last of them: a cycle that ends before it has caught up, since the mark is held,
+        // must not leave out for it what the others have.
         position = start
         return start
     }

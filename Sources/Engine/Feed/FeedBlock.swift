@@ -4,7 +4,7 @@ package import Refold
 /// Consecutive events for every projection that reads along.
 package struct FeedBlock: Sendable {
     package let batches: [EventBatch]
-    /// The position after which it begins: who has not everything up to here must not take it.
+    /// The position after which it begins: a projection that lacks anything up to here must not take it.
     package let after: GlobalPosition
     /// All events up to here have been delivered with this block and those before it; holes included.
     package let through: GlobalPosition
@@ -13,7 +13,7 @@ package struct FeedBlock: Sendable {
     /// Nothing more is known to follow: commit rather than wait.
     package let isAtHead: Bool
 
-    /// No events: says to those who join at the head that they are there.
+    /// No events: tells a projection that joins at the head that it is there.
     package init(headAt position: GlobalPosition) {
         batches = []
         after = position

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Reads a long range over two sessions at once, and delivers it in order.
 ///
-/// One session alone is slower than either the server or the fold: it and the server hand each buffer of the socket to and
-/// fro and wait for each other, and a processor that ran out of events to fold idles meanwhile. So the range is cut into
-/// stretches; whichever session is free reads the next one, and what comes before its turn waits.
+/// One session alone is slower than either the server or the fold: it and the server pass each socket buffer back and
+/// forth and wait for each other, and a processor that ran out of events to fold idles meanwhile. So the range is cut
+/// into stretches; whichever session is free reads the next one, and what comes before its turn waits.
 package struct ParallelReader: Sendable {
     /// Positions that one session reads in a row, in one COPY.
     package static let stretch: Int64 = 32_768
@@ -108,7 +108,7 @@ package struct ParallelReader: Sendable {
     }
 }
 
-/// The stretches of a range, taken one after the other by whoever is free.
+/// The stretches of a range, taken one after the other by whichever session is free.
 private final class Stretches: Sendable {
     struct Assignment: Sendable {
         let session: Int

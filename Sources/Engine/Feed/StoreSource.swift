@@ -50,7 +50,7 @@ final class StoreSource: EventSource {
     /// Connects twice, checks the store on both sessions, and that the log is the one that was read before.
     ///
     /// - Parameter adoptsLog: everything is about to be folded anew, so a log that is not the one that was read, or no
-    ///   longer all of it, is begun to be known.
+    ///   longer all of it, is adopted.
     static func open(_ engine: Engine, adoptsLog: Bool = false) async throws -> StoreSource {
         let settings = engine.settings
         let types = Array(Set(engine.projections.flatMap(\.eventTypes)))
@@ -69,7 +69,7 @@ final class StoreSource: EventSource {
         let store = try await StoreInspection.inspect(probeConnection, settings.store)
         let log = try await log(of: store, on: probeConnection, adoptsLog: adoptsLog)
         let reader = try await opening
-        // Each refuses to work in another run than its own.
+        // Each refuses to work in a server run other than its own.
         guard reader.store.serverRun == store.serverRun else {
             throw EventStoreError.storeChanged("the server recovered while sessions were opened")
         }
@@ -120,7 +120,7 @@ final class StoreSource: EventSource {
     func closeSoon() {
         let helper = helper.withLock { $0.take() }
         let connections = [watcher.probe.connection, reader.connection] + (helper.map { [$0.connection] } ?? [])
-        // Not a child task: closing outlives whoever is done with the source, and cannot fail.
+        // Not a child task: closing outlives the use of the source, and cannot fail.
         Task { for connection in connections { await connection.close() } }
     }
 

@@ -3,8 +3,7 @@ package import Refold
 
 /// Folds events of a batch into rows in one pass, and decides what becomes of each: applied, set aside, or refused.
 ///
-/// It reads and writes nothing but the rows. What they lack is the caller's to load, and what they changed the caller's to
-/// commit.
+/// It reads and writes nothing but the rows. The caller loads what they lack and commits what has changed in them.
 package struct BatchFolder {
     private let projection: any Projection
     private let types: EventTypeSet
@@ -14,7 +13,7 @@ package struct BatchFolder {
 
     /// What a pass did.
     package struct Pass {
-        /// The index of the first event that it did not come to.
+        /// The index of the first event that it did not reach.
         package var end: Int
         /// Events applied or set aside.
         package var events = 0
@@ -68,7 +67,7 @@ package struct BatchFolder {
             if !culprits.isEmpty, let culprit = culprits[event.position] {
                 error = culprit
             } else if case .refused(let refusal) = rows.apply(event, with: projection) {
-                // What is read beside a missing row says nothing about the event.
+                // A refusal while rows are missing says nothing about the event.
                 if !rows.hasMissingKeys { error = refusal }
             }
             if let error {

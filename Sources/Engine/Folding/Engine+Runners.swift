@@ -10,7 +10,7 @@ package struct RunnerOptions: Sendable {
     var budget: MemoryBudget
     /// The same.
     var committer: WindowCommitter
-    /// How long a checkpoint is waited for that somebody has locked.
+    /// How long to wait for a checkpoint that another session has locked.
     var timeout = LeaseKeeper.commitLimit
 
     package init(limits: WindowLimits, budget: MemoryBudget, committer: WindowCommitter) {
@@ -22,12 +22,12 @@ package struct RunnerOptions: Sendable {
 
 /// Opening a generation for folding.
 extension Engine {
-    /// Takes a generation over and puts what it needs into memory.
+    /// Acquires a generation and loads what it needs into memory.
     ///
     /// - Parameters:
-    ///   - keeper: of the lease under which it is taken.
+    ///   - keeper: keeps the lease under which it is acquired.
     ///   - store: the store that it is folded from.
-    /// - Throws: ``EngineError/Code/owned`` when a live process has it.
+    /// - Throws: ``EngineError/Code/owned`` when a live process owns it.
     func openRunner(
         _ projection: any Projection,
         _ generation: Generation,

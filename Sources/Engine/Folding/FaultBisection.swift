@@ -15,7 +15,7 @@ package struct FaultBisection: Sendable {
 
     package init() {}
 
-    /// Takes an error of a runner in.
+    /// Takes in an error of a runner.
     ///
     /// - Returns: whether a new runner, from the committed checkpoint and with this value, gets further.
     package mutating func narrow(after error: any Error) -> Bool {

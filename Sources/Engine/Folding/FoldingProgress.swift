@@ -1,7 +1,7 @@
 package import Refold
 internal import Synchronization
 
-/// How far a runner is, for those who watch.
+/// How far a runner is, for observers.
 package final class FoldingProgress: Sendable {
     private let folded: Atomic<Int64>
     private let committed: Atomic<Int64>
@@ -19,7 +19,7 @@ package final class FoldingProgress: Sendable {
     /// Everything up to here is known to be committed.
     package var committedPosition: GlobalPosition { GlobalPosition(committed.load(ordering: .relaxed)) }
 
-    /// How many positions what is committed is behind the high-water mark that was seen last.
+    /// How many positions the committed checkpoint is behind the newest high-water mark seen.
     package var lag: Int64 {
         max(0, mark.load(ordering: .relaxed) - committed.load(ordering: .relaxed))
     }

@@ -9,8 +9,8 @@ package struct LoadedGeneration {
     /// Windows were appended to its version tables before.
     let hasVersionTables: Bool
 
-    /// Puts what must be in memory there: a generation that is built in memory has all its rows there. When they do not
-    /// fit the budget, they are settled and loaded as they are needed.
+    /// Loads what must be in memory: all rows of a generation that is built in memory. When they do not fit the budget,
+    /// they are settled and loaded as they are needed.
     ///
     /// - Parameter cache: follows a live generation whose tables can be read.
     package static func load(
@@ -30,7 +30,7 @@ package struct LoadedGeneration {
             if areLoaded { return LoadedGeneration(rows: rows, phase: .memory, hasVersionTables: hasVersions) }
             try await writer.settleVersions(attaches: isLive)
         } else if isLive {
-            // Where an older version settled it and was killed before it attached it.
+            // An older version may have settled it and been killed before attaching it.
             try await ReadModelTables(writer.connection).attach(writer.tables)
             try await GenerationStore(writer.connection).setReadable(generation.number)
         }

@@ -11,7 +11,7 @@ package struct OpenWindow {
     private var deadLetters: [DeadLetter] = []
     private var knowsFirstEvent: Bool
 
-    /// - Parameter knowsFirstEvent: whether it is noted down which is the log's first event.
+    /// - Parameter knowsFirstEvent: whether the log's first event is recorded.
     package init(at start: GlobalPosition, knowsFirstEvent: Bool, now: ContinuousClock.Instant) {
         self.start = start
         self.knowsFirstEvent = knowsFirstEvent

@@ -28,13 +28,13 @@ package actor ProjectionRunner {
     private var hasVersionTables: Bool
     /// The writer's connection is in the pointing transaction.
     private var isPointing = false
-    /// What blocks come through: ended when a commit fails, since the next block may be long in coming.
+    /// Where blocks come from: ended when a commit fails, since the next block may be long in coming.
     private var inbox: Inbox?
     /// Everything up to here is in the rows.
     private var position: GlobalPosition {
         didSet { progress.hasFolded(through: position) }
     }
-    /// How far it is, for those who watch.
+    /// How far it is, for observers.
     package nonisolated let progress: FoldingProgress
     /// The generation that readers are sent to, or were: it is read as soon as it is settled.
     private nonisolated var isLive: Bool { generation.state == .pointed }
@@ -71,7 +71,7 @@ package actor ProjectionRunner {
 
     /// Takes everything that comes through an inbox until it is finished.
     ///
-    /// - Throws: also what a commit failed with that was in flight meanwhile, as soon as it has failed.
+    /// - Throws: also the error of a commit in flight, as soon as it has failed.
     package func takeBlocks(from inbox: Inbox) async throws {
         self.inbox = inbox
         defer { self.inbox = nil }
@@ -180,7 +180,7 @@ package actor ProjectionRunner {
         return true
     }
 
-    /// Hands the window over for committing; folding may go on.
+    /// Hands the window over for committing; folding may continue.
     private func closeWindow() async throws {
         guard position > window.start else { return }
         // At most one is encoded beside the rows.
@@ -211,7 +211,7 @@ package actor ProjectionRunner {
         committer.metrics?[projection.name]?.isBehind(by: progress.lag)
     }
 
-    /// Wakes whoever waits for the next block.
+    /// Wakes the task that waits for the next block.
     private func wake() { inbox?.abandon() }
 
     /// Commits everything folded so far, for readers to see: what a live generation has built in memory is settled.
@@ -226,9 +226,9 @@ package actor ProjectionRunner {
     /// Writes everything into keyed tables; from then on rows are replaced in them and may leave memory.
     package func settle() async throws { _ = try await settle { _, _ in } }
 
-    /// The same, and something else with all the rows while they are written, where they still are in memory.
+    /// The same, and runs a body over all the rows while they are written, if they are still in memory.
     ///
-    /// - Parameter alongside: gets the rows by table, and the position they stand at.
+    /// - Parameter alongside: gets the rows by table, and their position.
     /// - Returns: what that returned; nil when the generation was settled before.
     package func settle<Other: Sendable>(
         alongside: @escaping @Sendable ([BorrowedRows], GlobalPosition) async -> Other
@@ -251,8 +251,8 @@ package actor ProjectionRunner {
 
     // MARK: The end
 
-    /// Folds on to a position and hands the window out, to be written as part of a transaction that the caller holds on
-    /// the writer's connection, as the pointing transaction does.
+    /// Folds up to a position and hands out the window, to be written in a transaction that the caller has open on the
+    /// writer's connection, such as the pointing transaction.
     ///
     /// - Parameter limit: how long folding may take.
     /// - Throws: ``EngineError/Code/outpaced`` when it takes longer.
@@ -272,9 +272,9 @@ package actor ProjectionRunner {
         return closed()
     }
 
-    /// Gives the generation back and ends the session.
+    /// Releases the generation and ends the session.
     ///
-    /// - Returns: what the last window failed with, if it did; nothing of it is committed then.
+    /// - Returns: the error of the last window, if it failed; nothing of it is committed then.
     @discardableResult
     package func release() async -> (any Error)? {
         var failure: (any Error)?
@@ -282,7 +282,7 @@ package actor ProjectionRunner {
         do {
             try await CheckpointStore(writer.connection).release(generation.number, of: writer.lease)
         } catch {
-            // It goes back with the lease.
+            // It is released with the lease.
             logger.debug("the generation is given back later", metadata: ["cause": "\(error)"])
         }
         await writer.connection.close()

@@ -62,8 +62,8 @@ package final class ResidentRows {
         return fits(bytes)
     }
 
-    /// Lets the least recently used rows go, to somewhat less than what the rows may take, so that it is not done for each
-    /// of them. What has changed since the last commit stays.
+    /// Evicts the least recently used rows, to somewhat less than the allowance, so that this is not repeated for each
+    /// row. What has changed since the last commit stays.
     package func evict(toHold bytes: Int) { rows.evict(downTo: max(0, allowance * 7 / 8 - bytes)) }
 
     /// Whether so many bytes more fit.

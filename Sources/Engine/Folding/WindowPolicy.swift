@@ -1,6 +1,6 @@
 /// Decides what becomes of the open window, and of rows that take too much memory.
 ///
-/// What it decides from comes in, time included, and the action goes out: ``ProjectionRunner`` performs it.
+/// Its inputs, time included, are parameters, and it returns an action: ``ProjectionRunner`` performs it.
 package struct WindowPolicy: Sendable {
     /// When it is asked.
     package enum Moment: Sendable, Hashable {
@@ -36,9 +36,9 @@ package struct WindowPolicy: Sendable {
     package enum Action: Sendable, Hashable {
         /// The window stays open.
         case none
-        /// The window is closed; folding goes on while it commits.
+        /// The window is closed; folding continues while it commits.
         case close
-        /// The window is closed, and folding goes on when it has committed.
+        /// The window is closed, and folding continues when it has committed.
         case commit
         /// All rows are written into keyed tables, and the window commits with them.
         case settle
@@ -83,7 +83,7 @@ package struct WindowPolicy: Sendable {
 
     /// Whether the window is closed although more events are waiting.
     private func isDue(_ window: OpenWindow, _ state: State, now: ContinuousClock.Instant) -> Bool {
-        // What is built in memory is appended row by row: there is no limit to what is written at once.
+        // A generation built in memory is appended row by row: there is no limit to what is written at once.
         if state.phase == .settled && state.changedBytes > mostChangedBytes { return true }
         if window.events >= limits.events { return true }
         return window.events > 0 && now - window.opened >= limits.time

@@ -2,13 +2,13 @@ internal import EventStore
 internal import Postgres
 internal import Refold
 
-/// What generations and tables of other versions of refold are to this one.
+/// How this version treats generations and tables of other versions of refold.
 extension Engine {
     /// The version of the bookkeeping's tables that this refold works with; see `Schema/refold.sql`.
     static let schemaVersion: Int32 = 2
 
-    /// A generation, if it agrees with the projection as it is now. An identity in a former format is written anew, so that
-    /// an upgrade makes no read model void.
+    /// A generation, if it agrees with the projection as it is now. An identity in a former format is rewritten, so
+    /// that an upgrade invalidates no read model.
     ///
     /// - Returns: nil when another version or other settings folded it.
     func adoptIdentity(
@@ -28,7 +28,7 @@ extension Engine {
         return current
     }
 
-    /// Notes down which log a generation is folded from, where that is not known yet.
+    /// Records which log a generation is folded from, where that is not known yet.
     func adoptLog(_ log: LogID, of generation: Generation, on connection: PostgresConnection) async throws -> Generation
     {
         guard generation.log == nil else { return generation }

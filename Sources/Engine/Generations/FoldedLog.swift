@@ -10,7 +10,7 @@ struct FoldedLog: Sendable {
     /// The first position that holds an event; nil when there is none.
     let firstEvent: GlobalPosition?
 
-    /// Refuses a generation that was folded from another log, or from events that are no more.
+    /// Refuses a generation that was folded from another log, or from events that no longer exist.
     ///
     /// - Throws: `EventStoreError` with the code `otherLog` or `logShrank`.
     func requireSame(_ generation: Generation, on connection: PostgresConnection, _ logger: Logger? = nil) async throws

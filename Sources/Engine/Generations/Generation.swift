@@ -8,10 +8,10 @@ package struct Generation: Sendable {
     package let projection: ProjectionName
     package let version: Int
     package var identity: String
-    /// The log it is folded from; nil for one of before logs were told apart, which takes the present one.
+    /// The log it is folded from; nil for one that predates the distinction of logs, which takes the present one.
     package var log: LogID?
-    /// The first position that held an event when it was begun; nil when there was none, and for one of before this was
-    /// noted down.
+    /// The first position that held an event when it was begun; nil when there was none, and for one that predates this
+    /// record.
     package var firstEvent: GlobalPosition?
     package var state: GenerationState
     package var phase: GenerationPhase

@@ -1,13 +1,13 @@
 package import Refold
 
-/// What a generation must agree on with a projection to be gone on with: a hash of the tables, of the settings that
-/// change the fold, and of the store.
+/// What a generation and a projection must agree on for the generation to be resumed: a hash of the tables, of the
+/// settings that change the fold, and of the store.
 ///
-/// The policy for refused events is not part of it: which events a generation left out, its dead letters say.
+/// The policy for refused events is not part of it: a generation's dead letters say which events it left out.
 package struct GenerationIdentity: Sendable, Hashable {
     /// As `refold.generations` has it: the number of the format, a colon, the hash.
     package let text: String
-    /// How former formats wrote it: format 1 had no number, and took the policy in.
+    /// How former formats wrote it: format 1 had no number, and included the policy.
     private let former: Set<String>
 
     /// - Parameter store: schema and table of the events.

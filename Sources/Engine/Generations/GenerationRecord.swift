@@ -2,7 +2,7 @@ internal import EventStore
 internal import Postgres
 package import Refold
 
-/// Everything that is stored of a generation for those who look at it: the bookkeeping, the checkpoint and the owner.
+/// Everything stored about a generation, for display: the bookkeeping, the checkpoint and the owner.
 package struct GenerationRecord: Sendable {
     package let number: GenerationNumber
     package let version: Int
@@ -19,11 +19,11 @@ package struct GenerationRecord: Sendable {
     package var position: GlobalPosition
     /// Events a second over the last commit window.
     package var rate: Double?
-    /// Who acquired it last and did not release it.
+    /// Its last owner, unless that released it.
     package var ownership: Ownership?
-    /// What interrupts those who try to advance it, or what their sessions wait for.
+    /// What interrupts the processes that try to advance it, or what their sessions wait for.
     package var ownWait: String?
-    /// What those sessions of its owner wait for that serve all of its projections.
+    /// What the owner's sessions that serve all of its projections wait for.
     package var commonWait: String?
     /// Events that were set aside.
     package var deadLetters: Int64
@@ -51,7 +51,7 @@ package struct GenerationRecord: Sendable {
     /// The process that owns it; nil for nobody, and for an owner that is gone.
     var owner: Owner? { ownership.flatMap { $0.seemsAlive ? $0.owner : nil } }
 
-    /// Why it does not get on for the time being.
+    /// Why it makes no progress at present.
     var wait: String? { ownWait ?? (owner == nil ? nil : commonWait) }
 }
 

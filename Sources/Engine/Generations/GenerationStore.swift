@@ -75,12 +75,12 @@ package struct GenerationStore: Sendable {
         )
     }
 
-    /// Writes an identity anew that was stored in a former format.
+    /// Rewrites an identity that was stored in a former format.
     func setIdentity(_ identity: GenerationIdentity, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setIdentity, [.int64(number.rawValue), .text(identity.text)])
     }
 
-    /// Notes down which log a generation is folded from, where that is not known yet.
+    /// Records which log a generation is folded from, where that is not known yet.
     func setLog(_ log: LogID, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setLog, [.int64(number.rawValue), .int64(log.rawValue)])
     }
@@ -103,7 +103,7 @@ package struct GenerationStore: Sendable {
         try await connection.execute(Statements.setReadable, [.int64(number.rawValue)])
     }
 
-    /// Records why a generation is stopped, or, with nil, that it goes on.
+    /// Records why a generation is stopped, or, with nil, that it continues.
     package func setCause(
         _ cause: String?,
         at position: GlobalPosition?,
@@ -115,12 +115,12 @@ package struct GenerationStore: Sendable {
         )
     }
 
-    /// Records why a generation's owner does not get on for the time being.
+    /// Records why a generation's owner makes no progress at present.
     func setWaiting(for reason: String, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setWaiting, [.int64(number.rawValue), .text(reason)])
     }
 
-    /// Records what went wrong with a generation that goes on all the same.
+    /// Records an error of a generation that continues all the same.
     func setLastError(_ message: String, of number: GenerationNumber) async throws {
         try await connection.execute(Statements.setLastError, [.int64(number.rawValue), .text(message)])
     }
@@ -144,7 +144,7 @@ package struct GenerationStore: Sendable {
         try await connection.execute(Statements.setLeft, [.int64(number.rawValue)])
     }
 
-    /// Lets the generations of a projection be dropped that were pointed at, but for those that still are or are kept.
+    /// Retires the generations of a projection that were pointed at, except those that still are or are kept.
     func retirePointed(of name: ProjectionName, except numbers: [GenerationNumber]) async throws {
         try await connection.execute(
             Statements.retirePointed,

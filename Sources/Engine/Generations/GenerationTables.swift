@@ -3,8 +3,8 @@ package import Refold
 
 /// The names and statements of one table of one generation.
 ///
-/// Readers see the view; it reads the partitioned parent; each generation is a partition. While a generation is built in
-/// memory its rows lie in a table of versions, without key, from which an interrupted rebuild goes on.
+/// Readers see the view; it reads the partitioned parent; each generation is a partition. While a generation is built
+/// in memory its rows are in a table of versions, without a key, from which an interrupted rebuild resumes.
 package struct GenerationTable: Sendable {
     package let definition: TableDefinition
     package let parent: String

@@ -1,7 +1,7 @@
 package import Postgres
 internal import Refold
 
-/// What generations lack that appeared in the log after they had passed its positions: `refold.late_events` beside
+/// Late events, which appeared in the log after generations had passed their positions: `refold.late_events` beside
 /// `refold.generations`. Such evidence stays until no generation is left that it concerns.
 package struct LateEventStore: Sendable {
     private let connection: PostgresConnection
@@ -19,8 +19,8 @@ package struct LateEventStore: Sendable {
         try await connection.query(Statements.isMissedBy, [.int64(generation.rawValue)]).bool(0, 0)
     }
 
-    /// Forgets what is known of late events and of logs that are no more, as far as no generation is left that was folded
-    /// without or from them. Part of the pointing transaction: until then the evidence stays.
+    /// Forgets late events and former logs once no generation is left that was folded without or from them. Part of the
+    /// pointing transaction: until then the evidence stays.
     func forgetEvidence(of log: String) async throws {
         try await connection.execute(Statements.forgetEvents, [.text(log)])
         try await connection.execute(Statements.forgetLogs, [.text(log)])

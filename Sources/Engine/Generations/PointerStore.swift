@@ -6,7 +6,7 @@ package struct Pointer: Sendable, Hashable {
     package let live: GenerationNumber?
     /// The one before, for rollback.
     package let kept: GenerationNumber?
-    /// Raised at every move: whoever points states the revision it knew.
+    /// Raised at every move: each move states the revision that it read.
     package let revision: Int64
 }
 
@@ -23,13 +23,13 @@ extension Pointer {
     }
 }
 
-/// A projection's pointer, and what is to be known of its live generation to share the work on it.
+/// A projection's pointer, and what sharing the work needs to know of its live generation.
 package struct PointedGeneration: Sendable {
     package let projection: ProjectionName
     package let pointer: Pointer
     /// What the live generation was folded with; nil without one.
     package let identity: String?
-    /// Who acquired the live generation last and did not release it.
+    /// The live generation's last owner, unless it released it.
     package let ownership: Ownership?
 }
 
@@ -63,7 +63,7 @@ package struct PointerStore: Sendable {
         return try Pointer(row)
     }
 
-    /// The pointers of projections, with what their live generations were folded with and who owns them.
+    /// The pointers of projections, with the identities and owners of their live generations.
     func pointedGenerations(of names: [ProjectionName]) async throws -> [PointedGeneration] {
         try await connection.query(Statements.pointed, [.textArray(names.map(\.rawValue))]).rows.map { row in
             PointedGeneration(
@@ -77,7 +77,7 @@ package struct PointerStore: Sendable {
 
     // MARK: Moving
 
-    /// Adds the pointer of a projection, to nothing; one that is there stays as it is.
+    /// Adds a projection's pointer, to nothing; an existing one stays as it is.
     func add(_ name: ProjectionName) async throws {
         try await connection.execute(Statements.add, [.text(name.rawValue)])
     }
@@ -108,7 +108,7 @@ package struct PointerStore: Sendable {
         try await CheckpointStore(connection).renewFencingValues(of: [pointer.live, generation].compactMap(\.self))
         if let generation { try await generations.setEntered(generation) }
         if let left = pointer.live { try await generations.setLeft(left) }
-        // What was kept for rollback before has done its duty.
+        // What was kept for rollback before is no longer needed.
         try await generations.retirePointed(of: name, except: [generation, kept].compactMap(\.self))
         return true
     }

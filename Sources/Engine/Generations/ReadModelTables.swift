@@ -9,7 +9,7 @@ package struct ReadModelTables: Sendable {
     /// The tables on a session, in a transaction of the caller's where a method says so.
     package init(_ connection: PostgresConnection) { self.connection = connection }
 
-    /// How long attaching tries again for a lock that others have.
+    /// How long attaching retries for a lock that others hold.
     private static let attachLimit: Duration = .seconds(30)
     /// How long a statement can be under way between its planning and its snapshot.
     private static let planLimit: Duration = .seconds(1)
@@ -51,8 +51,8 @@ package struct ReadModelTables: Sendable {
 
     // MARK: Attaching
 
-    /// Attaches tables as part of the transaction that wrote them, whatever that took: locks are waited for briefly, again
-    /// and again, so that the transaction never stands in a queue in which readers would stand behind it.
+    /// Attaches tables as part of the transaction that wrote them, however long that took: it waits for locks briefly,
+    /// again and again, so that the transaction never stands in a queue with readers behind it.
     func attachWithinTransaction(_ tables: [GenerationTable]) async throws {
         let deadline = ContinuousClock.now + Self.attachLimit
         try await connection.executeScript("SET LOCAL lock_timeout = '200ms'")
@@ -73,8 +73,8 @@ package struct ReadModelTables: Sendable {
 
     /// Attaches a generation's settled tables to their parents; those that are attached stay so.
     ///
-    /// ATTACH waits for nobody who reads: its lock on the parent conflicts only with other changes of the parent. Against
-    /// those it tries again, so that it never stands long in a queue.
+    /// ATTACH does not wait for readers: its lock on the parent conflicts only with other changes of the parent.
+    /// Against those it tries again, so that it never stands long in a queue.
     package func attach(_ tables: [GenerationTable]) async throws {
         let deadline = ContinuousClock.now + Self.attachLimit
         for table in tables {
@@ -104,9 +104,9 @@ package struct ReadModelTables: Sendable {
     /// after the pointer has moved: it would look for the new generation among the partitions of its plan, and find
     /// nothing.
     ///
-    /// A statement locks the parent before it is planned and takes its snapshot afterwards, within moments. So those who
-    /// hold such a lock now are waited for; a transaction that keeps its locks for long is past that point after a
-    /// second.
+    /// A statement locks the parent before it is planned and takes its snapshot afterwards, within moments. So this
+    /// waits for the sessions that hold such a lock now; a transaction that keeps its locks for long is past that point
+    /// after a second.
     func outlastPlans(over tables: [GenerationTable]) async throws {
         let deadline = ContinuousClock.now + Self.planLimit
         var waitedFor = try await transactions(thatLock: tables)
@@ -145,8 +145,8 @@ package struct ReadModelTables: Sendable {
     /// Detaches a table from its parent.
     ///
     /// CONCURRENTLY takes no lock that readers of the parent feel, and waits for older snapshots; an interrupted one is
-    /// finished. It goes into no transaction, so its time limits are the session's: behind a pooler, which has none to
-    /// lend, the parent is locked for as short a moment as can be.
+    /// finished. It cannot run in a transaction, so its time limits are the session's: behind a pooler, which has none
+    /// to lend, the parent is locked for as short a moment as possible.
     func detach(_ partition: Partition, from parent: String) async throws {
         let statement = "ALTER TABLE \(parent) DETACH PARTITION \(partition.name)"
         if connection.isPooled || partition.isDetaching {
@@ -174,7 +174,8 @@ package struct ReadModelTables: Sendable {
         try await connection.executeScript("DROP TABLE \(partitions.map(\.name).joined(separator: ", "))")
     }
 
-    /// What others have made on a generation's own tables, such as views: dropping the tables would take it along.
+    /// Objects that others have made on a generation's own tables, such as views: dropping the tables would drop them
+    /// too.
     ///
     /// - Returns: their names; nil when there is nothing.
     package func dependents(on generation: GenerationNumber) async throws -> String? {

@@ -21,10 +21,10 @@ package struct ReadModelViews: Sendable {
     /// Makes the views show the tables of the projection's present shape. Part of the pointing transaction.
     ///
     /// A view with the same columns, or with more at the end, is replaced in place, which keeps its grants and whatever
-    /// stands on it. Other changes need the view to be made anew.
+    /// depends on it. Other changes need the view to be recreated.
     ///
-    /// A view that changes is locked against its readers. One that keeps it in an open transaction fails the attempt
-    /// soon, with ``EngineError/Code/locked``, instead of holding up all who come behind.
+    /// A view that changes is locked against its readers. A reader that keeps it in an open transaction makes the
+    /// attempt fail soon, with ``EngineError/Code/locked``, instead of holding up everything behind it.
     ///
     /// Views of tables that the projection has no more are dropped.
     package func show(_ projection: any Projection) async throws {
@@ -42,7 +42,7 @@ package struct ReadModelViews: Sendable {
         }
     }
 
-    /// Replaces a view in place, or else makes it anew.
+    /// Replaces a view in place, or else recreates it.
     private func replace(_ table: TableDefinition, _ projection: ProjectionName) async throws {
         let view = table.quotedView
         let properties = try await self.properties(of: table)
@@ -63,7 +63,7 @@ package struct ReadModelViews: Sendable {
 
     /// Changes a view, waiting for its readers only briefly.
     ///
-    /// - Throws: ``EngineError/Code/locked`` naming who keeps the view.
+    /// - Throws: ``EngineError/Code/locked`` naming the sessions that keep the view.
     private func changing(
         _ view: String,
         of projection: ProjectionName,
@@ -74,7 +74,7 @@ package struct ReadModelViews: Sendable {
             try await change()
         } catch {
             guard (error as? PostgresError)?.sqlState == .lockNotAvailable else { throw error }
-            // The transaction is to fail; asking who is in the way needs one that has not.
+            // The transaction is to fail; asking which sessions are in the way needs one that has not.
             try await connection.executeScript("ROLLBACK TO view")
             let holders = try await connection.query(Statements.lockHolders, [.text(view)]).rows.map { try $0.text(0) }
             throw EngineError(
@@ -113,7 +113,7 @@ package struct ReadModelViews: Sendable {
         for row in grants.rows { try await connection.executeScript(try row.text(0)) }
     }
 
-    /// - Throws: ``EngineError/Code/blocked`` naming what of others stands on the view; nothing is changed then.
+    /// - Throws: ``EngineError/Code/blocked`` naming the objects that depend on the view; nothing is changed then.
     private func dropView(_ view: String, _ projection: ProjectionName, because reason: String) async throws {
         do {
             try await connection.executeScript("DROP VIEW \(view)")
@@ -149,7 +149,7 @@ package struct ReadModelViews: Sendable {
         ).rows.map { Property(kind: .init(rawValue: try $0.int32("property")), statement: try $0.text("statement")) }
     }
 
-    /// Gives a view back what it had.
+    /// Restores what a view had.
     ///
     /// - Throws: ``EngineError/Code/blocked`` naming a trigger or rule that the view's new columns do not allow.
     private func restore(
@@ -177,7 +177,7 @@ package struct ReadModelViews: Sendable {
 
 extension ReadModelViews {
     private enum Statements {
-        /// Who holds a lock on a view $1, in words.
+        /// The holders of a lock on a view $1, in words.
         static let lockHolders = """
             SELECT DISTINCT concat('pid ', l.pid, ' (' || nullif(a.application_name, '') || ')')
               FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -188,8 +188,8 @@ extension ReadModelViews {
         /// The views that read the rows of the live generation of projection $1, from a parent that is called like them, and
         /// are not among $2.
         ///
-        /// Ours first, as a step of its own: the server would else be free to write out the definitions of all of its
-        /// system's views, which takes 50 ms, to find out last that they are not in our schema.
+        /// Ours first, as a step of its own: the server would otherwise be free to write out the definitions of all of
+        /// its system's views, which takes 50 ms, to find out last that they are not in our schema.
         static let removedViews = """
             WITH ours AS MATERIALIZED (
                 SELECT oid, relname FROM pg_class
@@ -221,8 +221,8 @@ extension ReadModelViews {
              WHERE v.oid = to_regclass($1) AND p.oid = to_regclass($2) AND v.relowner <> p.relowner
             """
 
-        /// Statements that give a view $1 what it has now, as far as it has the columns $2 then; the owner first, who else
-        /// would have the rights that were granted before.
+        /// Statements that give a view $1 what it has now, as far as it then has the columns $2; the owner first, who
+        /// would otherwise get the rights that were granted before.
         static let properties = """
             SELECT 1 AS property, format('ALTER VIEW %s OWNER TO %I', $1, pg_get_userbyid(relowner)) AS statement
               FROM pg_class WHERE oid = to_regclass($1)

@@ -89,7 +89,7 @@ package struct RetiredGenerations: Sendable {
 package struct LeftGeneration: Sendable {
     package let number: GenerationNumber
     package let reason: String
-    /// Nothing drops it before somebody does something about the reason.
+    /// Nothing drops it until somebody removes the reason.
     package let needsHelp: Bool
 
     init(_ number: GenerationNumber, _ reason: String, needsHelp: Bool = false) {
@@ -102,15 +102,15 @@ package struct LeftGeneration: Sendable {
         self.init(number, Self.reason(dependents), needsHelp: true)
     }
 
-    /// Why a generation stays on whose tables others depend.
+    /// Why a generation stays when other objects depend on its tables.
     static func reason(_ dependents: String) -> String { "its tables cannot be dropped because of \(dependents)" }
 }
 
 extension Engine {
-    /// Drops what nobody can see any more, and warns of what stays until somebody does something about it; the rest waits
-    /// for the next time. It is no failure of what has left it behind.
+    /// Drops what nobody can see any more, and warns of what stays until somebody does something about it; the rest
+    /// waits for the next time. The operation that left it behind has not failed.
     ///
-    /// - Parameter isLast: nobody tries again soon, who would give the same warnings.
+    /// - Parameter isLast: no attempt follows soon that would give the same warnings.
     func dropRetired(isLast: Bool = true) async {
         do {
             for left in try await withConnection(for: "drop", { try await RetiredGenerations($0).drop() }) {

@@ -61,7 +61,7 @@ extension Check {
         return stopped.isEmpty ? [.passed("projections", "none is stopped")] : stopped
     }
 
-    /// Whether a transaction keeps the high-water mark back.
+    /// Whether a transaction holds the high-water mark back.
     package static func mark(heldBy hold: BlockingTransaction.Details?) -> Check {
         guard let hold else { return .passed("high-water mark", "nobody holds it for long") }
         return .warning(

@@ -1,6 +1,6 @@
 internal import EventStore
 
-/// What one look of the doctor's found.
+/// The result of one of the doctor's checks.
 public struct Check: Sendable {
     /// How it went.
     public enum Result: String, Sendable {

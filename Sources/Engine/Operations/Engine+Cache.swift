@@ -15,8 +15,8 @@ extension Engine {
         return cache
     }
 
-    /// Lets the cache follow a pointer that has just moved. The cache is never the source: what fails here, the
-    /// generation's next owner puts right.
+    /// Lets the cache follow a pointer that has just moved. The cache is never the source: the generation's next owner
+    /// repairs what fails here.
     func pointCache(of projection: any Projection, to generation: GenerationNumber) async {
         guard let writer = makeCacheWriter(for: "point") else { return }
         do {
@@ -27,7 +27,7 @@ extension Engine {
         await writer.close()
     }
 
-    /// Takes a projection's keys out of the cache; a running daemon fills it again by itself.
+    /// Removes a projection's keys from the cache; a running daemon fills it again by itself.
     ///
     /// - Returns: how many keys there were.
     public func clearCache(of projection: any Projection) async throws -> Int {

@@ -19,13 +19,13 @@ public struct GenerationStatus: Sendable {
 
     /// Its number.
     public let generation: GenerationNumber
-    /// Whose it is.
+    /// Its projection.
     public let projection: ProjectionName
     /// What it is for.
     public let role: Role
     /// The projection's version that folded it.
     public let version: Int
-    /// Whether tables, settings and store are those of now, so that it can be gone on with.
+    /// Whether its tables, settings and store are the present ones, so that it can be resumed.
     public let isCurrent: Bool
     /// Everything up to here is in it.
     public let position: GlobalPosition

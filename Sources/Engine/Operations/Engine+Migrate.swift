@@ -9,7 +9,7 @@ extension Engine {
     /// never altered.
     public func migrate() async throws {
         try await withConnection(for: "migrate") { connection in
-            // One transaction: of an installation that is half migrated neither version could make anything.
+            // One transaction: neither version could use an installation that is half migrated.
             try await connection.transaction { connection in
                 try EventStoreSchema.migrate(within: connection, settings.store)
                 let schema = SchemaStore(connection)

@@ -6,8 +6,8 @@ public import Refold
 extension Engine {
     /// Gives a projection an empty live generation; a daemon fills it from the first event on.
     ///
-    /// Readers see an empty model from here on. The generation that was live is kept for ``rollback(_:now:)``. Safe while a
-    /// daemon runs: its next commit is refused and it goes on with the new generation.
+    /// Readers see an empty model from here on. The generation that was live is kept for ``rollback(_:now:)``. Safe
+    /// while a daemon runs: its next commit is refused and it continues with the new generation.
     ///
     /// - Parameter acceptsShortenedLog: as in ``RebuildRequest/acceptsShortenedLog``.
     /// - Returns: the new generation's number.

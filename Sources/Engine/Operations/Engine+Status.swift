@@ -136,7 +136,7 @@ extension Engine {
         status.lateEvents = try await LateEventStore(connection).positionsMissedByLive(in: settings.store.log)
         let probe = HighWaterMarkProbe(connection, store, from: log?.mark ?? .zero)
         var sample = try await probe.sample()
-        // A first look knows of every writer only that it may hold all back; those of the moment are gone soon.
+        // A first look knows of every writer only that it may hold the mark back; short-lived ones are gone soon.
         for _ in 0..<10 where sample.hold != nil {
             try await Task.sleep(for: .milliseconds(2))
             sample = try await probe.sample()
@@ -147,7 +147,7 @@ extension Engine {
         return log
     }
 
-    /// Transactions that write come and go; only one that has been open for a second is worth a word.
+    /// Transactions that write come and go; only one that has been open for a second is worth reporting.
     private func lasting(
         _ hold: BlockedMark,
         _ probe: HighWaterMarkProbe

@@ -27,7 +27,7 @@ extension ProjectionStatus {
 
     private mutating func describe(live record: GenerationRecord, _ identity: GenerationIdentity) {
         live = record.number
-        // What is built in memory nobody can read yet, however far it is.
+        // Nobody can read yet what is built in memory, however far it is.
         position = record.isReadable ? record.position : .zero
         if !record.isReadable && building == nil { building = BuildingStatus(record) }
         owner = record.owner

@@ -1,7 +1,7 @@
 public import EventStore
 public import Refold
 
-/// How the store and all projections stand.
+/// The state of the store and of all projections.
 public struct Status: Sendable {
     /// The store.
     public var store: StoreStatus
@@ -9,7 +9,7 @@ public struct Status: Sendable {
     public var projections: [ProjectionStatus]
 }
 
-/// How the event store stands.
+/// The state of the event store.
 public struct StoreStatus: Sendable {
     /// The events table, as `schema.table`.
     public var table: String
@@ -21,7 +21,7 @@ public struct StoreStatus: Sendable {
     public var batchSize: Int
     /// `json` or `jsonb`; nil when the store cannot be read.
     public var payload: String?
-    /// Who keeps the mark back for more than a second.
+    /// The transaction that has held the mark back for more than a second.
     public var hold: BlockingTransaction.Details?
     /// Positions at which events appeared after they had been passed.
     public var lateEvents: [GlobalPosition]
@@ -29,7 +29,7 @@ public struct StoreStatus: Sendable {
     public var problem: (any Error)?
 }
 
-/// How one projection stands.
+/// The state of one projection.
 public struct ProjectionStatus: Sendable {
     /// What it does.
     public enum State: String, Sendable {
@@ -39,7 +39,7 @@ public struct ProjectionStatus: Sendable {
         case live
         /// A process keeps it up with the log.
         case tailing
-        /// It halted; the cause says why.
+        /// It is stopped; the cause says why.
         case stopped
         /// A new generation is being built, and nobody tails the live one.
         case rebuilding
@@ -61,9 +61,9 @@ public struct ProjectionStatus: Sendable {
     public var cause: String?
     /// Events a second over the last commit window, while somebody advances it.
     public var rate: Double?
-    /// Who advances it.
+    /// The process that advances it.
     public var owner: Owner?
-    /// What went wrong last, even if it goes on since.
+    /// The last error, even if it has continued since.
     public var lastError: LastError?
     /// Events that were set aside.
     public var deadLetters: Int64
@@ -78,7 +78,7 @@ public struct ProjectionStatus: Sendable {
     public var lag: Int64 { max(0, mark.rawValue - position.rawValue) }
 }
 
-/// What went wrong with a generation last.
+/// The last error of a generation.
 public struct LastError: Sendable {
     /// What happened.
     public var message: String
@@ -86,13 +86,13 @@ public struct LastError: Sendable {
     public var at: Timestamp
 }
 
-/// How a generation stands that is not live yet.
+/// The state of a generation that is not live yet.
 public struct BuildingStatus: Sendable {
     /// Its number.
     public var generation: GenerationNumber
     /// Everything up to here is committed in it.
     public var position: GlobalPosition
-    /// The head of the log when the rebuild began; nil when nobody said.
+    /// The head of the log when the rebuild began; nil when not recorded.
     public var target: GlobalPosition?
     /// How far it has come; `pointed` for a live one that has no rows yet.
     public var state: GenerationState
@@ -100,9 +100,9 @@ public struct BuildingStatus: Sendable {
     public var phase: GenerationPhase
     /// Events a second over the last commit window, while somebody builds it.
     public var rate: Double?
-    /// Who builds it; nil when the rebuild was interrupted.
+    /// The process that builds it; nil when the rebuild was interrupted.
     public var owner: Owner?
-    /// Why it does not get on for the time being.
+    /// Why it makes no progress at present.
     public var waitingFor: String?
 
     /// Time to the target at the present rate.

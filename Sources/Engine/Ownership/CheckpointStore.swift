@@ -3,7 +3,7 @@ package import Postgres
 package import Refold
 internal import Timing
 
-/// Where a generation stands, as `refold.checkpoints` has it.
+/// A generation's checkpoint, as `refold.checkpoints` has it.
 package struct Checkpoint: Sendable {
     /// The last position whose effects the generation has.
     package let position: GlobalPosition
@@ -28,7 +28,7 @@ package struct CheckpointStore: Sendable {
         try await connection.execute(Statements.add, [.int64(generation.rawValue)])
     }
 
-    /// Where a generation stands; nil when it was dropped.
+    /// A generation's checkpoint; nil when it was dropped.
     ///
     /// - Parameter lock: takes the row until the end of the transaction, so that its owner's next commit waits.
     package func checkpoint(of generation: GenerationNumber, lock: Bool = false) async throws -> Checkpoint? {
@@ -55,7 +55,7 @@ package struct CheckpointStore: Sendable {
 
     /// Makes a lease the owner of a generation, unless a live process owns it. A transaction of its own.
     ///
-    /// - Parameter sightings: when leases were seen first whose age the server cannot tell.
+    /// - Parameter sightings: when leases whose age the server cannot tell were first seen.
     package func acquire(
         _ generation: GenerationNumber,
         for lease: Lease,
@@ -91,9 +91,9 @@ package struct CheckpointStore: Sendable {
         }
     }
 
-    /// Waits until nobody has locked a generation's checkpoint.
+    /// Waits until no session has a generation's checkpoint locked.
     ///
-    /// - Returns: false when somebody still has.
+    /// - Returns: false when one still has.
     func waitUntilUnlocked(_ generation: GenerationNumber, within timeout: Duration) async throws -> Bool {
         let limit = max(1, timeout.milliseconds)
         do {
@@ -112,8 +112,7 @@ package struct CheckpointStore: Sendable {
         try await connection.execute(Statements.release, [.int64(generation.rawValue), .uuid(lease.id)])
     }
 
-    /// Who acquired the generation last and did not release it; nil for nobody, and for an owner whose lease was
-    /// forgotten.
+    /// The generation's last owner, unless it released it; nil for none, and for an owner whose lease was forgotten.
     package func ownership(of generation: GenerationNumber) async throws -> Ownership? {
         try await connection.query(Statements.ownership, [.int64(generation.rawValue)]).rows.first
             .map { try Ownership($0) }
@@ -133,7 +132,7 @@ extension CheckpointStore {
 
         static let lock = "SELECT FROM refold.checkpoints WHERE generation = $1 FOR UPDATE"
 
-        /// NOWAIT: who commits a window right now is alive, however long ago its lease was renewed.
+        /// NOWAIT: an owner that is committing a window is alive, however long ago its lease was renewed.
         static let lockNow = checkpoint + " FOR UPDATE NOWAIT"
 
         static let newestLive = """

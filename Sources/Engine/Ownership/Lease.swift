@@ -1,7 +1,7 @@
 /// A process's right to own generations: a row of `refold.owners`, good for a time and renewed as long as it lives.
 ///
-/// The lease says who may *take* a generation. What keeps a former owner from *writing* it is the fencing value that
-/// every commit states.
+/// The lease decides which process may *take* a generation; the fencing value that every commit states keeps a former
+/// owner from *writing* it.
 package struct Lease: Sendable {
     /// The random id under which checkpoints name their owner: a UUID.
     package let id: String

@@ -13,7 +13,7 @@ final class LeaseKeeper: Sendable {
     private let connection = Mutex<PostgresConnection?>(nil)
 
     static let purpose = "lease"
-    /// How long a generation is waited for whose owner has died while its last commit may still be in flight.
+    /// How long to wait for a generation whose owner has died while its last commit may still be in flight.
     static let commitLimit: Duration = .seconds(10)
 
     init(engine: Engine, tails: [String]) {
@@ -31,13 +31,13 @@ final class LeaseKeeper: Sendable {
             try await leases.renew(lease)
             engine.silence.begins(lease)
         } catch let error as PostgresError where error.sqlState == .readOnlyTransaction {
-            // A standby is refused as what it is.
+            // A standby is refused as such.
             _ = try await StoreInspection.inspect(connection, engine.settings.store)
             throw error
         }
     }
 
-    /// Renews the lease every third of its time until the task is cancelled, over new sessions as they are lost.
+    /// Renews the lease every third of its time until the task is cancelled, over a new session when one is lost.
     func keep() async {
         var backoff = Backoff(limit: nil)
         var wait = lease.time / 3
@@ -59,7 +59,7 @@ final class LeaseKeeper: Sendable {
         }
     }
 
-    /// Gives everything back that was taken under the lease, and ends it. What cannot be given back ends by itself.
+    /// Releases everything acquired under the lease, and ends it. What cannot be released expires.
     func end() async {
         engine.silence.ends(lease)
         do {
@@ -70,8 +70,8 @@ final class LeaseKeeper: Sendable {
         await disconnect()
     }
 
-    /// Takes a generation. One whose owner has died is waited for until its last commit is done or undone, and one whose
-    /// owner cannot be judged until it can be; one that a live process owns is not waited for.
+    /// Takes a generation. Waits for one whose owner has died until its last commit is done or undone, and for one
+    /// whose owner cannot be judged until it can be; does not wait for one that a live process owns.
     ///
     /// - Throws: ``EngineError/Code/owned`` naming the owner.
     func acquire(
@@ -89,8 +89,8 @@ final class LeaseKeeper: Sendable {
             case .locked(let ownership):
                 let isAlive = ownership.map { judge($0) == .lives && $0.leaseID != lease.id } ?? false
                 if isAlive { throw EngineError.owned(generation, by: ownership) }
-                // Somebody who is dying commits or rolls back in a moment. Who else has it locked is told of while it is
-                // waited for.
+                // A dying owner commits or rolls back in a moment. Any other session that has it locked is reported
+                // while it is waited for.
                 guard timeout > .zero,
                     try await checkpoints.waitUntilUnlocked(generation.number, within: deadline - engine.time.now)
                 else {

@@ -9,9 +9,9 @@ package struct LeaseStore: Sendable {
     /// The store on a session. Each of the calls is a transaction of its own.
     package init(_ connection: PostgresConnection) { self.connection = connection }
 
-    /// Begins a lease, or renews it. A standby that commits wait for and that is gone does not end it.
+    /// Begins a lease, or renews it. A synchronous standby that is gone does not end it.
     package func renew(_ lease: Lease) async throws {
-        // Without a name for the server's run nobody could judge the lease by the server's clock.
+        // Without a name for the server run the lease could not be judged by the server's clock.
         _ = try await ServerRun.current(on: connection)
         try await commitLocally(
             PostgresStatement(
@@ -37,19 +37,19 @@ package struct LeaseStore: Sendable {
         )
     }
 
-    /// Ends a lease, and with it frees everything that it owns: an owner without a lease is none. Checkpoints that nobody
-    /// has locked say so as well.
+    /// Ends a lease, and with it frees everything that it owns: an owner without a lease is none. Checkpoints that are
+    /// not locked record that as well.
     package func end(_ lease: Lease) async throws {
         try await commitLocally(PostgresStatement(Statements.end, [.uuid(lease.id)]))
         try await commitLocally(PostgresStatement(Statements.releaseUnlocked, [.uuid(lease.id)]))
     }
 
-    /// Forgets leases that ended long ago without being given back.
+    /// Forgets leases that ended long ago without being released.
     package func forgetEnded() async throws {
         try await connection.execute(Statements.forgetEnded)
     }
 
-    /// The daemons that there are leases of, with what each can tail.
+    /// The daemons that have leases, with what each can tail.
     func daemons() async throws -> [(ownership: Ownership, tails: Set<String>)] {
         try await connection.query(Statements.daemons).rows.map { row in
             (try Ownership(row), Set(try row.textArray("tails")))

@@ -2,7 +2,7 @@ package import Refold
 
 /// A generation that this process owns: what its commits state.
 package struct OwnedGeneration: Sendable {
-    /// Drawn when the generation was acquired; changes as soon as it is another's, or the pointer moves.
+    /// Drawn when the generation was acquired; changes as soon as another process acquires it or the pointer moves.
     package let fencingValue: FencingValue
     /// Its checkpoint when it was acquired.
     package let position: GlobalPosition
@@ -13,13 +13,13 @@ package struct OwnedGeneration: Sendable {
     }
 }
 
-/// What came of an attempt to acquire a generation.
+/// The result of an attempt to acquire a generation.
 package enum Acquisition: Sendable {
     case acquired(OwnedGeneration)
     /// A live process owns it.
     case owned(Ownership)
-    /// Its checkpoint is locked: a commit, a switchover or somebody else's attempt is in flight.
+    /// Its checkpoint is locked: a commit, a switchover or another attempt is in flight.
     case locked(Ownership?)
-    /// It cannot be told before this moment whether the owner lives.
+    /// Before this moment it cannot be known whether the owner lives.
     case unclear(Ownership, until: ContinuousClock.Instant)
 }

@@ -5,7 +5,7 @@ internal import Refold
 package struct Ownership: Sendable {
     /// The lease that the checkpoint names.
     package let leaseID: String
-    /// Who holds that lease.
+    /// The process that holds that lease.
     package let process: ProcessIdentity
     /// When it acquired the generation, microseconds since 2000-01-01 UTC.
     package let since: Int64?
@@ -14,7 +14,7 @@ package struct Ownership: Sendable {
     package let isExpired: Bool
     /// The lease was not renewed for ten times its time, so that no difference between two servers' clocks explains it.
     package let isLongExpired: Bool
-    /// The lease was renewed last in another run of the server: what its clock says of that is worth nothing, since the
+    /// The lease was renewed last in another server run: what the clock says of that is worth nothing, since the
     /// renewals that followed may be lost, and a promoted server has another clock.
     package let isOfOtherRun: Bool
 
@@ -36,13 +36,13 @@ package struct Ownership: Sendable {
         self.isOfOtherRun = isOfOtherRun
     }
 
-    /// What somebody else who wants the generation can do.
+    /// What another process that wants the generation can do.
     package enum Judgement: Sendable, Equatable {
         /// Take it: the owner is gone.
         case isGone
         /// Nothing: the owner lives.
         case lives
-        /// Wait until this moment: whoever lives renews the lease before.
+        /// Wait until this moment: a live owner renews the lease before.
         case isUnclear(until: ContinuousClock.Instant)
     }
 
@@ -89,6 +89,6 @@ extension Ownership {
         Owner(host: process.host, pid: process.pid, since: since.map(Timestamp.init(microseconds:)))
     }
 
-    /// Whether the owner is alive as far as can be told at once; whoever is to act on it uses ``Sightings``.
+    /// Whether the owner is alive as far as can be told at once; a caller that acts on it uses ``Sightings``.
     var seemsAlive: Bool { !process.isKnownToBeDead && !(isOfOtherRun ? isLongExpired : isExpired) }
 }

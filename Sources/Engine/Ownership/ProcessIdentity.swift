@@ -2,8 +2,8 @@ internal import Glibc
 
 /// A process, told apart from every other one that ever ran.
 ///
-/// The number alone is used again; together with the moment at which the process started, the boot of its machine and
-/// its namespace of process ids it is not.
+/// The number alone is reused; together with the start time of the process, the boot of its machine and its namespace
+/// of process ids it is not.
 package struct ProcessIdentity: Sendable, Hashable {
     /// Name of the machine.
     package let host: String
@@ -38,7 +38,7 @@ package struct ProcessIdentity: Sendable, Hashable {
     }()
 
     /// Whether the process is known to have ended: it ran on this machine, in the same namespace of process ids, and
-    /// either nobody has its number now or somebody who started at another time.
+    /// its number is now unused or belongs to a process that started at another time.
     package var isKnownToBeDead: Bool {
         let mine = Self.current
         guard !boot.isEmpty, !pidNamespace.isEmpty, boot == mine.boot, pidNamespace == mine.pidNamespace else {
@@ -53,7 +53,7 @@ package struct ProcessIdentity: Sendable, Hashable {
     private static func startTime(of pid: Int32) -> Int64? {
         guard let stat = contents(of: "/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: name)...].split(separator: " ")
-        // A process that has ended and is not waited for yet does nothing any more.
+        // A process that has ended and is not reaped yet does nothing any more.
         guard fields.count > 19, fields[0] != "Z" else { return nil }
         return Int64(fields[19])
     }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// When leases were seen first whose age the server's clock cannot tell: those of another run of the server.
+/// When leases whose age the server's clock cannot tell were first seen: those of another server run.
 package final class Sightings: Sendable {
     private let firstSeen = Mutex<[String: ContinuousClock.Instant]>([:])
 

@@ -7,17 +7,17 @@ internal import Synchronization
 /// Says what a statement of this process waits for when the server has been silent for a while: in the log, and with the
 /// process's lease, for status.
 ///
-/// A row lock that somebody keeps, a synchronous standby that is gone, a frozen process on the server: none of them is an
-/// error that anybody would be told, and each may last for days.
+/// A row lock that another session keeps, a synchronous standby that is gone, a frozen process on the server: none of
+/// them is reported as an error, and each may last for days.
 final class SilenceWatch: Sendable {
     private struct State {
         var isRunning = false
         var leases: [Lease] = []
     }
 
-    /// How long a server may be silent without a word.
+    /// How long a server may be silent before its silence is reported.
     private static let timeout: Duration = .seconds(2)
-    /// How long it may be when it seems to be at work.
+    /// How long it may be silent when it seems to be at work.
     private static let busyTimeout: Duration = .seconds(30)
     /// How long it has to say why.
     private static let answerLimit: Duration = .seconds(3)
@@ -39,7 +39,7 @@ final class SilenceWatch: Sendable {
             return !state.isRunning
         }
         guard isNew else { return }
-        // Not a child task: it watches over all that the engine does, whoever asked for it, and ends by itself.
+        // Not a child task: it watches over all that the engine does, for every caller, and ends by itself.
         Task { await run(engine) }
     }
 
@@ -48,7 +48,7 @@ final class SilenceWatch: Sendable {
         var noted: [String: String] = [:]
         while true {
             try? await Task.sleep(for: Self.interval)
-            // Whoever opens a session now wakes it again.
+            // A session opened from now on wakes it again.
             let isOver = state.withLock { state in
                 state.isRunning = engine.connections.count > 0
                 return !state.isRunning
@@ -167,7 +167,7 @@ final class SilenceWatch: Sendable {
          ORDER BY a.query_start
         """
 
-    // MARK: Telling
+    // MARK: Reporting
 
     /// - Returns: false when the leases could not be written to, and it is to be tried again.
     private func note(_ causes: [String: String], _ engine: Engine, on connection: PostgresConnection) async throws

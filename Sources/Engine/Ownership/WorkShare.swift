@@ -21,7 +21,7 @@ package struct WorkShare: Sendable {
     /// A projection's live generation, as this daemon sees it.
     package struct Candidate: Sendable {
         package let projection: ProjectionName
-        /// What who tails it must be able to tail.
+        /// What a member must be able to tail to take it.
         package let name: String
         /// The live process that owns the generation; nil for nobody.
         package let owner: String?
@@ -35,7 +35,7 @@ package struct WorkShare: Sendable {
 
     /// What a daemon does about its projections.
     package struct Decision: Sendable, Equatable {
-        /// To tail, or to go on with.
+        /// To tail, or to continue.
         package var mine: Set<ProjectionName> = []
         /// To be given to the member that it prefers.
         package var given: ProjectionName?
@@ -57,7 +57,7 @@ package struct WorkShare: Sendable {
     ///   - candidates: the projections that this daemon was told to tail.
     ///   - members: all daemons that are alive, this one included.
     /// - Returns: what is owned already and what is free and prefers this daemon; and one projection to give away, at
-    ///   most one each lease time, so that a daemon that comes disturbs little.
+    ///   most one each lease time, so that a new daemon disturbs little.
     package mutating func decide(
         _ candidates: [Candidate],
         among members: [Member],

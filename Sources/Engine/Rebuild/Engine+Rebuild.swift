@@ -7,13 +7,13 @@ public import Refold
 public struct RebuildRequest: Sendable {
     /// The projections.
     public var projections: [any Projection]
-    /// Starts over even where a half-built generation could be gone on with, and from whatever log is there now, even if
-    /// it is not the one that the live generation was folded from.
+    /// Starts over even where a half-built generation could be resumed, and from whatever log is there now, even if it
+    /// is not the one that the live generation was folded from.
     public var fresh: Bool
-    /// Stops at this position and leaves the generation half-built, for the next rebuild to go on with.
+    /// Stops at this position and leaves the generation half-built, for the next rebuild to resume.
     public var until: GlobalPosition?
-    /// Goes ahead although the oldest events are gone that the live generation was folded from: what they gave is not in
-    /// the new one.
+    /// Goes ahead although the oldest events that the live generation was folded from are gone: their effects are not
+    /// in the new one.
     public var acceptsShortenedLog: Bool
 
     /// A rebuild to the head of the log, resuming what was interrupted.
@@ -52,7 +52,7 @@ public struct RebuildOutcome: Sendable {
         case pointed
         /// Folded, but the pointer had moved: the next rebuild only points.
         case ready
-        /// Half-built; the next rebuild goes on.
+        /// Half-built; the next rebuild resumes it.
         case building
     }
 
@@ -60,7 +60,7 @@ public struct RebuildOutcome: Sendable {
     public let projection: ProjectionName
     /// The generation, nil when none could be made.
     public let generation: GenerationNumber?
-    /// Where its checkpoint stands.
+    /// Its checkpoint.
     public let position: GlobalPosition
     /// Positions that this run passed.
     public let passed: Int64
@@ -113,7 +113,7 @@ extension Engine {
         return abandoned
     }
 
-    /// Gives a half-built generation up.
+    /// Abandons a half-built generation.
     ///
     /// - Returns: its number; nil when there is none.
     /// - Throws: ``EngineError/Code/owned`` when a live process is building it.

@@ -9,9 +9,9 @@ extension Engine {
     /// - Parameter now: points first, so that readers see an older model until a daemon has caught up; else the kept
     ///   generation is advanced to the live one's position first and readers never go back.
     /// - Returns: the generation's number.
-    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, ``EngineError/Code/identityDiffers`` when the
-    ///   kept generation was folded by another version and can therefore not be advanced, and `EventStoreError` when it was
-    ///   folded from a log that is no more.
+    /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/owned``, ``EngineError/Code/identityDiffers``
+    ///   when the kept generation was folded by another version and can therefore not be advanced, and
+    ///   `EventStoreError` when it was folded from a log that no longer exists.
     public func rollback(_ projection: any Projection, now: Bool) async throws -> GenerationNumber {
         try await withConnection(for: "rollback") { control in
             try await requireMigration(on: control)

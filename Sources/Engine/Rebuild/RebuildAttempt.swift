@@ -10,8 +10,8 @@ internal import Refold
 ///     BegunRebuild ─ prepare ─▶ PreparedRebuild ─ open ─▶ OpenRebuild ─ fold ─▶ FoldedRebuild ─ settle ─▶
 ///     SettledRebuild ─ attach ─▶ AttachedRebuild ─ point ─▶ PointedRebuild ─ tidyUp
 ///
-/// The type of a step has what is known by then, and its method is the only way to the next one. Each step is recorded in
-/// the database before the next begins, so that the next attempt goes on where this one stopped.
+/// Each step's type holds what is known by then, and its method is the only way to the next one. Each step is recorded
+/// in the database before the next begins, so that the next attempt resumes where this one stopped.
 struct RebuildAttempt: Sendable {
     let engine: Engine
     let request: RebuildRequest
@@ -50,7 +50,7 @@ struct RebuildAttempt: Sendable {
 
     // MARK: All projections together
 
-    /// Takes up or creates a generation for each projection, one after the other.
+    /// Resumes or creates a generation for each projection, one after the other.
     ///
     /// - Parameter failed: gets the outcomes of those for which that fails.
     func prepare(_ begun: [BegunRebuild], failed: inout [RebuildOutcome]) async throws -> [PreparedRebuild] {
@@ -87,7 +87,7 @@ struct RebuildAttempt: Sendable {
         return ended.compactMap(\.open)
     }
 
-    /// Reads the log for all of them up to the goal; each goes on to its end.
+    /// Reads the log for all of them up to the goal; each is then taken to its end.
     func fold(_ open: [OpenRebuild], reading source: StoreSource) async throws -> [RebuildOutcome] {
         guard !open.isEmpty else { return [] }
         let feed = EventFeed(source: source, detachesSlow: false, time: engine.time, logger: engine.logger)
@@ -128,10 +128,10 @@ struct BegunRebuild: Sendable {
 
     private var engine: Engine { attempt.engine }
 
-    /// Takes up an interrupted generation, or creates one.
+    /// Resumes an interrupted generation, or creates one.
     ///
-    /// - Throws: ``EngineError/Code/shortenedLog``, and unless the rebuild is a fresh one `EventStoreError` when the log
-    ///   contradicts what the live generation was folded from: a rebuild is not to pass in silence over what was lost.
+    /// - Throws: ``EngineError/Code/shortenedLog``, and unless the rebuild is a fresh one `EventStoreError` when the
+    ///   log contradicts what the live generation was folded from: a rebuild must not hide the loss of events.
     func prepare(on control: PostgresConnection) async throws -> PreparedRebuild {
         let (log, request) = (attempt.log, attempt.request)
         let pointer = try await PointerStore(control).pointer(of: projection.name)
@@ -228,7 +228,7 @@ struct OpenRebuild: Sendable {
 
     var projection: any Projection { runner.projection }
 
-    /// All steps from here on, whatever becomes of them.
+    /// All remaining steps, whatever their outcome.
     func run(_ inbox: Inbox) async -> RebuildOutcome {
         do {
             let folded = try await fold(inbox)
@@ -312,17 +312,17 @@ struct SettledRebuild: Sendable {
     let attempt: RebuildAttempt
     let runner: ProjectionRunner
     let pointer: Pointer
-    /// Nobody waits for the cache's server again.
+    /// The cache's server is not waited for again.
     let isCacheLost: Bool
 
-    /// Attaches the tables, and fills the cache before anybody is sent to it.
+    /// Attaches the tables, and fills the cache before readers are sent to it.
     func attach() async throws -> AttachedRebuild {
         try await ReadModelTables(runner.writer.connection).attach(runner.writer.tables)
         if !isCacheLost { await warm() }
         return AttachedRebuild(attempt: attempt, runner: runner, pointer: pointer)
     }
 
-    /// The cache is never the source: what fails here, the generation's next owner puts right.
+    /// The cache is never the source: the generation's next owner repairs what fails here.
     private func warm() async {
         let generation = runner.generation
         do {
@@ -344,7 +344,7 @@ struct AttachedRebuild: Sendable {
     let runner: ProjectionRunner
     let pointer: Pointer
 
-    /// Folds on to where the live generation is, and points; see ``Switchover``.
+    /// Catches up with the live generation, and points; see ``Switchover``.
     ///
     /// - Throws: ``EngineError/Code/pointerMoved``, ``EngineError/Code/outpaced``: the generation is kept as ready.
     func point() async throws -> PointedRebuild {
@@ -370,7 +370,7 @@ struct PointedRebuild: Sendable {
     let attempt: RebuildAttempt
     let runner: ProjectionRunner
 
-    /// Gives the generation back, moves the cache's pointer, and drops what was retired.
+    /// Releases the generation, moves the cache's pointer, and drops retired generations.
     func tidyUp() async {
         // A daemon waits for the generation; what is left to do needs no ownership.
         await runner.release()

@@ -16,9 +16,9 @@ public struct RebuildPlan: Sendable {
     public struct Step: Sendable {
         /// The projection.
         public let projection: ProjectionName
-        /// The half-built or ready generation it would go on with; nil for a new one.
+        /// The half-built or ready generation it would resume; nil for a new one.
         public let resumed: GenerationNumber?
-        /// The position it would go on from.
+        /// The position it would start from.
         public let start: GlobalPosition
         /// Whether it only has to be pointed at.
         public let isReady: Bool

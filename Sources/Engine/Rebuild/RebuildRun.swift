@@ -5,7 +5,7 @@ internal import Refold
 internal import Timing
 
 /// A rebuild from its beginning to an outcome for every projection: attempts, each from the last commit on, until all
-/// have ended or nothing gets on any more.
+/// have ended or none makes progress any more.
 struct RebuildRun {
     private let engine: Engine
     private let request: RebuildRequest
@@ -51,8 +51,8 @@ struct RebuildRun {
                 if pending.isEmpty { break }
                 logInterruption(attempted.compactMap(\.error).first)
             } catch {
-                // What cannot even begin is told at once; what fails on the way is tried again, and so is what fails
-                // although the server was there a moment ago.
+                // A rebuild that cannot even begin fails at once; one that fails on the way is tried again, and so is
+                // one that fails although the server was there a moment ago.
                 guard hasBegun || error.isTransient else { throw error }
                 try Task.checkCancellation()
                 keepInterrupted(by: error)
@@ -76,7 +76,7 @@ struct RebuildRun {
 
     // MARK: Between attempts
 
-    /// Takes the outcomes of an attempt in; what may go better the next time stays pending.
+    /// Takes in the outcomes of an attempt; a projection that may succeed next time stays pending.
     private mutating func keep(_ attempted: [RebuildOutcome]) {
         var again: Set<ProjectionName> = []
         for outcome in attempted {
@@ -91,7 +91,7 @@ struct RebuildRun {
         pending = pending.filter { again.contains($0.name) }
     }
 
-    /// An attempt was interrupted as a whole: nobody goes without an outcome.
+    /// An attempt was interrupted as a whole: every projection still gets an outcome.
     private mutating func keepInterrupted(by error: any Error) {
         let names = Set(pending.map(\.name))
         for tracker in trackers where names.contains(tracker.projection) {
@@ -99,7 +99,7 @@ struct RebuildRun {
         }
     }
 
-    /// What was committed since the attempt before shows that trying is worth while.
+    /// Progress committed since the previous attempt shows that trying again is worthwhile.
     private mutating func noteStarts() {
         for tracker in trackers {
             guard let start = tracker.startPosition else { continue }

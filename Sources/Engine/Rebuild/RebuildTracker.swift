@@ -2,8 +2,8 @@ internal import Refold
 internal import Synchronization
 internal import Timing
 
-/// How far the rebuild of one projection is, for those who watch it and for its outcome: the one thing that its steps
-/// share with others.
+/// How far the rebuild of one projection is, for observers and for its outcome: the one thing that its steps share with
+/// others.
 final class RebuildTracker: Sendable {
     private struct State {
         var generation: GenerationNumber?
@@ -22,7 +22,7 @@ final class RebuildTracker: Sendable {
         began = time.now
     }
 
-    /// There is a generation to go on with.
+    /// There is a generation to fold into.
     func has(_ generation: GenerationNumber) { state.withLock { $0.generation = generation } }
 
     /// It is being folded.

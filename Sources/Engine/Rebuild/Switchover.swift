@@ -11,14 +11,14 @@ struct Switchover {
     let source: StoreSource?
     /// The pointer as it was read when the rebuild started.
     let known: Pointer
-    /// How far behind the live generation the new one may be, to fold the rest under the live one's lock; positions.
+    /// How many positions behind the live generation the new one may be to fold the rest under the live one's lock.
     let distance: Int64
     /// How long that may take.
     let limit: Duration
 
-    /// Further behind the live generation than this, the new one folds on before it tries.
+    /// Further behind the live generation than this, the new one catches up before it tries.
     private static let distance: Int64 = 1_000
-    /// After so many rounds the live generation is held for what is left.
+    /// After so many rounds the live generation is locked for what is left.
     private static let rounds = 8
 
     enum Outcome: Sendable {
@@ -29,9 +29,9 @@ struct Switchover {
         case behind(GlobalPosition)
     }
 
-    /// Folds on until the generation has what the live one has, and points at it.
+    /// Catches the generation up with the live one, and points at it.
     ///
-    /// Each round is shorter than the one before unless events come faster than they are folded; when that goes on, the
+    /// Each round is shorter than the one before unless events come faster than they are folded; if that persists, the
     /// live generation's commits wait for the rest, for a limited time.
     ///
     /// - Parameter known: the pointer as it was read when the operation started.
@@ -88,7 +88,7 @@ struct Switchover {
     }
 
     /// One attempt, in one transaction: lock the live generation's checkpoint, so that its owner's next commit waits;
-    /// fold the rest up to it; point. Readers, who take no lock, never go back in time.
+    /// fold the rest up to it; point. Readers take no lock and never go back in time.
     private func attempt(store: EventStoreSettings) async throws -> Outcome {
         let writer = runner.writer
         return try await writer.connection.transaction { connection in
@@ -127,7 +127,7 @@ extension Engine {
         while true {
             do {
                 return try await withConnection(for: "look") { connection in
-                    // Its transaction may be under way still, on a server that has not noticed the loss.
+                    // Its transaction may still be in progress, on a server that has not noticed the loss.
                     let generations = GenerationStore(connection)
                     try await generations.waitForChanges(of: generation)
                     return try await generations.generation(generation)?.state == .pointed

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS refold.projections (
     live bigint,
     -- The generation that was live before, for rollback.
     kept bigint,
-    -- Raised at every move of the pointer; whoever moves it states the revision it knew.
+    -- Raised at every move of the pointer; each move states the revision that it read.
     revision bigint NOT NULL DEFAULT 0,
     pointed_at timestamptz
 );
@@ -63,20 +63,21 @@ CREATE TABLE IF NOT EXISTS refold.owners (
     pid_namespace text NOT NULL,
     started bigint NOT NULL,
     pid integer NOT NULL,
-    -- Projections with the identities under which it can tail them, as "name identity"; empty for who does not tail.
+    -- Projections with the identities under which it can tail them, as "name identity"; empty for a process that does
+    -- not tail.
     tails text[] NOT NULL DEFAULT '{}',
     lease_milliseconds bigint NOT NULL,
     server_run uuid,
     renewed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- A number that only who drew it knows: one that counts up would be given again after a failover.
+-- A number known only to the process that drew it: a counter would repeat values after a failover.
 CREATE OR REPLACE FUNCTION refold.new_fencing_value() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint
 $$;
 
 -- Older installations lack columns, and have some that nobody reads any more. Looked for first: ALTER waits for
--- everyone who has the table in an open transaction. A binary of before that still runs finds its next commit refused
+-- every open transaction that has used the table. An older binary that still runs finds its next commit refused
 -- (refold.advance), and what it would do to own a generation fails for want of its columns.
 DO $$
 DECLARE

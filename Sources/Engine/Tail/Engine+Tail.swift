@@ -8,7 +8,7 @@ internal import Timing
 public struct TailRequest: Sendable {
     /// The projections.
     public var projections: [any Projection]
-    /// Ends at what is the head of the log when it starts, for cron and tests.
+    /// Ends at the head that the log has when it starts, for cron and tests.
     public var untilCaughtUp: Bool
 
     /// Tailing for ever, or until caught up.
@@ -25,8 +25,8 @@ extension Engine {
     /// committed, the generations are given back; what does not end within the limit loses its connections. Once it runs,
     /// only wrong settings and a log that is not the one it read before end it; everything else is tried again for ever.
     ///
-    /// - Returns: what was not committed when it was stopped, where something failed at last; nothing is lost, the next
-    ///   start folds it again.
+    /// - Returns: the windows that failed to commit when it was stopped; nothing is lost, the next start folds them
+    ///   again.
     /// - Throws: what keeps it from starting: an unreachable server, a store that cannot be read; with `untilCaughtUp` also
     ///   another owner (``EngineError/Code/owned``) and what stopped a projection.
     @discardableResult
@@ -59,9 +59,9 @@ extension Engine {
 public struct TailRemainder: Sendable {
     /// The projection.
     public let projection: ProjectionName
-    /// What kept it.
+    /// The error that prevented it.
     public let error: any Error
 
-    /// Only an operator can help; else the next start goes on by itself.
+    /// Only an operator can help; otherwise the next start resumes by itself.
     public var isStopped: Bool { !error.isTransient }
 }

@@ -25,7 +25,7 @@ struct ProjectionTail: Sendable {
     ///
     /// - Parameters:
     ///   - acquired: the runner opened before anything was read, if it could be.
-    ///   - joined: where its first blocks come from, if it does not stand too far behind.
+    ///   - joined: where its first blocks come from, if it is not too far behind.
     /// - Returns: what ended it before the goal.
     func run(_ acquired: ProjectionRunner?, _ joined: Inbox?) async throws -> (any Error)? {
         var (acquired, joined) = (acquired, joined)
@@ -41,7 +41,7 @@ struct ProjectionTail: Sendable {
             }
             var runner = acquired.take()
             do {
-                // An inbox begins where its runner stood: another one would miss what lies between.
+                // An inbox begins at its runner's position: another runner would miss what lies between.
                 if runner == nil { joined.take()?.abandon() }
                 let opened = if let runner { runner } else { try await open(recovery.bisection) }
                 runner = opened
@@ -68,7 +68,7 @@ struct ProjectionTail: Sendable {
 
     /// Opens the live generation; creates the first one.
     ///
-    /// - Parameter timeout: how long a locked checkpoint is waited for.
+    /// - Parameter timeout: how long to wait for a locked checkpoint.
     func open(
         _ bisection: FaultBisection = FaultBisection(),
         within timeout: Duration = LeaseKeeper.commitLimit
@@ -108,7 +108,7 @@ struct ProjectionTail: Sendable {
         return runner
     }
 
-    /// Says which positions were folded before and are gone, when a promoted server or a restored backup lacks them.
+    /// Reports positions that were folded before and that a promoted server or a restored backup lacks.
     private func noteVanished(_ runner: ProjectionRunner) async throws {
         let generation = runner.generation.number
         let generations = GenerationStore(runner.writer.connection)
@@ -121,9 +121,9 @@ struct ProjectionTail: Sendable {
         try await generations.setLastError(message, of: generation)
     }
 
-    /// Gives the generation back.
+    /// Releases the generation.
     ///
-    /// - Returns: what the last window failed with, if it did.
+    /// - Returns: the error of the last window, if it failed.
     @discardableResult
     private func release(_ runner: ProjectionRunner) async -> (any Error)? {
         daemon.cache?.leave(runner.generation.number)
@@ -193,7 +193,7 @@ struct ProjectionTail: Sendable {
         return true
     }
 
-    /// Notes down for status why the projection does not get on.
+    /// Records for status why the projection makes no progress.
     private func record(_ error: any Error, isPassing: Bool) async {
         let position = (error as? EngineError)?.position ?? (error as? EventStoreError)?.position
         let message =

@@ -5,8 +5,8 @@ internal import Refold
 internal import Synchronization
 internal import Timing
 
-/// The tailing daemon: one feed, and for each projection somebody who keeps its live generation in step while it is this
-/// daemon's to do so.
+/// The tailing daemon: one feed, and for each projection a tail that keeps its live generation in step while the
+/// projection is this daemon's.
 final class TailDaemon: Sendable {
     /// How long a stop may take before what is still running is cancelled.
     static let stopLimit: Duration = .milliseconds(4000)
@@ -62,7 +62,7 @@ final class TailDaemon: Sendable {
         }
     }
 
-    /// What could not be committed before the end.
+    /// Windows that could not be committed before the end.
     var remainders: [TailRemainder] { state.withLock { $0.remainders } }
 
     func leaves(_ projection: ProjectionName, because error: any Error) {
@@ -99,7 +99,7 @@ final class TailDaemon: Sendable {
 
     private func followForEver() async throws {
         var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)
-        // A table that is being exchanged is not fit to be read for a moment.
+        // A table that is being exchanged cannot be read for a moment.
         var storeBackoff = Backoff(limit: engine.settings.retryLimit)
         var hasRun = false
         while !isStopping {
@@ -164,7 +164,7 @@ final class TailDaemon: Sendable {
         )
     }
 
-    /// What is to end when the daemon is to stop.
+    /// The feeds to end when the daemon is to stop.
     func reads(with feeds: [EventFeed]) async {
         state.withLock { $0.feeds = feeds }
         if isStopping { for feed in feeds { await feed.stop() } }
@@ -181,7 +181,7 @@ final class TailDaemon: Sendable {
         cache?.serverChanged()
     }
 
-    /// Runs what goes on until it is cancelled. What it fails with is its own: it begins again.
+    /// Runs a body until it is cancelled. Its errors concern nothing else: it begins again.
     func keepGoing(_ complaint: String, _ body: () async throws -> Void) async {
         var backoff = Backoff(limit: nil)
         while !Task.isCancelled {

@@ -17,7 +17,8 @@ package final class TailOrders: Sendable {
 
     // MARK: For the watch
 
-    /// The pointer's revision as it stands: when it has moved, the runner in hand ends and the next takes the live generation.
+    /// The pointer's present revision: when it has moved, the runner in hand ends and the next takes the live
+    /// generation.
     package func pointerIs(at revision: Int64) {
         state.withLock { state in
             guard let opened = state.revision, opened != revision else { return }
@@ -26,7 +27,7 @@ package final class TailOrders: Sendable {
         }
     }
 
-    /// Another daemon is to go on with the projection, or this one is.
+    /// Another daemon is to continue the projection, or this one is.
     package func shareIs(_ isMine: Bool) {
         state.withLock { state in
             if state.isMine && !isMine { state.inbox?.finish() }
@@ -39,13 +40,13 @@ package final class TailOrders: Sendable {
     /// Whether this daemon is to tail the projection.
     package var isMine: Bool { state.withLock { $0.isMine } }
 
-    /// Whether another generation is live than the one in hand.
+    /// Whether a generation other than the one in hand is live.
     package var hasPointerMoved: Bool { state.withLock { $0.pointerMoved } }
 
     /// Whether the generation in hand is still the live one, and this daemon's.
     package var isToGoOn: Bool { state.withLock { $0.isMine && !$0.pointerMoved } }
 
-    /// The live generation is opened that the pointer says at this revision.
+    /// The generation that is live at this revision of the pointer is opened.
     package func opens(at revision: Int64) {
         state.withLock { state in
             state.revision = revision
@@ -53,7 +54,7 @@ package final class TailOrders: Sendable {
         }
     }
 
-    /// Blocks come through this inbox: it is finished when the tail is not to go on.
+    /// Blocks come through this inbox: it is finished when the tail is not to continue.
     package func takes(from inbox: Inbox) {
         state.withLock { state in
             state.inbox = inbox

@@ -4,7 +4,7 @@ internal import Postgres
 internal import Synchronization
 internal import Timing
 
-/// The daemon's look at holes that were passed as dead, on a session of its own which it makes anew when it is lost.
+/// The daemon's look at holes that were passed as dead, on a session of its own, replaced when it is lost.
 final class TailRecheck: Sendable {
     private struct Opened {
         let sweep: GapRecheck
@@ -19,7 +19,7 @@ final class TailRecheck: Sendable {
         self.opened = Mutex(opened)
     }
 
-    /// The sweep, with the stretch behind the stored mark: nobody may have written down its holes.
+    /// The sweep, with the stretch behind the stored mark: its holes may not have been recorded.
     static func open(_ engine: Engine) async throws -> TailRecheck {
         TailRecheck(engine, try await connect(engine))
     }
@@ -37,11 +37,11 @@ final class TailRecheck: Sendable {
 
     func closeSoon() {
         let connection = opened.withLock { $0.connection }
-        // Not a child task: closing outlives whoever is done with the sweep, and cannot fail.
+        // Not a child task: closing outlives the use of the sweep, and cannot fail.
         Task { await connection.close() }
     }
 
-    /// Takes note of holes.
+    /// Records holes.
     func passed(_ holes: GapLog) async throws {
         try await opened.withLock { $0.sweep }.passed(holes)
     }

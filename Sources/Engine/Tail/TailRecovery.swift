@@ -2,14 +2,14 @@ internal import EventStore
 package import Refold
 internal import Timing
 
-/// Decides what a projection's tail does after an error, and remembers what has not come right yet.
+/// Decides what a projection's tail does after an error, and remembers what is not repaired yet.
 package struct TailRecovery {
     package enum Action: Sendable, Hashable {
         /// The generation was taken over, or another one is live: opens the live one at once.
         case reopen
         /// The database refused rows: starts again at once, with smaller windows to find the event.
         case narrow
-        /// Another daemon owns the generation: whose it is to be, the daemons find out among themselves.
+        /// Another daemon owns the generation: the daemons settle among themselves whose it is to be.
         case yield(Duration)
         /// The cause may pass.
         case retry(Duration)
@@ -19,9 +19,9 @@ package struct TailRecovery {
 
     /// Smaller windows, while an event is looked for that the database refuses.
     package private(set) var bisection = FaultBisection()
-    /// What interrupted the tail last, while not all that was folded then is committed.
+    /// What interrupted the tail last, until everything folded by then is committed.
     package private(set) var interruption: (any Error)?
-    /// The furthest that was folded.
+    /// The furthest position folded.
     private var folded = GlobalPosition.zero
     private var backoff = Backoff(limit: nil)
     private let isForEver: Bool
@@ -31,9 +31,9 @@ package struct TailRecovery {
         self.isForEver = isForEver
     }
 
-    /// Takes an error in.
+    /// Takes in an error.
     ///
-    /// - Parameter folded: how far the runner was that it ended, if there was one.
+    /// - Parameter folded: how far the runner that it ended had folded, if there was one.
     package mutating func action(
         after error: any Error,
         folded position: GlobalPosition?,

@@ -8,7 +8,7 @@ extension TailDaemon {
     ///
     ///     OpenedLog ── acquire ──▶ AcquiredTails ── join ──▶ JoinedTails ── run
     ///
-    /// - Parameter started: called when everything is there that has to be.
+    /// - Parameter started: called when everything needed is there.
     func follow(_ started: () -> Void) async throws {
         let source = try await StoreSource.open(engine)
         defer { source.closeSoon() }
@@ -50,8 +50,9 @@ struct OpenedLog: Sendable {
         watch = TailWatch(daemon, tails)
     }
 
-    /// Takes the live generations that are this daemon's before anything is read: who finds another owner at the start does
-    /// not start. A projection whose generation cannot be gone on with is stopped; the others go on, if there are any.
+    /// Acquires this daemon's live generations before anything is read: a daemon that finds another owner at the start
+    /// does not start. A projection whose generation cannot be resumed is stopped; the others continue, if there are
+    /// any.
     func acquire() async throws -> AcquiredTails {
         try await watch.look()
         let isForEver = goal == nil
@@ -80,13 +81,13 @@ struct OpenedLog: Sendable {
     }
 }
 
-/// What could be acquired is this daemon's, and in memory.
+/// The generations that could be acquired are this daemon's, and in memory.
 struct AcquiredTails: Sendable {
     let log: OpenedLog
     let runners: [ProjectionName: ProjectionRunner]
 
-    /// Joins the shared read where the furthest of them stands. Those too far behind it get a read of their own, if there
-    /// are several, as after several resets: each by itself would read the same events again.
+    /// Joins the shared read at the furthest position. Tails too far behind it share a second read if there are
+    /// several, as after several resets: each by itself would read the same events again.
     func join() async throws -> JoinedTails {
         let newest = runners.values.map(\.progress.foldedPosition).max()
         await log.feed.begin(at: newest)
@@ -102,7 +103,7 @@ struct AcquiredTails: Sendable {
         return JoinedTails(log: log, runners: runners, inboxes: inboxes, catchUp: catchUp)
     }
 
-    /// - Returns: the inboxes of those that do not stand too far behind.
+    /// - Returns: the inboxes of those that are not too far behind.
     private func join(_ feed: EventFeed, _ runners: [ProjectionRunner]) async -> [ProjectionName: Inbox] {
         var inboxes: [ProjectionName: Inbox] = [:]
         for runner in runners {
@@ -115,9 +116,9 @@ struct AcquiredTails: Sendable {
     }
 }
 
-/// Everybody knows what to take; nothing is read yet.
+/// Every tail knows what to take; nothing is read yet.
 struct JoinedTails: Sendable {
-    /// A read for those that stand too far behind the others.
+    /// A read for tails that are too far behind the others.
     struct CatchUp: Sendable {
         let source: StoreSource
         let feed: EventFeed
@@ -129,7 +130,7 @@ struct JoinedTails: Sendable {
         case tail((any Error)?)
         /// The shared read's.
         case feed
-        /// The second read's, or that of somebody who watches for as long as others work.
+        /// The second read's, or that of a watcher, which runs for as long as others work.
         case other
     }
 

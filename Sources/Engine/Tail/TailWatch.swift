@@ -13,7 +13,7 @@ final class TailWatch: Sendable {
     private let daemon: TailDaemon
     private let tails: [ProjectionTail]
     private let share: Mutex<WorkShare>
-    /// Where everybody has to do everything by himself: who runs until caught up does not share.
+    /// False for a daemon that runs until caught up: it does everything by itself.
     private let isShared: Bool
 
     init(_ daemon: TailDaemon, _ tails: [ProjectionTail]) {
