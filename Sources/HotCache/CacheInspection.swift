@@ -47,7 +47,7 @@ struct CacheInspection: Sendable {
         _ redis: CacheConnection,
         _ connection: PostgresConnection
     ) async throws -> CacheStatus {
-        // What was committed just before may be on its way still.
+        // What was committed just before may still be on its way.
         let deadline = time.now + .milliseconds(200)
         var pointer = first
         while true {
@@ -55,7 +55,7 @@ struct CacheInspection: Sendable {
             if let through = cached.through, through > pointer.position {
                 pointer = try await LivePointer(of: projection, checkpointOf: live, on: connection)
             }
-            // More than was committed is of events that are gone.
+            // Anything beyond the checkpoint comes from events that are gone.
             let isCurrent =
                 cached.live == live && cached.through ?? -1 >= first.position
                 && cached.through ?? -1 <= pointer.position

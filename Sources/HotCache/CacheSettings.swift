@@ -6,7 +6,7 @@ package struct CacheSettings: Sendable, Hashable {
     package var prefix: String
     /// How long to wait for the connection and for each reply.
     package var timeout: Duration
-    /// How long readers are sent to a generation that nobody keeps up with the log.
+    /// How long readers are sent to a generation that no owner keeps up with the log.
     package var restTTL: Duration
 
     /// - Parameters:

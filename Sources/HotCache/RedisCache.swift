@@ -8,13 +8,13 @@ package import Timing
 
 /// The hot rows of live read models in Redis: where they are, and which they are.
 ///
-/// It holds no connection: each question opens one of its own, and needs nothing that a writer knows.
+/// It holds no connection: each query opens one of its own, and needs nothing that a writer knows.
 package struct RedisCache: Cache {
     let server: CacheServer
     let hotSets: [ProjectionName: HotSet]
     let limits: CacheLimits
     let logger: Logger
-    /// How long a pointer lasts whose owner ended in good order.
+    /// How long the pointer of an owner that ended in good order lasts.
     let restTTL: Duration
     let time: TimeSource
     let metrics: [ProjectionName: CacheMetrics]
@@ -110,7 +110,7 @@ package struct RedisCache: Cache {
         }
     }
 
-    /// The owner's key is taken away: an owner that runs notices within a second.
+    /// The owner's key is removed: a running owner notices within a second.
     package func requestWarming(
         _ projection: ProjectionName,
         on connection: PostgresConnection,

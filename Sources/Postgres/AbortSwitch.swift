@@ -46,7 +46,7 @@ final class AbortSwitch: Sendable {
         if wasAborted { giveUp() }
     }
 
-    /// Whoever waits for the server is told that the connection is lost.
+    /// A call that waits for the server gets the error that the connection is lost.
     func abort() {
         let giveUp = state.withLock { state in
             state.wasAborted = true
@@ -56,7 +56,7 @@ final class AbortSwitch: Sendable {
         giveUp?()
     }
 
-    /// As `abort`, but only for the socket: the connection breaks and nobody asked for it.
+    /// As `abort`, but only for the socket: the connection breaks without having been asked to.
     func cut() {
         state.withLock { state in
             if state.descriptor >= 0 { shutdown(state.descriptor, Int32(SHUT_RDWR)) }

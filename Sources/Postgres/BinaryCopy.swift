@@ -58,7 +58,7 @@ public struct BinaryCopy: Sendable {
     /// Appends a jsonb from its text.
     package mutating func append(jsonb text: UnsafeRawBufferPointer) { fields.append(jsonb: text) }
 
-    /// Hands out what has been built, to be sent, and goes on with an empty buffer of the same size.
+    /// Hands out what has been built, to be sent, and continues with an empty buffer of the same size.
     public mutating func take() -> [UInt8] { fields.take() }
 
     /// Appends the trailer and hands out the rest. The builder is used up.

@@ -90,7 +90,7 @@ package struct BinaryFields: Sendable {
         swap(&text, &self.text)
     }
 
-    /// Hands out what has been built and goes on with an empty buffer of the same size.
+    /// Hands out what has been built and continues with an empty buffer of the same size.
     package mutating func take() -> [UInt8] {
         let room = bytes.count
         let taken = takeLast()
@@ -98,14 +98,14 @@ package struct BinaryFields: Sendable {
         return taken
     }
 
-    /// Hands out what has been built and gives the memory back.
+    /// Hands out what has been built and frees the memory.
     package mutating func takeLast() -> [UInt8] {
         bytes.removeLast(bytes.count - count)
         defer { (bytes, count) = ([], 0) }
         return bytes
     }
 
-    // MARK: What is no field
+    // MARK: Data outside of fields
 
     /// A number without a length before it.
     mutating func storeNumber(_ number: Int16) { store(number) }

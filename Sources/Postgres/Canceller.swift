@@ -8,9 +8,9 @@ internal import Synchronization
 /// when the request arrives; so a statement's end waits for a request under way. On a network that swallows everything
 /// that would last for ever: the wait has a limit, after which the connection must not be used again.
 final class Canceller: Sendable {
-    /// What became of a statement's cancellation.
+    /// The outcome of a statement's cancellation.
     enum Outcome {
-        /// Nobody asked for it.
+        /// It was not asked for.
         case notRequested
         /// It was asked for, and the server has signalled the statement or never will.
         case requested
@@ -28,7 +28,7 @@ final class Canceller: Sendable {
     static let answerLimit = DispatchTimeInterval.seconds(3)
 
     /// A copy of the connection's address and cancel key. `PQcancel` only reads it, "so it can be called from any
-    /// thread" (libpq manual, 34.7); it is freed in `deinit`, when nobody can call `send` any more.
+    /// thread" (libpq manual, 34.7); it is freed in `deinit`, when `send` cannot be called any more.
     private nonisolated(unsafe) let handle: OpaquePointer?
     private let queue = DispatchQueue(label: "refold.postgres.cancel")
     private let state = Mutex(State())
@@ -105,7 +105,7 @@ final class Canceller: Sendable {
             return true
         }
         guard isMeant else { return }
-        // A request that cannot be delivered changes nothing: the statement goes on, and if the server is unreachable
+        // A request that cannot be delivered changes nothing: the statement continues, and if the server is unreachable
         // its own connection will say so. Hence the reason is not reported.
         var reason = [CChar](repeating: 0, count: 256)
         _ = PQcancel(handle, &reason, Int32(reason.count))

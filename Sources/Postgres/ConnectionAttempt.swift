@@ -13,8 +13,8 @@ final class ConnectionAttempt: Sendable {
 
     private let state = Mutex(State.begun)
 
-    /// Runs `dial` in a task of its own, because libpq cannot be interrupted while it connects: whoever waits is let go,
-    /// and what arrives too late is closed.
+    /// Runs `dial` in a task of its own, because libpq cannot be interrupted while it connects: the caller's wait ends,
+    /// and a connection that arrives too late is closed.
     static func run(
         _ abortSwitch: AbortSwitch,
         _ dial: @escaping @Sendable () async throws(PostgresError) -> PostgresConnection

@@ -29,8 +29,8 @@ public final class ConnectionRegistry: Sendable {
     /// Whether `abortAll` was called.
     public var wasAborted: Bool { state.withLock { $0.wasAborted } }
 
-    /// Ends whatever the connections are doing, at once: who awaits a statement gets `.connectionLost`. From then on
-    /// connecting throws `.cancelled`.
+    /// Ends whatever the connections are doing, at once: calls that await a statement throw `.connectionLost`. From
+    /// then on connecting throws `.cancelled`.
     ///
     /// May be called from any thread, and more than once.
     ///
@@ -79,7 +79,7 @@ public final class ConnectionRegistry: Sendable {
         }
     }
 
-    /// Not transient: who repeats what failed must not do so while the process ends.
+    /// Not transient: callers that repeat failures must not do so while the process ends.
     static let refusal = PostgresError(
         .cancelled,
         operation: "connect",

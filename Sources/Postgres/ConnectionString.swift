@@ -67,7 +67,7 @@ package struct ConnectionString: Sendable {
         return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
-    /// What stands between commas, empty ones included.
+    /// The parts between commas, empty ones included.
     private static func parts(of text: String) -> [String] {
         text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map {
             String(decoding: $0, as: UTF8.self)

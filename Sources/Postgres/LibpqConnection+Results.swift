@@ -73,13 +73,13 @@ extension LibpqConnection {
             error.code = .connectionLost
             if abortSwitch.wasAborted { error.message = Self.abortReason }
         }
-        // What has no SQLSTATE is libpq's word about a connection that `end` has given up since.
+        // An error without SQLSTATE is libpq's report of a connection that `end` has given up since.
         if pointer == nil && error.code == .server && error.sqlState == nil { error.code = .connectionLost }
         if error.connectionIsLost { close(because: "the connection was lost: \(error.message)") }
         return error
     }
 
-    /// Leaves a COPY that nobody asked for, so that the statement's remaining results can be read.
+    /// Leaves a COPY that was not asked for, so that the statement's remaining results can be read.
     func abandonCopy(_ pointer: OpaquePointer) {
         if PQputCopyEnd(pointer, "not expected here") == 1 {
             flush(pointer, cancellable: false)

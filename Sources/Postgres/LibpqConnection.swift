@@ -12,7 +12,7 @@ final class LibpqConnection {
     let canceller: Canceller
     let abortSwitch: AbortSwitch
     let address: String
-    /// Whether a pooler stands between; false until `detectPooler`.
+    /// Whether there is a pooler in between; false until `detectPooler`.
     private(set) var isPooled = false
     private let registry: ConnectionRegistry?
     private let applicationName: String
@@ -30,7 +30,7 @@ final class LibpqConnection {
     private let notices: NoticeSink?
 
     static let abortReason = "the connection was ended from this side"
-    /// How long a wait goes on before it looks whether its task was cancelled.
+    /// How long a wait lasts before it checks whether its task was cancelled.
     private static let cancellationCheckMilliseconds: Int32 = 50
 
     /// Connects, on the calling thread.
@@ -79,7 +79,7 @@ final class LibpqConnection {
         close()
     }
 
-    /// Asks the backend that answers for its process id: a pooler tells its clients one that it made up.
+    /// Asks the backend that answers for its process id: a pooler gives its clients one that it made up.
     func detectPooler() throws(PostgresError) {
         let operation = "connect"
         let pointer = try begin(operation)
@@ -90,7 +90,7 @@ final class LibpqConnection {
         registry?.opened(abortSwitch, applicationName, backendPID: isPooled ? nil : backendPID, silence)
     }
 
-    /// Tells the server good-bye and frees everything. Later uses throw `.connectionLost`.
+    /// Takes leave of the server and frees everything. Later uses throw `.connectionLost`.
     func close(because reason: String = "the connection is closed") {
         guard let pointer else { return }
         self.pointer = nil
@@ -111,7 +111,7 @@ final class LibpqConnection {
 
     /// Marks the beginning of a statement, which `end` must follow.
     ///
-    /// - Parameter cancellable: whether a cancelled task is refused here; statements that clean up go on.
+    /// - Parameter cancellable: whether a cancelled task is refused here; statements that clean up are not.
     func begin(_ operation: @autoclosure () -> String, cancellable: Bool = true) throws(PostgresError) -> OpaquePointer
     {
         let pointer = try open(operation())
@@ -146,13 +146,13 @@ final class LibpqConnection {
         }
     }
 
-    /// Asks the server to cancel the running statement and waits until it has been told. When it does not answer, the
-    /// connection is cut: what reads on it next finds it lost.
+    /// Asks the server to cancel the running statement and waits until the request has arrived. When the server does
+    /// not answer, the connection is cut: the next read finds it lost.
     func cancelNow() {
         if !canceller.send() { abortSwitch.cut() }
     }
 
-    /// Sends everything that is queued, reading meanwhile so that a server blocked on its replies goes on.
+    /// Sends everything that is queued, reading meanwhile so that a server blocked on its replies can continue.
     func flush(_ pointer: OpaquePointer, cancellable: Bool = true) {
         while PQflush(pointer) == 1 {
             wait(pointer, for: POLLIN | POLLOUT, cancellable: cancellable)
@@ -216,8 +216,8 @@ final class LibpqConnection {
         wait(pointer, for: POLLIN, cancellable: cancellable, milliseconds: milliseconds)
     }
 
-    /// The error of a libpq call that failed without a result. Closes the connection: after such a failure nobody knows
-    /// what the server has received.
+    /// The error of a libpq call that failed without a result. Closes the connection: after such a failure it is
+    /// unknown what the server has received.
     func failure(_ operation: String) -> PostgresError {
         let message =
             abortSwitch.wasAborted ? Self.abortReason : pointer.map { PostgresError.message(of: $0) } ?? endReason

@@ -12,7 +12,7 @@ package struct ParameterBuffer {
     private static let textFormat: Int32 = 0
     private static let binaryFormat: Int32 = 1
     private static let null = -1
-    /// Above this much memory is given back, since most statements need little.
+    /// Above this much memory is freed, since most statements need little.
     private static let keptBytes = 8 << 20
     private let byteLimit: Int
 
@@ -41,7 +41,7 @@ package struct ParameterBuffer {
                 message: "\(values.count) parameters; a statement takes at most 65535"
             )
         }
-        // Grown step by step it would come to twice of what is needed.
+        // Grown step by step it would come to twice what is needed.
         bytes.reserveCapacity(min(byteLimit, values.reduce(0) { $0 + Self.size(of: $1) + 1 }))
         for (index, value) in values.enumerated() {
             types.append(value.typeOID)
@@ -110,7 +110,7 @@ package struct ParameterBuffer {
         case .text(let value): bytes.append(contentsOf: value.utf8)
         case .bytes(let value), .binary(_, let value): bytes.append(contentsOf: value)
         case .json(let value), .uuid(let value):
-            // In text format a NUL would cut the value short without a word.
+            // In text format a NUL would silently cut the value short.
             guard !value.utf8.contains(0) else { throw refusal(index, "contains a NUL character") }
             bytes.append(contentsOf: value.utf8)
             return Self.textFormat

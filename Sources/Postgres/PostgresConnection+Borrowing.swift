@@ -11,7 +11,7 @@ extension PostgresConnection {
         return result
     }
 
-    /// Lends the session to the body and closes it when the body throws: for what goes on to own the session.
+    /// Lends the session to the body and closes it when the body throws: for a body whose result then owns the session.
     public nonisolated(nonsending) func closedOnFailure<R>(
         of body: (PostgresConnection) async throws -> R
     ) async throws -> R {

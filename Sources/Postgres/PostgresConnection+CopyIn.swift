@@ -14,7 +14,7 @@ extension PostgresConnection {
         return try endCopyIn()
     }
 
-    /// Begins to stream rows into the server. Until `endCopyIn` or `failCopyIn` the connection is good for nothing else.
+    /// Begins to stream rows into the server. Until `endCopyIn` or `failCopyIn` the connection can do nothing else.
     public func beginCopyIn(_ sql: String) throws(PostgresError) {
         let operation = PostgresError.operation("copy in", sql)
         let pointer = try beginStatement(operation)
@@ -35,8 +35,8 @@ extension PostgresConnection {
 
     /// Sends the next bytes and returns when the operating system has taken them.
     ///
-    /// When it throws, the COPY is over and none of its rows stay. What the server thinks of the rows is told by
-    /// `endCopyIn`.
+    /// When it throws, the COPY is over and none of its rows stay. `endCopyIn` reports whether the server accepts the
+    /// rows.
     public func writeCopy(_ chunk: [UInt8]) throws(PostgresError) {
         let written = chunk.withUnsafeBytes { bytes in
             Result { () throws(PostgresError) in try writeCopy(bytes) }
@@ -44,7 +44,7 @@ extension PostgresConnection {
         try written.get()
     }
 
-    /// Sends bytes that the caller owns; they are not needed any more on return.
+    /// Sends bytes that the caller owns; they are no longer needed on return.
     package func writeCopy(_ chunk: UnsafeRawBufferPointer) throws(PostgresError) {
         guard case .input(let operation) = copy else { throw misuse("copy in", "no COPY FROM STDIN is under way") }
         let pointer = try link.open(operation)
@@ -83,7 +83,7 @@ extension PostgresConnection {
         return try link.finishStatement(operation).affectedRows
     }
 
-    /// Gives the COPY up: none of its rows stay. Inside a transaction this fails the transaction. Not stopped by the
+    /// Abandons the COPY: none of its rows stay. Inside a transaction this fails the transaction. Not stopped by the
     /// task's cancellation. Does nothing when no COPY FROM STDIN is under way.
     ///
     /// - Parameter reason: what the server's log says.

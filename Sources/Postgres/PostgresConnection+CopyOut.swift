@@ -2,7 +2,7 @@ internal import CPostgres
 
 extension PostgresConnection {
     /// Begins to stream rows out of the server. Until `nextCopyRow` has returned false, or `cancelCopyOut`, the
-    /// connection is good for nothing else.
+    /// connection can do nothing else.
     ///
     /// - Parameter sql: `COPY (SELECT …) TO STDOUT (FORMAT binary)`. COPY takes no parameters, so values are part of the
     ///   text: numbers, or `quoteLiteral`.

@@ -16,7 +16,7 @@ private enum Sent {
     }
 }
 
-/// What became of one of them.
+/// The outcome of one of them.
 private enum Outcome {
     case done
     case failed

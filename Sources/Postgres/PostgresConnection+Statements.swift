@@ -11,7 +11,7 @@ extension PostgresConnection {
         do throws(PostgresError) {
             return try run(sql, parameters)
         } catch  where error.planIsStale && transactionStatus == .idle {
-            // Outside a transaction nothing has happened yet, so the statement is simply prepared anew.
+            // Outside a transaction nothing has happened yet, so the statement is simply prepared again.
             return try run(sql, parameters)
         }
     }

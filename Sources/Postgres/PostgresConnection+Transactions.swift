@@ -4,8 +4,8 @@ extension PostgresConnection {
     /// The body gets this connection as its isolation, so it calls the connection's methods without `await`. Neither
     /// COMMIT nor ROLLBACK is stopped by the task's cancellation. The body must not end the transaction itself.
     ///
-    /// - Throws: the body's error, `.rolledBack` when the body hid a failed statement, or what COMMIT failed with. After
-    ///   `.connectionLost` in COMMIT nobody knows whether it took effect.
+    /// - Throws: the body's error, `.rolledBack` when the body hid a failed statement, or the error of COMMIT. After
+    ///   `.connectionLost` in COMMIT it is unknown whether it took effect.
     public func transaction<Result: Sendable>(
         _ mode: TransactionMode = .readCommitted,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result

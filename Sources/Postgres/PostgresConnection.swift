@@ -4,9 +4,9 @@ internal import CPostgres
 /// One session with a PostgreSQL server, confined to an executor of its own on which libpq may block.
 ///
 /// **One user at a time.** The methods are synchronous on the connection's executor, so a closure or function with an
-/// `isolated PostgresConnection` parameter calls them one after the other without suspension; but whoever awaits
-/// something else inside `transaction` lets other tasks' calls in, into the same transaction. Share connections by
-/// lending them, never by handing one to two tasks.
+/// `isolated PostgresConnection` parameter calls them one after the other without suspension; but awaiting something
+/// else inside `transaction` lets other tasks' calls in, into the same transaction. Share connections by lending them,
+/// never by handing one to two tasks.
 ///
 /// **Values travel in binary, both ways.** Statements that read or change rows are prepared on first use and kept, in
 /// the same round trip.
@@ -15,13 +15,13 @@ internal import CPostgres
 /// `.cancelled`; the connection stays usable. A cancelled task is refused before a statement is sent, except for what
 /// cleans up: ROLLBACK, COMMIT, `cancelCopyOut`, `failCopyIn`.
 ///
-/// **Behind a pooler** such as PgBouncer (`isPooled`), each transaction may have another server session, so nothing rests
-/// on one: statements are not prepared, and the settings go with each transaction, in the same round trip. What a session
-/// keeps (SET, LISTEN, session advisory locks, temporary tables without ON COMMIT DROP) must not be used there, and what
-/// cannot run in a transaction needs `executeOutsideTransaction`.
+/// **Behind a pooler** such as PgBouncer (`isPooled`), each transaction may have another server session, so nothing
+/// depends on one: statements are not prepared, and the settings go with each transaction, in the same round trip. What
+/// a session keeps (SET, LISTEN, session advisory locks, temporary tables without ON COMMIT DROP) must not be used
+/// there, and what cannot run in a transaction needs `executeOutsideTransaction`.
 ///
-/// After `.connectionLost` the connection is dead. Nothing is repeated behind the caller's back: who knows what is safe
-/// to repeat connects anew.
+/// After `.connectionLost` the connection is dead. Nothing is repeated behind the caller's back: a caller that knows
+/// what is safe to repeat connects again.
 public actor PostgresConnection {
     private let executor: BlockingExecutor
 
@@ -35,7 +35,8 @@ public actor PostgresConnection {
     /// The server: `host:port`, or the path of its socket. Of several hosts, the one that answered.
     public nonisolated let address: String
 
-    /// Whether a pooler stands between, told by a backend whose process id is not the one announced to the client.
+    /// Whether there is a pooler in between, shown by a backend whose process id is not the one announced to the
+    /// client.
     public nonisolated let isPooled: Bool
 
     let link: LibpqConnection
@@ -57,7 +58,7 @@ public actor PostgresConnection {
     ///     environment variables and defaults.
     ///   - options: how to connect and how the session behaves.
     /// - Throws: `.configuration` for a malformed string, `.connectionFailed` when no host accepts.
-    /// - Returns: a connection that nobody else uses.
+    /// - Returns: a connection that nothing else uses.
     public static func connect(
         to url: String,
         _ options: PostgresOptions = PostgresOptions()
@@ -100,7 +101,7 @@ public actor PostgresConnection {
     /// Whether statements can be sent: the connection is neither closed nor known to be lost.
     public var isUsable: Bool { link.pointer != nil }
 
-    /// Where the connection stands between transactions, as the server last said.
+    /// The connection's state between transactions, as the server last reported.
     public var transactionStatus: TransactionStatus { link.transactionStatus }
 
     /// Ends the session. Transactions under way are rolled back by the server. Closing twice is allowed.
@@ -111,15 +112,15 @@ public actor PostgresConnection {
 
     /// Asks the server to cancel the statement or COPY that is running now, if any, and returns at once.
     ///
-    /// May be called from any thread. Whoever awaits the statement gets `.cancelled`, unless it finished first.
+    /// May be called from any thread. The call that awaits the statement throws `.cancelled`, unless it finished first.
     public nonisolated func cancel() {
         canceller.schedule()
     }
 
     /// Ends whatever the connection is doing, at once, without asking the server.
     ///
-    /// May be called from any thread and at any time. Whoever awaits a statement gets `.connectionLost`; what was not
-    /// committed is rolled back by the server as soon as it notices.
+    /// May be called from any thread and at any time. A call that awaits a statement throws `.connectionLost`; what was
+    /// not committed is rolled back by the server as soon as it notices.
     public nonisolated func abort() {
         abortSwitch.abort()
     }

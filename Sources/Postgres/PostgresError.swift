@@ -12,7 +12,7 @@ public struct PostgresError: Error, Sendable {
         public static let configuration = Code(description: "configuration")
         /// No connection could be made.
         public static let connectionFailed = Code(description: "connectionFailed")
-        /// The connection broke or the server ended it. It is dead: connect anew. Whether a COMMIT under way took
+        /// The connection broke or the server ended it. It is dead: connect again. Whether a COMMIT under way took
         /// effect is unknown.
         public static let connectionLost = Code(description: "connectionLost")
         /// The server refused the statement; `sqlState` says why.
@@ -53,7 +53,7 @@ public struct PostgresError: Error, Sendable {
     public var address: String?
     /// The connection cannot be used any more.
     public var connectionIsLost: Bool { code == .connectionLost || code == .protocolViolation }
-    /// The server threw the plan of a prepared statement away; it has been forgotten, so repeating prepares it anew.
+    /// The server discarded the plan of a prepared statement; it has been forgotten, so repeating prepares it again.
     package var planIsStale = false
 
     package init(_ code: Code, operation: String, message: String, address: String? = nil) {
@@ -78,14 +78,14 @@ extension PostgresError {
             || Self.transientCategories.contains(sqlState.category)
     }
 
-    /// SQLSTATEs that pass by themselves or by somebody's work on the server, without a change to the statement, the data or
-    /// the settings.
+    /// SQLSTATEs that pass by themselves or by work on the server, without a change to the statement, the data or the
+    /// settings.
     private static let transientStates: Set<SQLState> = [
         // Read-only for a while, as a standby before its promotion; time limits of transactions.
         .readOnlyTransaction, .idleInTransactionSessionTimeout, .transactionTimeout,
         // Rolled back: conflicts, deadlocks.
         .transactionRollback, .serializationFailure, .statementCompletionUnknown, .deadlockDetected,
-        // Somebody else uses it.
+        // In use by another session.
         .objectInUse, .lockNotAvailable,
         // An operator's doing, or the server's start or end.
         .operatorIntervention, .queryCanceled, .adminShutdown, .crashShutdown, .cannotConnectNow, .idleSessionTimeout,

@@ -39,10 +39,11 @@ public struct PostgresOptions: Sendable {
         self.registry = registry
     }
 
-    /// UTC and ISO dates; no time limit that a role's or a database's settings may have for other uses, and commits that
-    /// are flushed unless a transaction says otherwise; and everything that makes the server notice a vanished client
-    /// quickly, so that its locks go away: it looks at the socket every 100 ms while a statement runs, sends TCP keepalives
-    /// after 10 s of silence, gives up what is not acknowledged for 15 s, and ends a transaction that idles for 60 s.
+    /// UTC and ISO dates; no time limit that a role's or a database's settings may have for other uses, and commits
+    /// that are flushed unless a transaction says otherwise; and everything that makes the server notice a vanished
+    /// client quickly, so that its locks go away: it looks at the socket every 100 ms while a statement runs, sends TCP
+    /// keepalives after 10 s of silence, gives up on data not acknowledged for 15 s, and ends a transaction that idles
+    /// for 60 s.
     public static let defaultSettings: [String: String] = [
         "TimeZone": "UTC",
         "DateStyle": "ISO, YMD",
@@ -67,7 +68,7 @@ public struct PostgresOptions: Sendable {
         "transaction_timeout": 170_000,
     ]
 
-    /// What is between the server and a pooler alone.
+    /// Settings that concern only the server and a pooler.
     static let settingsOfSessions: Set<String> = [
         "idle_session_timeout", "tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval",
         "tcp_user_timeout",

@@ -30,7 +30,7 @@ extension SQLState {
 
         /// 08: the connection.
         public static let connectionException = Category(rawValue: "08")
-        /// 22: a value cannot be what it is to be.
+        /// 22: a value is not valid for its type or use.
         public static let dataException = Category(rawValue: "22")
         /// 23: a constraint is violated.
         public static let integrityConstraintViolation = Category(rawValue: "23")
@@ -70,7 +70,7 @@ extension SQLState {
     public static let transactionRollback = SQLState("40000")
     /// 40001: rolled back because of another transaction.
     public static let serializationFailure = SQLState("40001")
-    /// 40003: nobody knows what became of the statement.
+    /// 40003: it is unknown whether the statement took effect.
     public static let statementCompletionUnknown = SQLState("40003")
     /// 40P01: rolled back to end a deadlock.
     public static let deadlockDetected = SQLState("40P01")
@@ -94,9 +94,9 @@ extension SQLState {
     public static let tooManyConnections = SQLState("53300")
     /// 55000: the object is not in the state that the statement needs.
     public static let objectNotInPrerequisiteState = SQLState("55000")
-    /// 55006: somebody uses the object.
+    /// 55006: the object is in use.
     public static let objectInUse = SQLState("55006")
-    /// 55P03: a lock was not to be had within `lock_timeout`, or at once for NOWAIT.
+    /// 55P03: a lock was not available within `lock_timeout`, or at once for NOWAIT.
     public static let lockNotAvailable = SQLState("55P03")
     /// 57000: an operator intervened.
     public static let operatorIntervention = SQLState("57000")

@@ -1,4 +1,4 @@
-/// What a session sets for itself, as a session of its own or, behind a pooler, for each transaction.
+/// What a session sets for itself, once or, behind a pooler, for each transaction.
 struct SessionSettings: Sendable {
     /// In the order of their names.
     private(set) var entries: [(name: String, value: String)]
@@ -9,8 +9,8 @@ struct SessionSettings: Sendable {
     /// The same as one statement, for a pipeline; nil without settings.
     private(set) var localStatement: PostgresStatement?
 
-    /// - Parameter isPooled: whether the session is a pooler's, to which what concerns the socket and waiting between
-    ///   transactions is the pooler's own business.
+    /// - Parameter isPooled: whether the session is a pooler's, where the settings for the socket and for waiting
+    ///   between transactions are the pooler's business.
     init(_ options: PostgresOptions, serverVersion: Int, isPooled: Bool) {
         entries = options.settings.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         entries.removeAll { entry in
@@ -23,7 +23,7 @@ struct SessionSettings: Sendable {
     /// `SET SESSION …` for each.
     var sessionScript: String { entries.map { Self.set("SESSION", $0) }.joined(separator: "; ") }
 
-    /// Leaves a setting out from now on.
+    /// Omits a setting from now on.
     mutating func remove(_ name: String) {
         entries.removeAll { $0.name == name }
         prepare()

@@ -1,10 +1,10 @@
 internal import Synchronization
 
-/// For how long a connection has waited for its server in vain, for other threads to see.
+/// How long a connection has waited for its server without an answer, for other threads to see.
 final class Silence: Sendable {
     private let began = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// When the wait in hand began; nil while nothing is waited for.
+    /// When the present wait began; nil while there is none.
     var since: ContinuousClock.Instant? { began.withLock { $0 } }
 
     func begin() {

@@ -31,7 +31,7 @@ package struct StatementCache: Sendable {
     private let limit: Int
     private var entries: [Statement: Entry] = [:]
     private var clock: UInt64 = 0
-    /// Names that no entry refers to any more but that still stand on the server.
+    /// Names that no entry refers to any more but that still exist on the server.
     package private(set) var abandonedNames: [String] = []
 
     package init(limit: Int) {
@@ -42,8 +42,8 @@ package struct StatementCache: Sendable {
 
     /// The name under which the statement is prepared, if it is, with fitting types.
     ///
-    /// A type of 0 (NULL, or left to the server) fits whatever type is known from before, so a column that is NULL now
-    /// and then does not make for two plans.
+    /// A type of 0 (NULL, or left to the server) fits whatever type is known from before, so a column that is sometimes
+    /// NULL does not cause two plans.
     package mutating func name(of sql: String, types: [UInt32]) -> String? {
         clock += 1
         guard let entry = entries[Statement(sql: sql)], Self.fits(types, entry.types) else { return nil }
@@ -76,7 +76,7 @@ package struct StatementCache: Sendable {
         if isOnServer { abandonedNames.append(name) }
     }
 
-    /// Takes over the names that should be deallocated with the next statement.
+    /// Takes the names that should be deallocated with the next statement.
     package mutating func takeAbandonedNames() -> [String] {
         defer { abandonedNames.removeAll() }
         return abandonedNames

@@ -15,7 +15,7 @@ public struct TransactionMode: Sendable, Hashable {
     )
 }
 
-/// Where a connection stands between transactions.
+/// A connection's state between transactions.
 public enum TransactionStatus: Sendable, Hashable {
     /// No transaction is open.
     case idle

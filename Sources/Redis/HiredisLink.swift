@@ -10,9 +10,9 @@ internal import Glibc
 ///
 /// Not Sendable: it belongs to the actor that made it and is released with it.
 final class HiredisLink {
-    /// Why the link failed. It is of no more use after any of these.
+    /// Why the link failed. It is of no further use after any of these.
     enum Failure: Error {
-        /// The server closed, or the network did.
+        /// The server or the network closed it.
         case lost(String)
         /// Not a byte went either way for the whole time allowed.
         case timedOut
@@ -22,7 +22,7 @@ final class HiredisLink {
 
     /// Enough for one system call to be cheap per command, and little enough that replies are read meanwhile.
     private static let fillSize = 64 * 1024
-    /// What the buffer for sending may keep between calls; one that held a huge value is given back.
+    /// What the buffer for sending may keep between calls; one that held a huge value is freed.
     private static let keptSize = 1024 * 1024
 
     private let context: UnsafeMutablePointer<redisContext>

@@ -11,7 +11,8 @@ extension RedisConnection {
         return result
     }
 
-    /// Lends the connection to the body and closes it when the body throws: for what goes on to own the connection.
+    /// Lends the connection to the body and closes it when the body throws: for a body whose result then owns the
+    /// connection.
     public nonisolated(nonsending) func closedOnFailure<R>(
         of body: (RedisConnection) async throws -> R
     ) async throws -> R {

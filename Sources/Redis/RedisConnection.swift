@@ -5,9 +5,9 @@ public import Logging
 /// else. Calls run one after the other, in the order in which they arrive.
 ///
 /// Everything that breaks the pairing of commands and replies (a lost connection, a timeout, a peer that speaks
-/// something else) closes it; callers then connect anew, since only they know what is safe to repeat.
-/// Commands that change the pairing, such as `SUBSCRIBE`, `MONITOR` and `CLIENT REPLY`, must not be sent. A call does not
-/// notice that its task is cancelled; `RedisTimeouts` bound how long it waits.
+/// something else) closes it; callers then connect again, since only they know what is safe to repeat. Commands that
+/// change the pairing, such as `SUBSCRIBE`, `MONITOR` and `CLIENT REPLY`, must not be sent. A call does not notice that
+/// its task is cancelled; `RedisTimeouts` bound how long it waits.
 public actor RedisConnection {
     private let executor = BlockingExecutor(label: "refold.redis")
 
@@ -36,7 +36,7 @@ public actor RedisConnection {
     ///   - url: the server.
     ///   - timeouts: how long to wait for the connection and for each reply.
     ///   - clientName: what `CLIENT LIST` shows; without spaces. A server that forbids the command is no obstacle.
-    ///   - logger: told at debug level when the connection opens and closes.
+    ///   - logger: gets a debug message when the connection opens and closes.
     /// - Throws: `connectionFailed`, `authenticationFailed`, `databaseRefused`, or what any command throws.
     public static func connect(
         to url: RedisURL,
@@ -49,7 +49,7 @@ public actor RedisConnection {
         return connection
     }
 
-    /// Whether commands can be sent. A connection that the server has closed is found out by the next command.
+    /// Whether commands can be sent. That the server has closed it is found by the next command.
     public var isUsable: Bool { link != nil }
 
     /// Sends one command and waits for its reply.

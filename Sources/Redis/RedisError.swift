@@ -13,7 +13,7 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let invalidURL = Code(kind: .invalidURL)
         /// Something that this client cannot do, such as TLS.
         public static let unsupported = Code(kind: .unsupported)
-        /// No connection came about: nobody listens, the host is unknown, or the server turned us away.
+        /// No connection came about: nothing listens, the host is unknown, or the server turned us away.
         public static let connectionFailed = Code(kind: .connectionFailed)
         /// The server refused user and password, or asks for them.
         public static let authenticationFailed = Code(kind: .authenticationFailed)
@@ -66,7 +66,7 @@ public struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
         return [.connectionFailed, .connectionLost, .timedOut].contains(code)
     }
 
-    /// Whether the connection is of no more use: connect again. A refusal with `READONLY` counts, because after a
+    /// Whether the connection is of no further use: connect again. A refusal with `READONLY` counts, because after a
     /// failover the same address may lead to the new primary.
     public var endsConnection: Bool {
         if let reply = code.replyCode { return reply == "READONLY" }

@@ -3,9 +3,9 @@ internal import Timing
 /// When to try again to connect: the delay doubles with each failure and carries a random part, so that many clients of
 /// a server that comes back do not arrive at once.
 ///
-/// A pure value: the caller passes the time and the random number in, connects when told to, and reports what came of
-/// it. A connection must live for a while before the delay starts small again, or a server that accepts and hangs up
-/// would be tried without pause.
+/// A pure value: the caller passes the time and the random number in, connects when told to, and reports the outcome. A
+/// connection must live for a while before the delay starts small again, or a server that accepts and hangs up would be
+/// tried without pause.
 public struct RedisReconnection: Sendable, Equatable {
     /// What to do now.
     public enum Action: Sendable, Equatable {

@@ -10,7 +10,8 @@ public struct RedisScript: Sendable, Equatable {
 
     /// The call of this script, for a pipeline.
     ///
-    /// A server that has lost the script answers `NOSCRIPT`: send the pipeline with `loading: [script]`, which mends it.
+    /// A server that has lost the script answers `NOSCRIPT`: send the pipeline with `loading: [script]`, which loads it
+    /// again.
     public func call(keys: [RedisArgument], arguments: [RedisArgument]) -> RedisCommand {
         var command = call(keyCount: keys.count, capacity: 32 * (keys.count + arguments.count))
         for argument in keys {

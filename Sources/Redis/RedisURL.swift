@@ -132,7 +132,7 @@ extension RedisURL {
     private static func socketPath(_ text: Substring) throws(RedisError) -> String {
         let path = try decoded(text, "path")
         guard path.utf8.count > 1 else { throw invalid("it has no path; expected unix:///path/to.sock") }
-        // sockaddr_un.sun_path holds 108 bytes with the final zero; hiredis would cut a longer path without a word.
+        // sockaddr_un.sun_path holds 108 bytes with the final zero; hiredis would silently cut a longer path.
         guard path.utf8.count <= 107 else { throw invalid("the socket's path is longer than 107 bytes") }
         return path
     }

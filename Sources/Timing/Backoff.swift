@@ -1,5 +1,5 @@
 /// Waiting times between attempts: the delay doubles with each failure up to the longest, and a part of it is left to
-/// chance, so that those who failed together do not come back together.
+/// chance, so that clients that failed together do not come back together.
 package struct Backoff: Sendable, Equatable {
     /// The delay after the first failure, before its random part.
     package let first: Duration

@@ -1,4 +1,4 @@
 extension Duration {
-    /// Whole milliseconds, as servers are told of times.
+    /// Whole milliseconds, the unit that servers take.
     package var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

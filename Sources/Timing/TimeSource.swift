@@ -1,13 +1,13 @@
 /// Where the time comes from: the machine's clock, or one that a test moves.
 ///
-/// Values that decide take an instant as a parameter and read no clock; whoever performs what they decide owns one of
-/// these. Its instants are those of `ContinuousClock` whichever clock it is made of, so that a value does not depend on the
-/// clock's type.
+/// Values that decide take an instant as a parameter and read no clock; the code that performs their decisions owns one
+/// of these. Its instants are those of `ContinuousClock` whichever clock it is made of, so that a value does not depend
+/// on the clock's type.
 package struct TimeSource: Sendable {
     private let read: @Sendable () -> ContinuousClock.Instant
     private let pause: @Sendable (Duration) async throws -> Void
 
-    /// The machine's clock, which also goes on while the machine sleeps.
+    /// The machine's clock, which also runs while the machine sleeps.
     package static let machine = TimeSource(
         read: { .now },
         pause: { try await Task.sleep(for: $0) }

@@ -29,7 +29,7 @@ package protocol CacheWriter: CacheFollower {
     ///
     /// - Parameters:
     ///   - tables: all rows of each table of the model, in the model's order.
-    ///   - position: where the generation stands with these rows.
+    ///   - position: the generation's position with these rows.
     func preload(
         _ projection: ProjectionName,
         generation: GenerationNumber,

@@ -38,7 +38,7 @@ actor CacheHealing {
         metrics = cache.metrics
     }
 
-    /// What makes a generation's cache right over a connection.
+    /// Repairs a generation's cache over a connection.
     nonisolated func healer(of followed: FollowedGeneration, _ redis: CacheConnection) -> GenerationHealer {
         GenerationHealer(
             followed: followed,
@@ -86,7 +86,7 @@ actor CacheHealing {
             let now = time.now
             paces[generation] = .after(now - start, at: now)
             troubles.resolve(followed.hotSet.projection)
-            // The pointer may wait for just this.
+            // The pointer may be waiting for just this.
             await pointers.checkSoon()
         }
     }
@@ -98,7 +98,7 @@ actor CacheHealing {
         do {
             try await body()
         } catch is LeaseLost {
-            // Whoever owns it now follows it.
+            // Its present owner follows it.
             queue.leave(followed.generation, fencingValue: followed.fencingValue)
             logger.info(
                 "the cache leaves a generation that has another owner",
@@ -119,7 +119,8 @@ actor CacheHealing {
         paces[generation] = pace
         switch error {
         case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd:
-            // The keys are gone or another fencing value's: the lease is confirmed, and everything written anew, at once.
+            // The keys are gone or have another fencing value: the lease is confirmed and everything rewritten, at
+            // once.
             paces[generation]?.notBefore = time.now
         case CacheFailure.refused(let refusal) where refusal.line.contains("WRONGTYPE"):
             // Taking the generation again removes the key of another type.
@@ -142,7 +143,7 @@ actor CacheHealing {
         )
     }
 
-    /// Says that nothing is tried for a while, and why: here, and in the cache for other processes.
+    /// Records that nothing is tried for a while, and why: here, and in the cache for other processes.
     private func notePause(_ followed: FollowedGeneration, _ failures: Int, until: Int64, _ error: any Error) async {
         let (projection, generation) = (followed.hotSet.projection, followed.generation)
         let until = Timestamp(microseconds: until)
@@ -153,7 +154,7 @@ actor CacheHealing {
         let ttl = max(1, (until - Timestamp(microseconds: HotSet.now)).milliseconds) + 1000
         let key = server.keys(projection).key(generation, "note")
         do {
-            // What is refused, a look at the server tells by itself.
+            // A look at the server shows a refusal by itself.
             _ = try await redis.pipeline([RedisCommand("SET", [key, .text(text), "PX", .integer(ttl)])])
         } catch {
             await connections.lost(error)

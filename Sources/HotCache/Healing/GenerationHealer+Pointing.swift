@@ -4,10 +4,10 @@ internal import Redis
 internal import Refold
 internal import Timing
 
-/// Hot rows that are in the cache before the database has committed them.
+/// Hot rows that were sent to the cache before the database has committed them.
 struct PreloadedRows: Sendable {
     let fencingValue: FencingValue
-    /// Where the generation stands with them.
+    /// The generation's position with them.
     let position: Int64
     let rows: WarmedRows
     let start: ContinuousClock.Instant
@@ -20,7 +20,7 @@ extension GenerationHealer {
     /// Sends the hot rows among those of a whole table, while the database still stores them.
     ///
     /// - Parameters:
-    ///   - position: where the generation stands with these rows.
+    ///   - position: the generation's position with these rows.
     ///   - ttl: how long they last if nobody points at them.
     /// - Returns: nil when finding them takes too much memory: the database finds them later.
     func preload(_ table: BorrowedRows, at position: GlobalPosition, for ttl: Duration) async throws -> PreloadedRows? {
@@ -56,9 +56,9 @@ extension GenerationHealer {
         )
     }
 
-    /// Says that what was sent beforehand is committed.
+    /// Confirms that what was sent beforehand is committed.
     ///
-    /// - Returns: nil when that is not so, or it has gone from the cache meanwhile.
+    /// - Returns: nil when it is not, or has gone from the cache meanwhile.
     func confirm(_ preloaded: PreloadedRows, for ttl: Duration) async throws -> WarmResult? {
         let lease = try await CheckpointStore(connections.openDatabase()).lease(of: followed.generation)
         guard lease.fencingValue == preloaded.fencingValue, lease.position.rawValue == preloaded.position else {
@@ -76,7 +76,7 @@ extension GenerationHealer {
         }
     }
 
-    /// Brings the generation up to its checkpoint and moves the cache's pointer to it, once PostgreSQL's leads there.
+    /// Brings the generation up to its checkpoint and moves the cache's pointer to it, once PostgreSQL's points there.
     ///
     /// - Returns: whether the cache points at it now.
     func point(_ pointers: PointerKeeper) async throws -> Bool {
@@ -94,7 +94,7 @@ extension GenerationHealer {
                 _ = try await warm(isConfirmed: true)
             }
         } else if cached.owner == nil, cached.through ?? pointer.position != pointer.position {
-            // Left over from when it was live before, and nobody's: nothing is better than what is old.
+            // Left over from when it was live before, without an owner: no rows are better than old ones.
             try await cache.drop()
         }
         return try await pointers.point(cache, from: cached, to: pointer)

@@ -5,7 +5,7 @@ internal import Redis
 internal import Refold
 internal import Timing
 
-/// Makes what the cache has of one generation right: sends windows, reads what was missed, or writes the hot set anew.
+/// Repairs what the cache has of one generation: sends windows, reads what was missed, or rewrites the hot set.
 struct GenerationHealer: Sendable {
     let followed: FollowedGeneration
     let cache: GenerationCache
@@ -87,13 +87,14 @@ struct GenerationHealer: Sendable {
         }
     }
 
-    // MARK: Everything anew
+    // MARK: Rewriting everything
 
-    /// Writes a generation's hot set anew, from one snapshot.
+    /// Rewrites a generation's hot set, from one snapshot.
     ///
     /// - Parameters:
     ///   - ttl: how long it lasts if nobody points at it; nil for ever.
-    ///   - isConfirmed: the owner's key is the caller's, although its lease has ended: nobody has taken it yet.
+    ///   - isConfirmed: the owner's key is the caller's, although its lease has ended: no other process has taken it
+    ///     yet.
     func warm(for ttl: Duration? = nil, isConfirmed: Bool = false) async throws -> WarmResult {
         let start = time.now
         try await beginWarming(isConfirmed: isConfirmed)
@@ -114,7 +115,7 @@ struct GenerationHealer: Sendable {
         return try await finishWarming(warmed, through: reached, for: ttl, since: start)
     }
 
-    /// Takes the generation out of the cache, its pointer first, and then writes it anew.
+    /// Removes the generation from the cache, its pointer first, and then rewrites it.
     func replace() async throws -> WarmResult {
         let losses = queue.losses
         guard try await CheckpointStore(connections.openDatabase()).lease(of: generation).fencingValue == fencingValue
@@ -131,8 +132,8 @@ struct GenerationHealer: Sendable {
         return try await warm()
     }
 
-    /// Takes the owner's key: first it is read, then the lease, then it is written by compare-and-set. Whoever took both in
-    /// between wins, and a process that lost its lease while it was stopped cannot take the key.
+    /// Takes the owner's key: first it is read, then the lease, then it is written by compare-and-set. A process that
+    /// took both in between wins, and a process that lost its lease while it was stopped cannot take the key.
     ///
     /// A cache that is ahead of the checkpoint has rows of events that are gone. Their positions are drawn again, so they
     /// would never be replaced: all of it goes, the pointer first.
@@ -162,7 +163,7 @@ struct GenerationHealer: Sendable {
         update { $0.isPointerShort = true }
     }
 
-    /// Says that everything up to a position is in the cache.
+    /// Records that everything up to a position is in the cache.
     func finishWarming(
         _ warmed: WarmedRows,
         through reached: Int64,

@@ -5,18 +5,18 @@ internal import Redis
 internal import Refold
 internal import Timing
 
-/// The cache's pointers: they move after PostgreSQL's, and are good for a time only, unless they are renewed. So a cache
-/// that cannot be written stops being read.
+/// The cache's pointers: they move after PostgreSQL's, and expire unless they are renewed. So a cache that cannot be
+/// written stops being read.
 actor PointerKeeper {
-    /// How long a pointer lasts that its owner does not renew.
+    /// How long a pointer lasts without being renewed by its owner.
     static let ttl = FollowedGeneration.lease
-    /// How long the rows of a generation that was left stay, for readers that asked for the pointer just before.
+    /// How long the rows of a former live generation stay, for readers that asked for the pointer just before.
     private static let retiredTTL: Duration = .seconds(600)
 
     /// A move of PostgreSQL's pointer that has yet to reach the cache.
     private struct PendingFlip {
         let revision: Int64
-        /// Where the generation stood when the move was seen, so at or past everything that readers saw before it.
+        /// The generation's position when the move was seen, so at or past everything that readers saw before it.
         let position: Int64
     }
 
@@ -65,7 +65,7 @@ actor PointerKeeper {
     /// Compares what the cache says of a generation with what PostgreSQL says, and moves the cache's pointer after
     /// PostgreSQL's. Renews it if readers may be sent there.
     ///
-    /// - Throws: ``LeaseLost`` when somebody else owns the generation.
+    /// - Throws: ``LeaseLost`` when another process owns the generation.
     func compare(_ followed: FollowedGeneration, _ cache: GenerationCache) async throws {
         let (generation, fencingValue) = (followed.generation, followed.fencingValue)
         let projection = followed.hotSet.projection
@@ -100,8 +100,8 @@ actor PointerKeeper {
 
     // MARK: Moving
 
-    /// Points the cache at a generation that nobody follows any more, as after a rebuild: the pointer lasts for long,
-    /// unless an owner comes, who makes the time short and renews it.
+    /// Points the cache at a generation that is no longer followed, as after a rebuild: the pointer lasts for long,
+    /// unless an owner shortens its time and renews it.
     ///
     /// - Returns: whether the cache points at it now.
     func point(_ cache: GenerationCache, from cached: CachedPointer, to pointer: LivePointer) async throws -> Bool {
@@ -109,7 +109,7 @@ actor PointerKeeper {
             return true
         }
         if let live = cached.live, live != cache.generation {
-            // Nobody renews a pointer to what is not live any more, but it may last for long.
+            // A pointer to a generation that is no longer live is not renewed, but may last for long.
             let unpoint = cache.redis[.unpoint].call(
                 keys: [cache.keys.live, cache.keys.revision],
                 arguments: [.integer(live.rawValue), .text(cached.revision.map { "\($0)" } ?? "")]
@@ -123,8 +123,9 @@ actor PointerKeeper {
     ///
     /// - Parameters:
     ///   - position: what the generation has to have, if any of it is cached.
-    ///   - ttl: how long the pointer lasts if nobody renews it.
-    /// - Returns: false when somebody else moved the pointer or the generation lacks something; both heal within seconds.
+    ///   - ttl: how long the pointer lasts without being renewed.
+    /// - Returns: false when another process moved the pointer or the generation lacks something; both heal within
+    ///   seconds.
     private func flip(
         _ cache: GenerationCache,
         from cached: CachedPointer,
@@ -160,7 +161,7 @@ actor PointerKeeper {
 
     // MARK: Renewing
 
-    /// Renews the pointers while something takes long: the comparison, which does it else, waits for its turn.
+    /// Renews the pointers while something takes long: the comparison, which otherwise does it, waits for its turn.
     func renewAll() async {
         let now = time.now
         guard queue.unpointing.isEmpty, let redis = await connections.redis, schedule.beginRenewal(at: now) else {
@@ -172,13 +173,13 @@ actor PointerKeeper {
         do {
             _ = try await redis.pipeline(calls)
         } catch {
-            // What goes on meanwhile finds the loss, and says so.
+            // The work in progress finds the loss, and reports it.
             logger.debug("the cache's pointers were not renewed", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Lets the pointer last although nobody renews it. Its owner says so while it is the owner: the next one makes the
-    /// time short again before it commits anything that the cache does not have.
+    /// Lets the pointer last without being renewed. Its owner does so while it is the owner: the next one shortens the
+    /// time again before it commits anything that the cache does not have.
     func rest(_ followed: FollowedGeneration, _ cache: GenerationCache) async {
         guard let sent = followed.sent else { return }
         do {
@@ -192,7 +193,7 @@ actor PointerKeeper {
         }
     }
 
-    /// Takes note of what became of a renewal that was sent with the comparison of the pointers.
+    /// Records the outcome of a renewal that was sent with the comparison of the pointers.
     private func note(_ renewal: RedisReply?, of followed: FollowedGeneration) async {
         let projection = followed.hotSet.projection
         guard let renewal else { return }
@@ -201,7 +202,7 @@ actor PointerKeeper {
         } catch .unfit {
             // It points elsewhere or has expired, or the comparison finds what is wrong.
         } catch .refused(let refusal) {
-            // What is cached is right still: it is not written anew, but nobody is sent to it any more.
+            // What is cached is still right: it is not rewritten, but readers are not sent to it any more.
             troubles.note("\(CacheFailure.refused(refusal))", of: projection)
             await findStale(followed)
             if refusal.code == "READONLY" { await connections.lost(refusal) }
@@ -216,7 +217,8 @@ actor PointerKeeper {
 
     // MARK: Pointers that cannot be trusted
 
-    /// Finds out how long readers may be sent to what is not up to date, where the pointer's time could not be made short.
+    /// Finds out how long readers may be sent to what is not up to date, where the pointer's time could not be
+    /// shortened.
     func findStale(_ followed: FollowedGeneration) async {
         guard !isShort(followed), let redis = await connections.redis else { return }
         do {
@@ -237,8 +239,8 @@ actor PointerKeeper {
         queue.followed(followed.generation)?.isPointerShort ?? true
     }
 
-    /// Removes the pointers that lead to what the database server has lost. Before that nothing is written: a reader
-    /// would take rows of two pasts for one.
+    /// Removes the pointers to what the database server has lost. Nothing is written before that: a reader would take
+    /// rows of two histories for one.
     func removeDistrusted(_ redis: CacheConnection) async throws {
         let losses = queue.losses
         for projection in queue.unpointing {
@@ -247,7 +249,7 @@ actor PointerKeeper {
         }
     }
 
-    /// The connection, if it may be written to: once the pointers are gone that lead to what the database server has lost.
+    /// The connection, if it may be written to: once the pointers to what the database server has lost are gone.
     func writableRedis() async -> CacheConnection? {
         guard let redis = await connections.redisIfReachable() else { return nil }
         do {

@@ -1,4 +1,4 @@
-/// When the pointers are compared and renewed: every second, and at once when the cache's server was reached anew.
+/// When the pointers are compared and renewed: every second, and at once when the cache's server was reached again.
 package struct PointerSchedule: Sendable {
     private static let interval: Duration = .seconds(1)
 
@@ -20,7 +20,7 @@ package struct PointerSchedule: Sendable {
         return true
     }
 
-    /// The pointers are to be compared at this time, if that is before it was their turn.
+    /// The pointers are to be compared at this time, if that is before their turn.
     package mutating func check(by time: ContinuousClock.Instant) { nextCheck = min(nextCheck, time) }
 
     /// Whether the pointers are to be renewed although they cannot be compared now; if so, this counts as done.

@@ -6,7 +6,7 @@ enum CacheFailure: Error {
     case unowned
     /// Another fencing value owns the generation's keys.
     case fenced
-    /// Keys were of another type; they are gone now, and everything is to be written anew.
+    /// Keys were of another type; they are gone now, and everything is to be rewritten.
     case odd
     /// The pointer is not there, or the generation lacks something.
     case unfit

@@ -10,7 +10,7 @@ internal import Refold
 /// | `<prefix>:<projection>:revision` | the pointer's revision in PostgreSQL when `live` was set |
 /// | `…:<g>:row:<key>` | a row: a JSON object |
 /// | `…:<g>:top`, `…:<g>:<group column>:<value>` | the best keys by score |
-/// | `…:<g>:owner` | the fencing value of who may write |
+/// | `…:<g>:owner` | the fencing value of the process that may write |
 /// | `…:<g>:crowded` | there were more groups than may have a set: no new one gets one before the next warming |
 /// | `…:<g>:through` | all commits up to this position are in the cache; absent while it is being warmed |
 /// | `…:<g>:hot` | the keys of the cached rows in the order that decides which of them go first |

@@ -4,7 +4,7 @@ internal import Timing
 
 /// How long a generation's keys and the pointer to it last.
 extension GenerationCache {
-    /// Makes what is not a row last, or expire if it is not live.
+    /// Sets all keys but the rows to last, or to expire if the generation is not live.
     func keep(for ttl: Duration?) async throws { try await keep(generation, for: ttl) }
 
     private func keep(_ number: GenerationNumber, for ttl: Duration?) async throws {
@@ -40,8 +40,7 @@ extension GenerationCache {
         try await keep(other, for: ttl)
     }
 
-    /// Takes the generation out of the cache: a look-up that misses is right, one that finds a row which could not be
-    /// replaced is not.
+    /// Removes the generation from the cache: a miss is never wrong, a row that could not be replaced is.
     func drop() async throws {
         let call = redis[.drop].call(keys: [], arguments: [.text(base), .integer(Int64(Self.keysPerCall))])
         while try await answers([call])[0].dropFirst().first?.integerValue ?? 0 > 0 {}

@@ -1,13 +1,13 @@
 internal import Engine
 internal import Redis
 
-/// Writing a hot set anew.
+/// Rewriting a hot set.
 extension GenerationCache {
     private static let rowsPerTransaction = 500
     private static let bytesPerTransaction = 1 << 20
 
-    /// Writes rows of the hot set as they are in the database. What stands there is replaced unseen: nobody but the owner
-    /// writes, and the rows are newer than everything that the owner had sent.
+    /// Writes rows of the hot set as they are in the database. What is stored is replaced without a look: only the
+    /// owner writes, and the rows are newer than everything that the owner had sent.
     ///
     /// In transactions that fail when the owner's key changes, since a script takes twice as long for this: all values pass
     /// through its interpreter.
@@ -35,7 +35,7 @@ extension GenerationCache {
         }
     }
 
-    /// At least one row, and no more than the server does at once without anybody noticing.
+    /// At least one row, and no more than the server can do at once without a noticeable pause.
     private func piece(of rows: HotRows, from first: Int) -> ArraySlice<HotRows.Row> {
         var (end, size) = (first, 0)
         while end < rows.rows.count, end - first < Self.rowsPerTransaction, size < Self.bytesPerTransaction {
@@ -77,13 +77,13 @@ extension GenerationCache {
     }
 
     private func checkTransaction(_ replies: ArraySlice<RedisReply>) throws {
-        // What was refused when it was queued comes first, and says why nothing was done.
+        // A refusal on queueing comes first, and says why nothing was done.
         let all = replies + (replies.last?.elements ?? [])
         if let refusal = all.lazy.compactMap(\.error).first { throw CacheFailure.refused(refusal) }
         if replies.last?.isNull ?? true { throw CacheFailure.fenced }
     }
 
-    /// Removes rows that were cached before and are not hot any more, then says that everything up to a position is
+    /// Removes rows that were cached before and are not hot any more, then records that everything up to a position is
     /// there.
     ///
     /// - Parameter isCrowded: there are more groups than have a set.

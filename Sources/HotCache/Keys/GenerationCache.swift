@@ -5,7 +5,7 @@ internal import Timing
 
 /// The keys of one generation, written over one connection for one fencing value of its lease.
 ///
-/// One writer at a time: ``RedisCacheWriter`` sees to it.
+/// One writer at a time: ``RedisCacheWriter`` ensures it.
 struct GenerationCache: Sendable {
     let redis: CacheConnection
     let keys: CacheKeys
@@ -16,10 +16,10 @@ struct GenerationCache: Sendable {
 
     /// What a call of a script changes at most, so that the server is never held up for more than some milliseconds.
     static let rowsPerCall = 200
-    /// Keys that a call of a script passes over or takes away at most.
+    /// Keys that a call of a script passes over or removes at most.
     static let keysPerCall = 1000
     private static let bytesPerCall = 256 << 10
-    /// Calls that are sent before their replies are waited for.
+    /// Calls sent before their replies are awaited.
     static let callsPerPipeline = 32
     private static let bytesPerPipeline = 2 << 20
 
@@ -72,7 +72,7 @@ struct GenerationCache: Sendable {
     ///
     /// - Parameters:
     ///   - position: nil when more of them are to come.
-    ///   - progressed: told of each part that has arrived.
+    ///   - progressed: called with each part that has arrived.
     /// - Returns: the sorted sets that may lack a key now.
     func write(
         _ windows: [HotRows],
@@ -136,7 +136,7 @@ struct GenerationCache: Sendable {
         let isTooLarge = isTooLarge(row, of: rows)
         rows.bytes.withUnsafeBytes { bytes in
             call.append(UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd]))
-            // Without its JSON it goes from the cache, as one that is not hot.
+            // Without its JSON it leaves the cache, like one that is not hot.
             call.append(UnsafeRawBufferPointer(rebasing: bytes[row.keyEnd..<(isTooLarge ? row.keyEnd : row.jsonEnd)]))
         }
         call.appendScore(row.order)

@@ -28,11 +28,11 @@ struct LivePointer: Sendable {
     }
 }
 
-/// Somebody else owns the generation in PostgreSQL.
+/// Another process owns the generation in PostgreSQL.
 struct LeaseLost: Error {}
 
 extension CheckpointStore {
-    /// Where a generation stands, and the fencing value of its owner.
+    /// A generation's position, and the fencing value of its owner.
     ///
     /// - Throws: ``LeaseLost`` when it was dropped.
     func lease(of generation: GenerationNumber) async throws -> Checkpoint {

@@ -3,8 +3,7 @@ internal import Postgres
 internal import Redis
 internal import Timing
 
-/// A writer's two sessions, with the cache's server and with the database: opened when they are needed, and again after
-/// they were lost.
+/// A writer's two sessions, with the cache's server and with the database: opened when needed, and again when lost.
 actor CacheConnections {
     private let server: CacheServer
     private let connect: @Sendable () async throws -> PostgresConnection
@@ -63,12 +62,12 @@ actor CacheConnections {
         return connection
     }
 
-    /// Takes note that the server cannot be reached: nothing is queued until it can, and readers may be sent to what is
+    /// Records that the server cannot be reached: nothing is queued until it can, and readers may be sent to what is
     /// there for as long as a pointer lasts.
     func lost(_ error: any Error) {
         let lost = redis
         redis = nil
-        // Closing waits for the server; nobody else waits for that.
+        // Closing waits for the server; nothing else waits for that.
         if let lost { Task { await lost.close() } }
         if reconnection.failures == 0 {
             logger.warning(

@@ -5,7 +5,7 @@ internal import Timing
 
 /// Committed windows on their way to the cache, bounded: the side of the cache that folding sees.
 ///
-/// A lock around values, never held while anything is waited for.
+/// A lock around values, never held across a wait.
 final class CacheQueue: Sendable {
     private struct State {
         var followed: [GenerationNumber: FollowedGeneration] = [:]
@@ -72,7 +72,7 @@ final class CacheQueue: Sendable {
         }
     }
 
-    /// Forgets a generation, unless it was taken anew under another fencing value meanwhile.
+    /// Forgets a generation, unless it was taken again under another fencing value meanwhile.
     func leave(_ generation: GenerationNumber, fencingValue: FencingValue? = nil) {
         state.withLock { state in
             if let fencingValue, state.followed[generation]?.fencingValue != fencingValue { return }
@@ -117,7 +117,7 @@ final class CacheQueue: Sendable {
         }
     }
 
-    /// Has the hot sets written anew whose rows would expire.
+    /// Has the hot sets whose rows would expire rewritten.
     func renewOldSets() {
         let now = time.now
         state.withLock { state in

@@ -2,9 +2,9 @@ internal import DequeModule
 package import Engine
 internal import Refold
 
-/// What is known of one generation's place in the cache: a value that says what has to be done next.
+/// What is known of one generation in the cache: a value that says what has to be done next.
 package struct FollowedGeneration: Sendable {
-    /// What has to be done, the cheapest that makes the cache right.
+    /// The cheapest step that repairs the cache.
     package enum Need: Sendable, Equatable {
         /// Nothing: everything committed is there.
         case nothing
@@ -18,7 +18,7 @@ package struct FollowedGeneration: Sendable {
         case replace
     }
 
-    /// How long a pointer lasts that nobody renews, and how long the cache may be behind before nobody does.
+    /// How long a pointer lasts without being renewed, and how long the cache may be behind before renewal stops.
     package static let lease: Duration = .seconds(10)
 
     /// A committed window that waits to be sent.
@@ -62,7 +62,7 @@ package struct FollowedGeneration: Sendable {
         if isDistrusted { return .replace }
         guard let sent else { return .warm }
         if missed > sent {
-            // A removed row leaves nothing to read; and what many events changed is more than the hot set has.
+            // A removed row leaves nothing to read; and many events change more rows than the hot set has.
             let isMuch = missed - sent > Int64(hotSet.settings.limit)
             return missedRemovals || isMuch ? .warm : .refresh(after: sent)
         }
@@ -70,13 +70,13 @@ package struct FollowedGeneration: Sendable {
     }
 
     /// Whether readers may be sent to the cache: what was committed is there, or on its way. Being behind without any
-    /// progress for longer than the pointer's lease ends that, and so does not knowing what is there.
+    /// progress for longer than the pointer's lease ends that, and so does not knowing what is cached.
     package func mayBeRead(at now: ContinuousClock.Instant) -> Bool {
         guard sent != nil, !isDistrusted else { return false }
         return behindSince.map { now - $0 < Self.lease } ?? true
     }
 
-    /// Takes note of a committed window: queues it, or remembers that it was missed.
+    /// Records a committed window: queues it, or remembers that it was missed.
     ///
     /// - Parameter fits: whether the queue has room for it.
     package mutating func committed(
@@ -90,7 +90,7 @@ package struct FollowedGeneration: Sendable {
         guard isAccepting && fits && !rows.isIncomplete else {
             missed = max(missed, position)
             missedRemovals = missedRemovals || rows.hasRemovals
-            // One that nobody encoded belongs to the time before the queue was opened; those that follow are needed.
+            // One that was not encoded is from before the queue was opened; those that follow are needed.
             if !fits { stopAccepting() }
             return
         }
@@ -101,7 +101,7 @@ package struct FollowedGeneration: Sendable {
 
     /// Before the database is read for what is missing: windows that commit from here on are queued again.
     ///
-    /// - Parameter anew: everything is written; until that is done nothing of the generation counts as cached.
+    /// - Parameter anew: everything is rewritten; until that is done nothing of the generation counts as cached.
     package mutating func beginHealing(anew: Bool) {
         isAccepting = true
         missedRemovals = false
@@ -124,19 +124,20 @@ package struct FollowedGeneration: Sendable {
         if behindSince != nil { behindSince = now }
     }
 
-    /// The hot set was written anew, with everything up to a position.
+    /// The hot set was rewritten, with everything up to a position.
     package mutating func warmed(through position: Int64, at now: ContinuousClock.Instant = .now) {
         reached(position, at: now)
         warmedAt = now
     }
 
-    /// Rows of the hot set that nobody changes would expire one day: the set is written anew in time.
+    /// Unchanged rows of the hot set would expire one day: the set is rewritten in time.
     package mutating func renewOldSet(at now: ContinuousClock.Instant) {
         guard let warmedAt, warmedAt + hotSet.settings.ttl / 2 < now else { return }
         forgetSent()
     }
 
-    /// The server has lost events that were folded: nothing that is cached counts, and nothing that was told before.
+    /// The server has lost events that were folded: nothing that is cached counts, and nothing that was reported
+    /// before.
     package mutating func distrust() {
         forgetSent()
         isDistrusted = true
@@ -153,7 +154,7 @@ package struct FollowedGeneration: Sendable {
     }
 
     /// Windows that were taken did not arrive, or only in part. What a ranking lost in that part is not known: it is
-    /// written anew.
+    /// rewritten.
     package mutating func lost(_ taken: [Window]) {
         if hotSet.ranking != nil { return forgetSent() }
         for window in taken {

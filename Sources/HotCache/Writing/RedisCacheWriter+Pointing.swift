@@ -55,7 +55,7 @@ extension RedisCacheWriter {
         return try await directly(generation) { try await $0.warm(for: Self.unpointedTTL) }
     }
 
-    /// The pointer lasts for ``CacheSettings/restTTL`` unless an owner comes, who makes the time short and renews it.
+    /// The pointer lasts for ``CacheSettings/restTTL`` unless an owner shortens its time and renews it.
     @discardableResult
     package func point(_ projection: ProjectionName, to generation: GenerationNumber) async throws -> Bool {
         guard let hotSet = cache.hotSets[projection] else { return true }
@@ -65,7 +65,7 @@ extension RedisCacheWriter {
         return try await directly(generation) { try await $0.point(pointers) } ?? false
     }
 
-    /// Runs a body on an open connection, when it is its turn, and takes note of what goes wrong.
+    /// Runs a body on an open connection, when it is its turn, and records what goes wrong.
     private func directly<R: Sendable>(
         _ generation: GenerationNumber,
         _ body: @Sendable (GenerationHealer) async throws -> R

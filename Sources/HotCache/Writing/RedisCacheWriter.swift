@@ -7,8 +7,8 @@ internal import Timing
 
 /// Writes the hot rows of live read models to Redis.
 ///
-/// Never the source and never in the way: folding hands committed windows over and goes on. What does not arrive, because
-/// the server is away, slow, full or was flushed, is read from the database when it can be written again.
+/// Never the source and never in the way: folding hands committed windows over and continues. Rows that do not arrive,
+/// because the server is away, slow, full or was flushed, are read from the database when they can be written again.
 ///
 /// One task calls ``run()``; the others' calls wait for their turn between its steps, so that a generation's keys have one
 /// writer at a time.
@@ -84,11 +84,11 @@ package actor RedisCacheWriter: CacheWriter {
 
     package nonisolated func leave(_ generation: GenerationNumber) { queue.leave(generation) }
 
-    /// Whether a generation is followed: it is not any more once somebody else has taken its lease.
+    /// Whether a generation is followed: it no longer is once another process has taken it over.
     package nonisolated func isFollowing(_ generation: GenerationNumber) -> Bool { queue.followed(generation) != nil }
 
-    /// For every generation that is or was followed the pointer goes first, and nothing else is written before that; then
-    /// its keys go, and those that are followed are warmed and pointed at anew.
+    /// For every generation that is or was followed the pointer goes first, and nothing else is written before that;
+    /// then its keys go, and those that are followed are warmed and pointed at again.
     package nonisolated func serverChanged() {
         queue.distrustAll()
         waker.yield()
@@ -134,14 +134,14 @@ package actor RedisCacheWriter: CacheWriter {
 
     /// Sends what waits, at the end.
     private func sendRest() async {
-        // Away or behind, it is for the next owner to heal.
+        // Away or behind, the cache is for the next owner to heal.
         guard let redis = await pointers.writableRedis() else { return }
         for followed in queue.followed where followed.need == .send { await healing.advance(followed, redis) }
     }
 
-    /// For an owner that ends in good order: what it committed last would else be missing until the next one comes, and
-    /// the pointer would expire in seconds; at rest it lasts for ``CacheSettings/restTTL``. Gives up at once when the
-    /// server is away: then the pointer expires.
+    /// For an owner that ends in good order: its last commits would otherwise be missing until the next owner comes,
+    /// and the pointer would expire in seconds; at rest it lasts for ``CacheSettings/restTTL``. Gives up at once when
+    /// the server is away: then the pointer expires.
     package func finish(_ generation: GenerationNumber) async {
         let deadline = cache.time.now + .seconds(2)
         var wasCompared = false
@@ -158,7 +158,7 @@ package actor RedisCacheWriter: CacheWriter {
                 return await writer.connections.redis != nil
             }
             if !isConnected || Task.isCancelled { break }
-            // What failed is not tried again without pause.
+            // A failed body is not tried again without a pause.
             if queue.followed(generation)?.need == followed.need { try? await cache.time.sleep(for: .milliseconds(5)) }
         }
         if let followed = queue.followed(generation), wasCompared, followed.need == .nothing, !Task.isCancelled {
@@ -181,7 +181,7 @@ package actor RedisCacheWriter: CacheWriter {
 
     // MARK: Taking turns
 
-    /// Runs the body while nobody else's runs: an actor alone lets calls in wherever one waits.
+    /// Runs the body while no other runs: an actor by itself lets calls in wherever one waits.
     func exclusively<R>(_ body: (isolated RedisCacheWriter) async throws -> R) async rethrows -> R {
         while isBusy { await withCheckedContinuation { waiting.append($0) } }
         isBusy = true

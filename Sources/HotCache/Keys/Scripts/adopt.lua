@@ -1,6 +1,6 @@
--- Takes the generation for the fencing value that the caller has just confirmed in PostgreSQL, if the owner is still
--- who it was before that: otherwise a newer owner may have come in between. From here on nothing counts as cached,
--- and a pointer to the generation is good for a short time only, unless it is renewed.
+-- Takes the generation for the fencing value that the caller has just confirmed in PostgreSQL, if the owner has not
+-- changed since before that: otherwise a newer owner may have come in between. From here on nothing counts as cached,
+-- and a pointer to the generation expires soon, unless it is renewed.
 --
 -- Keys: live. Arguments: base, fencing value, the owner that was found (empty for none), generation, the lease's
 -- milliseconds.

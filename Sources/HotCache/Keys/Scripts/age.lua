@@ -1,5 +1,5 @@
--- Makes what was cached stale: warming sees which of it is still hot. Answers how much is left of what an earlier
--- warming was interrupted in.
+-- Makes what was cached stale: warming sees which of it is still hot. Answers how much an interrupted earlier warming
+-- left.
 --
 -- Arguments: base, fencing value, how many.
 local hot, stale = base .. 'hot', base .. 'stale'

@@ -1,5 +1,5 @@
--- Takes a generation out of the cache, a piece at a time, with commands that a server without memory still runs.
--- Owned by nobody, it is written to no more until it is warmed again. Answers how much was taken.
+-- Removes a generation from the cache, a piece at a time, with commands that a server without memory still runs.
+-- Without an owner it is not written to until it is warmed again. Answers how much was removed.
 --
 -- Arguments: base, how much at most.
 sound()

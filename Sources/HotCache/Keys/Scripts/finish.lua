@@ -1,4 +1,4 @@
--- Says that everything up to a position is there, and whether groups were left out.
+-- Records that everything up to a position is there, and whether groups were left out.
 --
 -- Arguments: base, fencing value, position, whether groups were left out (empty for not).
 if ARGV[4] == '' then

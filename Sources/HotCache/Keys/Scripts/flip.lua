@@ -1,7 +1,7 @@
--- Points `live` at a generation, if nobody did so since the revision was read, before PostgreSQL's pointer was: so
--- the last one to write is the last one to have read. The generation has to be in the cache up to its checkpoint and
--- be the caller's, or not be there at all: then every look-up misses, which is never wrong. Answers what was live
--- before.
+-- Points `live` at a generation, if no other process did since the revision was read, which was before PostgreSQL's
+-- pointer was read: so the last one to write is the last one to have read. The generation has to be in the cache up to
+-- its checkpoint and be the caller's, or not be there at all: then every look-up misses, which is never wrong. Answers
+-- what was live before.
 --
 -- Keys: live, revision. Arguments: base, fencing value, generation, the revision that was found (empty for none), the
 -- new one, the generation's checkpoint in PostgreSQL, for how many milliseconds.

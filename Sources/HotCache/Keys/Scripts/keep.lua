@@ -1,5 +1,5 @@
--- Makes everything but the rows of a generation, which always expire, last or expire, a piece of the groups at a
--- time; what is live never expires. Answers where the next piece begins, 0 when there is none.
+-- Sets all keys of a generation but its rows, which always expire, to last or to expire, a piece of the groups at a
+-- time; a live generation's never expire. Answers where the next piece begins, 0 when there is none.
 --
 -- Keys: live. Arguments: base, seconds (empty for lasting), generation, where the piece begins, how many groups.
 typed(KEYS[1], 'string')

@@ -1,5 +1,5 @@
--- Lets the rows of a generation that nobody reads any more expire soon, a piece at a time; from the first piece on
--- its owner may write no more. Answers how many there were.
+-- Lets the rows of a generation that is no longer read expire soon, a piece at a time; from the first piece on its
+-- owner may not write. Answers how many there were.
 --
 -- Keys: live. Arguments: base, seconds, generation, how many rows to pass over, how many to take.
 typed(KEYS[1], 'string')

@@ -1,4 +1,4 @@
--- Removes the pointer, if it is still the one that was seen: readers use SQL then, which is never wrong.
+-- Removes the pointer, if it is still the one that was seen: readers then use SQL, which is never wrong.
 --
 -- Keys: live, revision. Arguments: the generation that was live, and the revision that was found (empty for none).
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return {'moved'} end

@@ -3,7 +3,7 @@
 -- too many groups, the keys of another type that it removed, and the sorted sets that lost a key to which others may
 -- be next.
 --
--- A group that is new gets a set only while none was ever left out: one that begins late would lack older rows.
+-- A new group gets a set only while none was ever left out: one that begins late would lack older rows.
 --
 -- Arguments: base, fencing value, ttl in seconds, limit, within (empty for none), now in the column's unit,
 -- places in a ranking (0 for none), how many groups, the position that is reached with these rows (empty for not
