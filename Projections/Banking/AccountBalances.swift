@@ -1,9 +1,9 @@
 import BankingDomain
 public import Refold
 
-/// What stands on each bank account.
+/// The balance of each bank account, and what it has done.
 ///
-/// Opening an account makes its row afresh; deposits and withdrawals move the balance and count as transactions, the
+/// Opening an account makes its row anew; deposits and withdrawals move the balance and count as transactions, the
 /// initial deposit as one when it is above 0. Events of an account that was never opened change nothing. Times are the
 /// event's own.
 public struct AccountBalances: Projection {
@@ -15,7 +15,7 @@ public struct AccountBalances: Projection {
     public let eventTypes: [EventType] = [.accountOpened, .accountDeposited, .accountWithdrawn, .accountClosed]
     /// The table `account_balances`, key `account_id`.
     public let model: ReadModel
-    /// The accounts that something happened to in the last 30 days.
+    /// The accounts with events in the last 30 days.
     public var defaultHotSet: HotSetSettings { HotSetSettings(.recent(column: "last_activity", within: .days(30))) }
 
     private let accounts: Table

@@ -18,7 +18,7 @@ struct GenerateCommand: AsyncParsableCommand {
     @Option(help: "How many events to append.") var events: Int?
     @Option(help: "How many users act in the log; a fiftieth of the events unless given.") var users: Int?
     @Option(help: "How many contents there are; a two-hundredth of the events unless given.") var contents: Int?
-    @Option(help: "What everything follows from.") var seed: UInt64 = 1
+    @Option(help: "The seed of all ids and choices.") var seed: UInt64 = 1
     @Flag(help: "Append from concurrent transactions of varying length.") var live = false
     @Option(help: "Live: how many writers; 4 unless given.") var writers: Int?
     @Option(help: "Live: events a second of all writers together; as many as they can unless given.") var rate: Double?

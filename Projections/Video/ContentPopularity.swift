@@ -120,7 +120,7 @@ public struct ContentPopularity: Projection {
         content[lastUpdated] = time
     }
 
-    /// Adds the viewer to the content's; false when they had watched it before.
+    /// Adds the viewer to the content's viewers; false when they had watched it before.
     private func isFirstView(of contentID: Text, by userID: Text, in rows: Rows) throws -> Bool {
         let viewer = try viewerNumber(of: userID, in: rows)
         let part = viewer / Int64(NumberSet.capacity)

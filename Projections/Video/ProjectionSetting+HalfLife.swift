@@ -1,7 +1,8 @@
 import Refold
 
 extension ProjectionSetting {
-    /// `projections.trending_score.half-life`: after this time a view counts half, in both projections that have scores.
+    /// `projections.trending_score.half-life`: after this time a view counts half, in both projections that have
+    /// scores.
     static func halfLife(_ time: Duration) -> ProjectionSetting {
         ProjectionSetting(
             "half-life",

@@ -7,8 +7,8 @@ internal import Refold
 /// Reading one stream, and the one snapshot that it may have.
 ///
 /// A snapshot is used only when nobody has changed its row (`digest`), its schema version is the aggregate's, and the
-/// stream has at its version the event that it had then. So whatever happens to snapshots or to the log, what is loaded
-/// is what the stream's events make.
+/// stream has at its version the event that it had then. So whatever happens to snapshots or to the log, the aggregate
+/// loaded is the one that the stream's events make.
 struct AggregateStatements<A: Aggregate> {
     let settings: EventStoreSettings
 

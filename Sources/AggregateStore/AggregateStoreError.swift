@@ -13,7 +13,7 @@ public struct AggregateStoreError: Error, CustomStringConvertible {
         public static let missingEvent = Code(description: "missing_event")
         /// The stream never had the version that is asked for.
         public static let noSuchVersion = Code(description: "no_such_version")
-        /// A new event could not be read or applied once it was stored, so it is not.
+        /// A new event could not be read or applied once it was stored, so it is not stored.
         public static let unwritableEvent = Code(description: "unwritable_event")
     }
 

@@ -9,7 +9,7 @@ public struct ConflictRetries: Sendable, Hashable {
     public var attempts: Int
     /// The longest wait after the first attempt; it doubles with each further one. Default 100 ms.
     public var firstWait: Duration
-    /// What the longest wait does not grow beyond. Default 10 s.
+    /// The bound of the longest wait. Default 10 s.
     public var longestWait: Duration
 
     /// - Parameters are the properties.

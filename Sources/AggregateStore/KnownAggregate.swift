@@ -15,7 +15,7 @@ package struct KnownAggregate: Sendable {
         name = "\(kind)"
         load = { stream, moment, streams, upcasters, logger in
             guard let id = A.id(of: stream) else { return nil }
-            // Looking does without snapshots, so that nothing but the events is asked.
+            // No snapshots are used, so that the state comes from the events alone.
             let repository = Repository<A>(streams, upcasters: upcasters, snapshots: .never, logger: logger)
             let loaded =
                 if let moment { try await repository.load(id, at: moment) } else { try await repository.load(id) }
@@ -42,12 +42,12 @@ package struct KnownAggregate: Sendable {
 package struct AggregateState: Sendable, Hashable {
     /// The version of the stream that made it.
     package let version: StreamPosition
-    /// What `Codable` makes of it, its members sorted by name.
+    /// Its `Codable` form, the members sorted by name.
     package let json: String
 }
 
 extension Aggregate {
-    /// What `Codable` makes of it, its members sorted by name.
+    /// Its `Codable` form, the members sorted by name.
     var json: String {
         get throws {
             let encoder = JSONEncoder()

@@ -16,7 +16,7 @@ public struct Loaded<A: Aggregate>: Sendable {
     var snapshotVersion: StreamPosition
 }
 
-/// What a save gave.
+/// The result of a save.
 public struct Saved<A: Aggregate>: Sendable {
     /// The aggregate with the new events.
     public let loaded: Loaded<A>
@@ -36,14 +36,14 @@ public struct Saved<A: Aggregate>: Sendable {
 public enum Moment: Sendable, Hashable {
     /// When the stream had this version; 0 is before its first event.
     case version(StreamPosition)
-    /// After the last event whose timestamp is at that time or before. Clocks may go back, so events before that one may
-    /// have later timestamps: they are part of it, for no stream ever was without them.
+    /// After the last event whose timestamp is at that time or before. Clocks may go back, so events before that one
+    /// may have later timestamps: they are part of it, since the stream never was without them.
     case time(Timestamp)
 }
 
 /// What is recorded with the events of a decision.
 public struct DecisionContext: Sendable, Hashable {
-    /// What all events of one undertaking have in common.
+    /// The id that all events of one undertaking share.
     public var correlationID: String?
     /// The event or command that led to the decision.
     public var causationID: String?

@@ -21,11 +21,11 @@ public struct Repository<A: Aggregate>: Sendable {
 
     /// - Parameters:
     ///   - connection: not used by anybody else during a call.
-    ///   - store: where the events are; `refold migrate` has been there.
-    ///   - upcasters: what payloads of older versions are put through. Events are written with the current versions.
+    ///   - store: where the events are; `refold migrate` must have run there.
+    ///   - upcasters: bring payloads of older versions up to date. Events are written with the current versions.
     ///   - snapshots: when snapshots are taken.
     ///   - retries: how often `execute` decides anew when another writer was faster.
-    ///   - logger: is told when a snapshot could not be used or written, which only costs time.
+    ///   - logger: receives snapshots that could not be used or written, which only costs time.
     public init(
         _ connection: PostgresConnection,
         _ store: EventStoreSettings = EventStoreSettings(),
@@ -56,16 +56,16 @@ public struct Repository<A: Aggregate>: Sendable {
 
     // MARK: Saving
 
-    /// Loads an aggregate, lets it decide, and appends the events, unless another writer appended to the stream meanwhile:
-    /// then it is loaded again and decides again, after a wait, as often as `retries` says.
+    /// Loads an aggregate, lets it decide, and appends the events, unless another writer appended to the stream
+    /// meanwhile: then it is loaded again and decides again, after a wait, as often as `retries` says.
     ///
     /// - Parameters:
     ///   - id: the aggregate's id.
     ///   - context: what is recorded with the events.
-    ///   - decide: makes the decision, perhaps several times; no events leave everything as it is. No transaction is open
-    ///     meanwhile, but the longer it takes, the likelier others are faster.
-    /// - Throws: what the decision throws; `EventStoreError` with code `wrongExpectedVersion`, the expected and the actual
-    ///   version, when others were faster each time; what `load` and `save` throw.
+    ///   - decide: makes the decision, perhaps several times; no events leave everything as it is. No transaction is
+    ///     open meanwhile, but the longer it takes, the likelier others are faster.
+    /// - Throws: what the decision throws; `EventStoreError` with code `wrongExpectedVersion`, the expected and the
+    ///   actual version, when others were faster each time; what `load` and `save` throw.
     @discardableResult
     public func execute(
         _ id: String,
@@ -91,7 +91,7 @@ public struct Repository<A: Aggregate>: Sendable {
     /// Appends events that were decided on a loaded aggregate, all or none, and takes a snapshot when one is due.
     ///
     /// - Returns: the aggregate with the events, as it would be loaded.
-    /// - Throws: `EventStoreError` with code `wrongExpectedVersion` when the stream went on since it was loaded;
+    /// - Throws: `EventStoreError` with code `wrongExpectedVersion` when the stream has grown since it was loaded;
     ///   `AggregateStoreError` with code `unwritableEvent` when an event could not be read back.
     @discardableResult
     public func save(

@@ -5,7 +5,7 @@ public struct SnapshotPolicy: Sendable, Hashable {
     /// After how many events; nil for never.
     let interval: Int?
 
-    /// With the save after which the newest usable snapshot is so many events old, or the stream that long without one.
+    /// At the save after which the newest usable snapshot is that many events old, or the stream that long without one.
     ///
     /// - Parameter events: at least 1.
     public static func every(_ events: Int) -> SnapshotPolicy {

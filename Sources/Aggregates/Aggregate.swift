@@ -35,11 +35,11 @@ public protocol Aggregate: Codable, Sendable {
     /// What happens to it.
     associatedtype DomainEvent: AggregateEvent
 
-    /// What its streams' ids begin with, before the hyphen; without a hyphen itself.
+    /// The part of its streams' ids before the hyphen; it has no hyphen itself.
     static var category: String { get }
 
-    /// The version of what `Codable` makes of it, and of what `apply` does. Raise it whenever either changes: snapshots
-    /// of another version are ignored.
+    /// The version of its `Codable` form, and of what `apply` does. Raise it whenever either changes: snapshots of
+    /// another version are ignored.
     static var schemaVersion: Int { get }
 
     /// The one with that id, to which nothing has happened yet.

@@ -21,7 +21,8 @@ public struct Decision<A: Aggregate>: Sendable {
 
     /// Makes the next decision.
     ///
-    /// - Throws: what the decision throws, or `EventRefusal` when its events cannot be applied; then nothing is changed.
+    /// - Throws: what the decision throws, or `EventRefusal` when its events cannot be applied; then nothing is
+    ///   changed.
     public mutating func make(_ decide: (A) throws -> [A.DomainEvent]) throws {
         let next = try decide(aggregate)
         var changed = aggregate

@@ -3,8 +3,8 @@ public import Refold
 /// The payload of `account.opened` in its version 3: a bank account was opened.
 ///
 /// Each property reads its field when it is asked for, and refuses a missing one, one of another type or one out of
-/// range. Amounts are JSON numbers with exact digits, or texts that hold one. Older versions are made this one by
-/// `Upcaster.banking`.
+/// range. Amounts are JSON numbers with exact digits, or texts that hold one. `Upcaster.banking` turns older versions
+/// into this one.
 public struct AccountOpened: Sendable {
     /// Where the properties read.
     public let payload: Payload

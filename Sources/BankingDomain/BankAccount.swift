@@ -63,8 +63,8 @@ public struct BankAccount: Aggregate {
 
     /// Takes money out.
     ///
-    /// - Throws: `notOpened`, `closed`; `notPositive` unless the amount is above 0; `insufficientFunds` when it is above
-    ///   balance and overdraft limit together; `tooManyDigits`.
+    /// - Throws: `notOpened`, `closed`; `notPositive` unless the amount is above 0; `insufficientFunds` when it is
+    ///   above balance and overdraft limit together; `tooManyDigits`.
     public func withdraw(_ amount: ExactDecimal) throws(BankAccountError) -> [BankAccountEvent] {
         try requireOpen()
         guard amount > 0 else { throw .notPositive(amount) }

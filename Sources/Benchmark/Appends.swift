@@ -2,7 +2,7 @@ internal import EventStore
 internal import Postgres
 internal import Refold
 
-/// Appends with some writers at once; each has a connection of its own and appends to streams taken by chance, as
+/// Appends with some writers at once; each has a connection of its own and appends to streams chosen at random, as
 /// `append.sql` has pgbench do.
 struct Appends {
     private let database: Database
@@ -15,7 +15,7 @@ struct Appends {
         self.eventsPerCall = eventsPerCall
     }
 
-    /// Appends for a time, and tells how many events a second that were.
+    /// Appends for a time, and returns the events per second.
     func rate(for time: Duration) async throws -> Double {
         var connections: [PostgresConnection] = []
         for _ in 0..<writers { connections.append(try await PostgresConnection.connect(to: database.url)) }

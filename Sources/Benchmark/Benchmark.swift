@@ -8,7 +8,7 @@ struct Benchmark: AsyncParsableCommand {
         commandName: "ops/bench",
         abstract: "Measures Refold on the private servers and prints one table.",
         discussion: """
-            What is measured stands beside each figure in the table. The measurements take turns, so that a disturbance \
+            The table says beside each figure what is measured. The measurements take turns, so that a disturbance \
             hits all of them. Exit code 0: everything was measured and every result is right, however slow; 65: some \
             result is wrong; else something failed.
             """
@@ -90,7 +90,7 @@ func say(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))
 }
 
-/// What the benchmark cannot go on from.
+/// An error that ends the benchmark.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 }

@@ -1,4 +1,4 @@
-/// A figure that must keep a bound, and is to keep a closer one.
+/// A figure that must keep a bound, and should keep a tighter one.
 struct Figure {
     /// What a value is held against.
     enum Bound: CustomStringConvertible {

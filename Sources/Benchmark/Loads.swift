@@ -5,8 +5,8 @@ internal import EventStore
 internal import Postgres
 internal import Refold
 
-/// Loads an account without a snapshot, with one of the newest event, with one that 50 and one that 99 events followed, as
-/// the policy of one every 100 leaves on average and at most.
+/// Loads an account without a snapshot, with one of the newest event, with one that 50 and one that 99 events followed,
+/// as the policy of one every 100 leaves on average and at most.
 struct Loads {
     /// How many events the account has.
     static let events = 10_000

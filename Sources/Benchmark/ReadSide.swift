@@ -41,7 +41,7 @@ struct ReadSide {
         return try await measure([workplace.refold, "rebuild"] + Self.models + ["--fresh", "--quiet"], environment)
     }
 
-    /// The tail from nothing until it has everything.
+    /// Tailing from an empty read model until it has everything.
     func catchUp(_ database: Database) async throws -> Usage {
         for model in Self.models {
             try await workplace.run([workplace.refold, "reset", model, "--yes"], environment: database.environment)
@@ -57,7 +57,7 @@ struct ReadSide {
         try await database.text(String(decoding: PackageResources.fingerprint_sql, as: UTF8.self))
     }
 
-    /// What the rebuilt rows have otherwise than the set-based SQL's.
+    /// Where the rebuilt rows differ from those of the set-based SQL.
     func differences(_ database: Database) async throws -> [String] {
         try await database.withConnection { connection in
             try await connection.executeScript(String(decoding: PackageResources.near_sql, as: UTF8.self))
@@ -75,6 +75,6 @@ struct ReadSide {
 }
 
 extension Database {
-    /// So that nobody pays for what the measurement before left behind.
+    /// So that no measurement pays for what the one before left behind.
     func checkpoint() async throws { try await execute("CHECKPOINT") }
 }

@@ -50,7 +50,7 @@ struct Results {
 
     func rate(_ rate: Rate) -> Double { median(rates[rate, default: []]) }
 
-    /// The middle one, of an even number the lower.
+    /// The median; of an even number, the lower middle one.
     private func median(_ values: [Double]) -> Double {
         values.isEmpty ? .nan : values.sorted()[(values.count - 1) / 2]
     }

@@ -3,7 +3,7 @@ internal import Postgres
 
 /// How long after its commit a reader sees an event; milliseconds.
 struct Latency {
-    /// The middle one, the one that a hundredth exceeds, and the longest.
+    /// The median, the 99th percentile, and the longest.
     struct Times {
         var middle = 0.0
         var percentile99 = 0.0
@@ -19,7 +19,7 @@ struct Latency {
     var waited = Times()
 }
 
-/// Runs a daemon, and a reader that looks twice in a millisecond, beside something that writes.
+/// Runs a daemon, and a reader that looks twice in a millisecond, while something writes.
 struct TailObserver {
     private let workplace: Workplace
 

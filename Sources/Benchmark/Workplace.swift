@@ -32,7 +32,7 @@ struct Workplace {
 
     var refold: String { programs.appending(path: "refold").path }
 
-    /// psql that reads nobody's start-up file and stops at the first error.
+    /// psql without anybody's start-up file, which stops at the first error.
     func psql(_ database: Database, _ arguments: [String]) -> [String] {
         ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", database.url] + arguments
     }
@@ -56,11 +56,12 @@ struct Workplace {
         return output == nil ? program.output : ""
     }
 
-    /// Runs a program to its end, and tells how long it took and what it used.
+    /// Runs a program to its end, and returns how long it took and what it used.
     func measure(_ command: [String], environment: [String: String] = [:]) async throws -> Usage {
         let figures = path("usage")
         let started = ContinuousClock.now
-        // The kernel counts the memory of the process that starts another as the other's; the program `time` has little.
+        // The kernel counts the memory of the process that starts another as the other's; the program `time` has
+        // little.
         try await run(["time", "-f", "%M %U %S", "-o", figures] + command, environment: environment)
         let seconds = (ContinuousClock.now - started) / .seconds(1)
         let words = try String(contentsOfFile: figures, encoding: .utf8).split(whereSeparator: \.isWhitespace)

@@ -28,7 +28,8 @@ RefoldHashSecrets draw() {
 const RefoldHashSecrets refold_hash_secrets = draw();
 
 // The construction of wyhash (Wang Yi, https://github.com/wangyi-fudan/wyhash, public domain), shortened: multiply,
-// fold, and take the length in. All its constants are secrets: with known ones anybody can write down keys of one hash.
+// fold, and take the length in. All its constants are secrets: with known ones anybody could make up keys that share a
+// hash.
 extern "C" uint64_t refold_hash(const uint8_t *bytes, size_t count) {
     const RefoldHashSecrets &secrets = refold_hash_secrets;
     uint64_t seed = secrets.start, a, b;

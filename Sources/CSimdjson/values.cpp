@@ -163,7 +163,7 @@ struct Decimal {
     const uint8_t *end;
     /// The number of digits behind the point.
     int64_t fraction_digits;
-    /// What follows the `e`, held at ±10^12, which no length of digits can make up for.
+    /// What follows the `e`, clamped to ±10^12, which no number of digits can offset.
     int64_t exponent;
 };
 

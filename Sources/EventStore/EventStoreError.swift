@@ -57,9 +57,10 @@ public struct EventStoreError: Error, CustomStringConvertible {
 
         /// The newest position is below one that was already passed.
         public static let logShrank = Code("log_shrank")
-        /// Other events stand where those were that were folded.
+        /// Other events are where the folded ones were.
         public static let otherLog = Code("other_log")
-        /// The events table was exchanged, or another log taken for the present one, while it was read: look again.
+        /// The events table was replaced, or another log recorded as the present one, during the read: inspect it
+        /// again.
         public static let storeChanged = Code("store_changed")
         /// An event appeared at a position that had been passed.
         public static let lateEvent = Code("late_event")
@@ -77,11 +78,12 @@ public struct EventStoreError: Error, CustomStringConvertible {
 
         /// Lines of an input that cannot be imported; see `badLines`.
         public static let invalidLines = Code("invalid_lines")
-        /// An input that cannot be read from its beginning again begins like one that was imported, and differs later.
+        /// The input begins like one that was imported and differs later, and it cannot be read again from its
+        /// beginning.
         public static let otherInput = Code("other_input")
         /// The operating system could not read the input.
         public static let unreadableInput = Code("unreadable_input")
-        /// Somebody else imports the same input.
+        /// Another process is importing the same input.
         public static let importUnderWay = Code("import_under_way")
 
         /// The database refused or failed; see `cause`.
@@ -137,7 +139,7 @@ extension EventStoreError {
         )
     }
 
-    /// Other events stand where those were that were folded.
+    /// Other events are where the folded ones were.
     package static func otherLog(_ found: String, at position: GlobalPosition? = nil) -> EventStoreError {
         EventStoreError(
             .otherLog,
@@ -147,7 +149,7 @@ extension EventStoreError {
         )
     }
 
-    /// What was inspected is not what stands there now.
+    /// The store is no longer the one that was inspected.
     package static func storeChanged(_ found: String) -> EventStoreError {
         EventStoreError(.storeChanged, "\(found), and has to be looked at again")
     }
@@ -190,18 +192,18 @@ extension EventStoreError {
 }
 
 extension EventStoreError {
-    /// Lines that cannot be imported, and so nothing of their batch.
+    /// Lines that cannot be imported, so that nothing of their batch is.
     static func invalidLines(_ lines: [BadLine]) -> EventStoreError {
         var error = EventStoreError(
             .invalidLines,
             lines.map(\.description).joined(separator: "; "),
-            remedy: "correct the input and import it again: it goes on where it stopped"
+            remedy: "correct the input and import it again: it resumes where it stopped"
         )
         error.badLines = lines
         return error
     }
 
-    /// The input was begun once and is not the same any more.
+    /// The input has changed since its import was begun.
     static func otherInput(_ known: ImportPlace) -> EventStoreError {
         EventStoreError(
             .otherInput,
@@ -212,17 +214,17 @@ extension EventStoreError {
 }
 
 extension EventStoreError {
-    /// The task was cancelled while nothing was asked of the database.
+    /// The task was cancelled while no statement was running.
     static func cancelled(_ operation: String) -> EventStoreError {
         EventStoreError(.database, "\(operation) was cancelled", cause: CancellationError())
     }
 
-    /// What the database refused, with what was being done.
+    /// An error of the database, with the operation that failed.
     package static func database(_ operation: String, _ cause: PostgresError) -> EventStoreError {
         EventStoreError(.database, "\(operation) failed: \(cause)", cause: cause)
     }
 
-    /// Whether the same, repeated, may well succeed; on a new connection when the cause says that this one is lost.
+    /// Whether a retry may well succeed; on a new connection when the cause says that this one is lost.
     public var isTransient: Bool {
         code == .storeChanged || (cause as? PostgresError)?.isTransient ?? false
     }

@@ -1,8 +1,8 @@
 public import Postgres
 
-/// The tables of the event store itself, and what refold notes down about the log.
+/// The tables of the event store itself, and what refold records about the log.
 public enum EventStoreSchema {
-    /// Creates what is missing; done twice, or twice at once, it changes nothing more.
+    /// Creates what is missing; run again, or twice at once, it changes nothing more.
     ///
     /// An existing events table is never altered, whatever it looks like: `StoreInspection` judges it. One transaction.
     public static func migrate(
@@ -20,7 +20,7 @@ public enum EventStoreSchema {
         }
     }
 
-    /// The same as part of a transaction that is open.
+    /// The same within an open transaction.
     package static func migrate(
         within connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
@@ -46,10 +46,10 @@ public enum EventStoreSchema {
         }
     }
 
-    /// "refold" in ASCII: everyone who creates tables of ours takes this lock.
+    /// "refold" in ASCII: every process that creates refold's tables takes this lock.
     package static let lockKey: Int64 = 0x7265_666F_6C64
 
-    /// CREATE SCHEMA IF NOT EXISTS wants the right to create one even when there is nothing to create.
+    /// CREATE SCHEMA IF NOT EXISTS requires the right to create one even when there is nothing to create.
     private static func create(schema: String, _ connection: isolated PostgresConnection) throws(PostgresError) {
         let found = try connection.query("SELECT FROM pg_namespace WHERE nspname = $1", [.text(schema)])
         guard found.isEmpty else { return }

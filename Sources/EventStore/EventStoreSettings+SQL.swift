@@ -5,6 +5,6 @@ extension EventStoreSettings {
     package var events: String { quoteIdentifier(schema, eventsTable) }
     /// The streams table, quoted.
     package var streams: String { quoteIdentifier(schema, streamsTable) }
-    /// The key under which this log's records stand in schema `refold`.
+    /// The key under which this log's records are kept in schema `refold`.
     package var log: String { events }
 }

@@ -16,8 +16,8 @@ public struct EventStoreSettings: Sendable, Hashable {
         self.streamsTable = streamsTable
     }
 
-    /// Refuses names that PostgreSQL could not have: empty ones, those of more than 63 bytes (which the server would cut
-    /// silently, so that we would speak of another table), and those with a NUL.
+    /// Refuses names that PostgreSQL could not have: empty ones, those of more than 63 bytes (which the server would
+    /// cut silently, so that they would name another table), and those with a NUL.
     public func validate() throws(EventStoreError) {
         for (key, name) in [("schema", schema), ("events table", eventsTable), ("streams table", streamsTable)] {
             guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {

@@ -1,6 +1,6 @@
 extension Failure {
     /// Ends a command in which several things failed on their own: all lines are printed, the gravest code is the exit
-    /// code. What somebody else has is the least grave, so that nothing hides behind it.
+    /// code. A conflict with another process is the least grave, so that it hides nothing.
     ///
     /// - Parameter asOneLine: all in one line, for mails from cron.
     static func throwWorst(of errors: [any Error], asOneLine: Bool) throws {

@@ -5,11 +5,12 @@ internal import EventStore
 internal import Postgres
 internal import Redis
 
-/// What an error means to who called the command: an exit code of sysexits(3) and one line.
+/// What an error means to the caller of the command: an exit code of sysexits(3) and one line.
 package struct Failure: Sendable, Equatable {
-    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, full or busy for longer than the retries last, or the
-    /// work was interrupted, 70 our own mistake, 74 a file cannot be read or written, 75 somebody else has it (another
-    /// owner, a pointer that moved, a stream's version, an import under way) and nothing is wrong, 78 configuration.
+    /// The exit code: 64 usage, 65 data, 69 a server is unreachable, full or busy for longer than the retries last, or
+    /// the work was interrupted, 70 our own mistake, 74 a file cannot be read or written, 75 another process is in the
+    /// way (an owner, a pointer that moved, a stream's version, an import under way) and nothing is wrong, 78
+    /// configuration.
     package let code: Int32
     /// `refold: what happened — what to do`; nil when everything was said already.
     package let line: String?
@@ -43,7 +44,7 @@ package struct Failure: Sendable, Equatable {
         }
     }
 
-    /// Whether the same may go well later without anybody changing a setting.
+    /// Whether a retry may succeed later without a change of settings.
     package var isPassing: Bool { code == Self.unavailable || code == Self.takenByOther }
 
     static let usage: Int32 = 64
@@ -82,7 +83,7 @@ package struct Failure: Sendable, Equatable {
         switch error.code {
         case .database:
             if let cause = error.cause as? PostgresError, cause.isDataError {
-                // What was being done names the data.
+                // The operation names the data.
                 self.init(Self.data, error.message, "correct the data")
             } else if let cause = error.cause {
                 self.init(cause)
@@ -150,7 +151,7 @@ package struct Failure: Sendable, Equatable {
         }
     }
 
-    /// What helps against what lasted beyond the retries.
+    /// What helps against a failure that outlasted the retries.
     private static func remedy(for state: SQLState?) -> String {
         switch state {
         case .diskFull: "make room on the server's disk, then run it again"

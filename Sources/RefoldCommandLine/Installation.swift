@@ -2,7 +2,7 @@ public import Aggregates
 package import ArgumentParser
 public import Refold
 
-/// What a program runs: projections, and what is known of the events that they read.
+/// What a program runs: projections, and what belongs to the events that they read.
 public struct Installation: Sendable {
     /// What the program is called in its help.
     public let name: String
@@ -18,8 +18,8 @@ public struct Installation: Sendable {
     let samples: (any AsyncParsableCommand.Type)?
 
     /// - Parameters:
-    ///   - name: `refold` unless told otherwise.
-    ///   - version: the version of Refold unless told otherwise.
+    ///   - name: by default `refold`.
+    ///   - version: by default the version of Refold.
     ///   - projections: with names that differ.
     public init(
         name: String = "refold",

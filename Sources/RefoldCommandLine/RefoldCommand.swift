@@ -13,16 +13,17 @@ public enum RefoldCommand {
     /// The version of Refold.
     public static let version = "1.0.0"
 
-    /// Runs the command that the process's arguments name, for an installation, and ends the process with its exit code.
+    /// Runs the command that the process's arguments name, for an installation, and ends the process with its exit
+    /// code.
     public static func main(_ installation: Installation) async -> Never {
         shareFreedMemory()
         exit(await Installation.$current.withValue(installation) { await run() })
     }
 
-    /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself, malloc
-    /// gives what is free at the moment back to the system, and each page of it is zeroed and mapped anew a moment later:
-    /// a twentieth of a rebuild. One arena for all threads: with one for each, what one thread has freed is of no use to the
-    /// others, 50 MiB of it where rows are long and grow.
+    /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself,
+    /// malloc returns what is free at the moment to the system, and each page of it is zeroed and mapped anew a moment
+    /// later: a twentieth of a rebuild. One arena for all threads: with one for each, what one thread has freed is of
+    /// no use to the others, 50 MiB of it where rows are long and grow.
     private static func shareFreedMemory() {
         mallopt(M_TRIM_THRESHOLD, 64 << 20)
         mallopt(M_ARENA_MAX, 1)
@@ -48,8 +49,8 @@ public enum RefoldCommand {
         }
     }
 
-    /// The arguments, byte for byte. `CommandLine.arguments` has replacement characters for what is no UTF-8: an id with
-    /// such bytes would name another stream.
+    /// The arguments, byte for byte. `CommandLine.arguments` has replacement characters for what is no UTF-8: an id
+    /// with such bytes would name another stream.
     private static func arguments() throws -> [String] {
         try (0..<Int(CommandLine.argc)).dropFirst().compactMap { place in
             guard let bytes = CommandLine.unsafeArgv[place] else { return nil }

@@ -42,7 +42,7 @@ extension Settings {
 }
 
 extension Engine {
-    /// Lends the store's streams on a session of their own.
+    /// Gives a closure the store's streams, on a session of their own.
     func withStreams<R: Sendable>(
         for command: String,
         _ body: (EventStreams) async throws -> R

@@ -6,7 +6,8 @@ internal import ServiceLifecycle
 internal import Synchronization
 internal import UnixSignals
 
-/// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then; after five seconds the process ends without it.
+/// Runs work that SIGTERM and SIGINT cancel, and that ends cleanly then; after five seconds the process ends without
+/// it.
 package enum SignalRunner {
     /// - Parameters:
     ///   - unfinished: what becomes of work that the time limit cuts off.
@@ -21,7 +22,7 @@ package enum SignalRunner {
         _ work: @escaping @Sendable () async throws -> Void
     ) async throws -> Bool {
         let service = Work(work: work)
-        // What the group says about its services is no news to who started one.
+        // The group's messages about its services are no news to the user who started one.
         var quiet = logger
         quiet.logLevel = .critical
         let configuration = ServiceGroupConfiguration(
@@ -41,14 +42,14 @@ package enum SignalRunner {
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch {
-            // What it then fails with is our own doing.
+            // An error after that is of our own making.
             throw limit.wasReached ? limit.cutOff : error
         }
         if limit.wasReached { throw limit.cutOff }
         return service.wasStopped.withLock { $0 }
     }
 
-    /// Runs what an engine does to its end, and gives back its result. A signal ends it before; when it is done all the
+    /// Runs the work of an engine to its end, and returns its result. A signal ends it early; when it completes all the
     /// same, its result counts.
     ///
     /// - Parameter unfinished: what becomes of work that a signal ended.
@@ -102,8 +103,8 @@ package struct CutOff: Error {
     }
 }
 
-/// Ends the process five seconds after the first signal, whatever its threads are doing: it rests on a thread of its own
-/// and on nothing else of the process.
+/// Ends the process five seconds after the first signal, whatever its threads are doing: it relies on a thread of its
+/// own and on nothing else in the process.
 private final class TimeLimit: Sendable {
     private enum State {
         case waiting

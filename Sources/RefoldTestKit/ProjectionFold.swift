@@ -6,7 +6,8 @@ public import Refold
 ///     try fold.given(.contentWatched, #"{"content_id": "c", "completion_percentage": 80}"#, at: "2024-03-01T10:00:00Z")
 ///     #expect(fold.row("finished_views", "c") == ["finished": 1, "last_finished": .time("2024-03-01T10:00:00Z")])
 ///
-/// It needs no server. Events get the positions 1, 2, 3 and so on. A refused event throws, and leaves every row as it was.
+/// It needs no server. Events get the positions 1, 2, 3 and so on. A refused event throws, and leaves every row as it
+/// was.
 public final class ProjectionFold {
     private let projection: any Projection
     private let rows: Rows
@@ -17,7 +18,7 @@ public final class ProjectionFold {
 
     /// A fold that stands before the first event, every table empty.
     ///
-    /// - Parameter upcasters: what payloads of older versions are put through.
+    /// - Parameter upcasters: bring payloads of older versions up to date.
     public init(_ projection: any Projection, upcasters: Upcasters = Upcasters()) {
         self.upcasters = upcasters
         self.projection = projection
@@ -29,7 +30,7 @@ public final class ProjectionFold {
 
     /// Applies an event.
     ///
-    /// One of a type that the projection does not take passes by, as it would in the engine.
+    /// One of a type that the projection does not take is skipped, as the engine would.
     ///
     /// - Parameters:
     ///   - payload: JSON text, as a writer would have stored it.
@@ -140,7 +141,7 @@ public final class ProjectionFold {
     }
 }
 
-/// A test wrote a time that is none.
+/// A test wrote a time that cannot be read.
 public struct UnusableTime: Error, CustomStringConvertible {
     let text: String
 

@@ -28,7 +28,7 @@ struct LivePlan: Sendable {
     let isRolledBack: Bool
 }
 
-/// The transactions of one live writer, without end.
+/// The endless transactions of one live writer.
 struct LivePlans: Sendable {
     private let transactionTime: Duration
     private let rollback: Double

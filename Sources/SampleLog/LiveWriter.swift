@@ -31,8 +31,7 @@ struct LiveWriter: Sendable {
             )
             \(insertion("(SELECT version FROM stream)"))
             """
-        // All streams of a transaction at once and in the order of their names: two writers never wait for each other
-        // crosswise.
+        // All streams of a transaction at once and in the order of their names: two writers never deadlock.
         reservation = """
             INSERT INTO \(store.streams) AS s (stream_id, version, last_updated)
             SELECT name, count(*), clock_timestamp() FROM unnest($1::text[]) AS names (name) GROUP BY name ORDER BY name
@@ -110,7 +109,7 @@ struct LiveWriter: Sendable {
         if plan.discardedFirst > 0 {
             try connection.executeScript("SAVEPOINT first_try")
             for item in plan.events.prefix(plan.discardedFirst) {
-                // Versions that nobody has: whoever reserves the stream next waits for this transaction's end.
+                // Versions that no event has: the next writer to reserve the stream waits for this transaction to end.
                 newest[item.stream, default: 0] += 1
                 _ = try await insert(item, version: newest[item.stream] ?? 0, then: plan.pause, on: connection)
             }

@@ -27,7 +27,7 @@ public struct LiveWriters: Sendable {
     ///   - rate: events per second, above 0; nil for no limit.
     ///   - rollback: the share of transactions that are rolled back, 0…1.
     ///   - transactionTime: the longest pause of a transaction.
-    ///   - duration: when to stop; nil to go on until cancelled.
+    ///   - duration: when to stop; nil to run until cancelled.
     ///   - users: how many users act.
     ///   - contents: how many contents there are.
     ///   - seed: the seed of the users and contents, as in `SampleLog`. Everything else is random.
@@ -53,8 +53,8 @@ public struct LiveWriters: Sendable {
         self.store = store
     }
 
-    /// Appends until the time is over, when transactions under way still end as planned, or until the task is cancelled,
-    /// when they are rolled back.
+    /// Appends until the time is over, when transactions under way still end as planned, or until the task is
+    /// cancelled, when they are rolled back.
     ///
     /// - Parameters:
     ///   - connect: opens the connection of one writer.

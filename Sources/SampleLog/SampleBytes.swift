@@ -1,4 +1,4 @@
-/// Text appended to bytes: a million events leave no room for `String` in between.
+/// Text appended to bytes: a million events leave no time for `String` in between.
 extension [UInt8] {
     mutating func append(_ text: StaticString) {
         append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

@@ -2,7 +2,7 @@ internal import EventStore
 internal import Refold
 internal import VideoDomain
 
-/// The events of a sample log, one after the other: a value, so a copy goes on from where it was made.
+/// The events of a sample log, one after the other: a value, so a copy continues from where it was made.
 public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     private static let span: Int64 = 90 * 86_400 * 1_000_000
 

@@ -22,7 +22,7 @@ public struct SampleLoader: Sendable {
         self.store = store
     }
 
-    /// Appends the log after whatever the store holds: timestamps and stream versions go on, positions come from the
+    /// Appends the log after whatever the store holds: timestamps and stream versions continue, positions come from the
     /// store's own sequence. Works for `json` and `jsonb` columns and for `timestamp` with and without time zone.
     ///
     /// Other writers of the streams table wait until the load has ended.

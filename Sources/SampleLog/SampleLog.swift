@@ -46,7 +46,7 @@ public struct SampleLog: Sendable {
 public struct SampleOrigin: Sendable {
     /// The newest global position of the store, 0 for an empty one.
     public let position: GlobalPosition
-    /// The newest event's timestamp; the log goes on from there.
+    /// The newest event's timestamp; the log continues from there.
     public let timestamp: Timestamp
 
     /// A store without events: the log begins on 2026-01-01T00:00:00Z.

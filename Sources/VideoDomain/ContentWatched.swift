@@ -5,7 +5,7 @@ public import Refold
 /// Each property reads its field when it is asked for, and refuses a missing one, one of another type or one out of
 /// range.
 public struct ContentWatched: Sendable {
-    /// What stands for the genre of a watch that names none, where a genre is needed.
+    /// Used as the genre of a watch that names none, where a genre is needed.
     public static let defaultGenre: Text = "unknown"
     /// The seconds one watch can last.
     public static let watchDurations: ClosedRange<Int64> = 0...1_000_000_000

@@ -26,14 +26,14 @@ public struct User: Aggregate {
         self.id = id
     }
 
-    /// Whether the user ever registered; who left stays registered.
+    /// Whether the user ever registered; a user who left stays registered.
     public var isRegistered: Bool { email != nil }
 
     // MARK: Decisions
 
     /// Makes the account.
     ///
-    /// - Throws: `alreadyRegistered`, also for who left; `empty` without an email.
+    /// - Throws: `alreadyRegistered`, also for a user who left; `empty` without an email.
     public func register(
         email: String,
         name: String,
@@ -68,7 +68,7 @@ public struct User: Aggregate {
 
     /// Leaves.
     ///
-    /// - Throws: `notRegistered`; `inactive` for who left already.
+    /// - Throws: `notRegistered`; `inactive` for a user who left already.
     public func deactivate(at time: Timestamp) throws(UserError) -> [UserEvent] {
         try requireActive()
         return [.deactivated(userID: id, at: time)]

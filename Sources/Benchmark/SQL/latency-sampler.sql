@@ -1,9 +1,9 @@
 -- What a reader sees while the daemon tails: how far all live read models are, and since when.
 --
 -- Rows and checkpoint of a window become visible by one commit, so the smallest live checkpoint says which events a
--- reader sees. It is looked at about every half millisecond, each time in a transaction of its own (a long one would
--- hold vacuum back and change what is measured); a change is stamped after it was seen, so that the time errs
--- upwards. Ends when the given time has passed.
+-- reader sees. It is sampled about every half millisecond, each time in a transaction of its own (a long one would hold
+-- vacuum back and change what is measured); a change is stamped after it was seen, so that the time errs upwards. Ends
+-- when the given time has passed.
 --
 -- Leaves benchmark.visible (seen, position).
 

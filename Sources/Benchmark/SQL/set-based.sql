@@ -3,9 +3,9 @@
 -- its query and gets its key afterwards. Tried and found slower: extracting the watches once into an unlogged
 -- table, grouping by (content, viewer) for all sums, joining the last events back by hash instead of by key.
 --
--- It has an easier task than a rebuild: one moment, no refusals, no checkpoint to go on from, no cache, readers shut
--- out. It needs a log without refused events, a total below 2⁵³ seconds per row, and fewer than a thousand
--- half-lives between the first and the last watch.
+-- It has an easier task than a rebuild: one moment, no refusals, no checkpoint to resume from, no cache, readers shut
+-- out. It needs a log without refused events, a total below 2⁵³ seconds per row, and fewer than a thousand half-lives
+-- between the first and the last watch.
 --
 -- psql variables: schema (of the results, made anew), half_life (seconds).
 

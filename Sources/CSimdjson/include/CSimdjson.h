@@ -41,10 +41,10 @@ enum {
     REFOLD_UNREAD = -3,
 };
 
-/// Finds the fields of many small JSON objects. Holds memory that is used again from call to call.
+/// Finds the fields of many small JSON objects. Holds memory that is reused from call to call.
 typedef struct RefoldIndexer RefoldIndexer;
 
-/// Returns null when memory is short. What it needs beside a few words is made when it first indexes.
+/// Returns null when memory is short. All but a few words of its memory are allocated when it first indexes.
 RefoldIndexer *refold_indexer_create(void);
 void refold_indexer_destroy(RefoldIndexer *indexer);
 
@@ -60,7 +60,7 @@ ptrdiff_t refold_indexer_index(RefoldIndexer *indexer, const uint8_t *json, Refo
 const RefoldField *refold_indexer_fields(const RefoldIndexer *indexer);
 size_t refold_indexer_field_count(const RefoldIndexer *indexer);
 
-/// Random numbers drawn when the process starts: whoever writes keys cannot know which of them will meet.
+/// Random numbers drawn when the process starts: a writer of keys cannot know which of them will collide.
 typedef struct {
     uint64_t start, word, length;
 } RefoldHashSecrets;
@@ -74,7 +74,7 @@ static inline uint64_t refold_mix(uint64_t a, uint64_t b) {
     return a ^ (uint64_t)product ^ b ^ (uint64_t)(product >> 64);
 }
 
-/// A hash of short byte strings: fast, well mixed, another one in every process.
+/// A hash of short byte strings: fast, well mixed, different in every process.
 uint64_t refold_hash(const uint8_t *bytes, size_t count);
 
 /// The hash of a text, given its own, together with a number. Mixed twice: once, equal steps from number to number would
@@ -84,7 +84,7 @@ static inline uint64_t refold_hash_with(uint64_t text, uint64_t number) {
     return refold_mix(mixed, refold_hash_secrets.length);
 }
 
-/// Begins to bring a line of memory near the processor; the address need not be a good one.
+/// Begins to fetch a line of memory into the processor's cache; the address need not be valid.
 static inline void refold_prefetch(const void *address) { __builtin_prefetch(address); }
 
 typedef enum {
@@ -100,22 +100,22 @@ typedef enum {
 
 /// What decoding the contents of a string gave.
 typedef struct {
-    /// The first thing found that a text which is to be stored cannot have.
+    /// The first thing found that a stored text cannot contain.
     RefoldTextStatus status;
     /// Whether half of a surrogate pair was left out.
     bool has_lone_surrogate;
     /// Why decoding ended before the contents did; 0 when it did not.
     RefoldTextStatus malformed;
-    /// The bytes that were decoded; of what is malformed, where in the contents that is.
+    /// The bytes that were decoded; when malformed, where in the contents.
     size_t length;
 } RefoldText;
 
-/// Whether string contents are UTF-8 and stand for themselves: no escapes, no control characters.
+/// Whether string contents are UTF-8 and need no decoding: no escapes, no control characters.
 bool refold_is_plain(const uint8_t *text, size_t length);
 
 /// Decodes the escapes of the string contents `source` into `destination`, which has room for `length` bytes.
 ///
-/// JSON may have a NUL and half of a surrogate pair: these are told of and decoding goes on.
+/// JSON may have a NUL and half of a surrogate pair: these are reported, and decoding continues.
 RefoldText refold_unescape(const uint8_t *source, size_t length, uint8_t *destination);
 
 /// Whether the string contents `escaped`, decoded, are the bytes `plain`.

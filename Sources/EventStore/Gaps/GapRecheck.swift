@@ -25,12 +25,12 @@ package struct LateEvent: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// When holes are looked at again after they were passed.
+/// When gaps are checked again after they were passed.
 package struct RecheckSchedule: Sendable, Hashable {
-    /// The times since the hole was passed, ascending. Default one minute and one hour.
+    /// The times since the gap was passed, ascending. Default one minute and one hour.
     package let delays: [Duration]
 
-    /// Later than this, nobody looks; and the server's clock has an end.
+    /// No gap is checked later than this; and the server's clock has an end.
     private static let longest: Duration = .seconds(100 * 366 * 86_400)
 
     /// - Parameter delays: in any order; negative ones count as none, those of more than a hundred years as a hundred.
@@ -44,10 +44,10 @@ package struct RecheckSchedule: Sendable, Hashable {
     }
 }
 
-/// Looks once more at holes that were passed as dead: a writer that draws a position in one transaction and inserts it
-/// in a later one leaves no lock in between, and nothing else can find its event.
+/// Checks again the gaps that were passed as dead: a writer that draws a position in one transaction and inserts it in
+/// a later one holds no lock in between, and nothing else can find its event.
 ///
-/// Works on a connection of its own. Holes wait in `refold.holes`, so a restart does not forget them.
+/// Works on a connection of its own. Gaps wait in `refold.holes`, so a restart does not forget them.
 package final class GapRecheck: Sendable {
     private let connection: PostgresConnection
     private let store: ValidatedStore
@@ -71,8 +71,8 @@ package final class GapRecheck: Sendable {
         self.schedule = schedule
     }
 
-    /// Takes note of holes once the checkpoint behind them has committed. They are written down by the next `step`; it
-    /// does not wait unless many readers pass holes here and there.
+    /// Notes gaps once the checkpoint behind them has committed. The next `step` records them; this does not wait
+    /// unless many readers pass scattered gaps.
     package func passed(_ holes: GapLog) async throws(EventStoreError) {
         guard !holes.stretches.isEmpty else { return }
         let isFull = pending.withLock { pending in
@@ -86,7 +86,7 @@ package final class GapRecheck: Sendable {
         if isFull { try await write(on: connection) }
     }
 
-    /// Takes on what another one, whose connection is lost, has not written down.
+    /// Takes over what another recheck, whose connection is lost, has not recorded.
     package func takeOver(from other: GapRecheck) {
         let holes = other.pending.withLock { pending in
             defer { pending = [] }
@@ -95,7 +95,7 @@ package final class GapRecheck: Sendable {
         pending.withLock { $0 = holes + $0 }
     }
 
-    /// Takes note of the holes in a stretch behind the mark, for those whose passing nobody wrote down. Once at a start.
+    /// Notes the gaps in a range behind the mark, in case their passing was not recorded. Once, at startup.
     package func passed(behind mark: GlobalPosition, positions: Int64 = 10_000) async throws(EventStoreError) {
         let holes = try await holes(
             after: GlobalPosition(max(0, mark.rawValue - max(0, positions))),
@@ -105,7 +105,7 @@ package final class GapRecheck: Sendable {
         try await passed(holes)
     }
 
-    /// Writes down what was passed and looks at the holes that are due.
+    /// Records what was passed and checks the gaps that are due.
     ///
     /// - Returns: events found at passed positions, which are also kept in `refold.late_events`.
     package func step() async throws(EventStoreError) -> [LateEvent] {
@@ -121,8 +121,8 @@ package final class GapRecheck: Sendable {
 
     // MARK: Late events that were found
 
-    /// The late events that were found and not forgotten, of every log that stood under the name; the oldest log and
-    /// position first; at most 1,000.
+    /// The late events that were found and not forgotten, of every log that had the name; the oldest log and position
+    /// first; at most 1,000.
     package static func found(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
@@ -204,10 +204,11 @@ package final class GapRecheck: Sendable {
         }
     }
 
-    /// Counts the events of the holes that are due, reports what is more than there was, and sets the next look.
+    /// Counts the events in the gaps that are due, reports those beyond the earlier count, and sets the time of the
+    /// next check.
     private func look(_ connection: isolated PostgresConnection) throws -> [LateEvent] {
         let log = PostgresValue.int64(self.log.rawValue)
-        // The LIMIT ends each count at the first event too many, and keeps it short in stretches that hold many.
+        // The LIMIT ends each count at the first event too many, and keeps it short in ranges that hold many.
         let due = try connection.query(
             """
             SELECT h.after, h.through, h.events, (
@@ -272,10 +273,10 @@ package final class GapRecheck: Sendable {
         }.sorted { $0.position < $1.position }
     }
 
-    /// The events of a stretch that were not there when it was passed, and their number taken into account.
+    /// The events of a range that were not there when it was passed; their number is added to the record.
     ///
-    /// In a stretch that held others they are those of the youngest transactions. At most 1,000; one is error enough, and
-    /// a hole that was filled to the brim is not read to its end.
+    /// In a range that held others they are those of the youngest transactions. At most 1,000; one is error enough, and
+    /// a gap that was filled entirely is not read to its end.
     private func newcomers(
         _ stretch: inout PositionRange,
         _ connection: isolated PostgresConnection

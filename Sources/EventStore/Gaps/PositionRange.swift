@@ -1,15 +1,15 @@
 package import Refold
 
-/// A run of positions that was passed, and how many events it held then. A hole is a stretch without events.
+/// A range of positions that was passed, and how many events it held then. A gap is a range without events.
 package struct PositionRange: Sendable, Hashable {
-    /// The position before the stretch.
+    /// The position before the range.
     package var after: GlobalPosition
-    /// The last position of the stretch.
+    /// The last position of the range.
     package var through: GlobalPosition
     /// The number of events found in it, from 0 to less than its length.
     package var events: Int64
 
-    /// A stretch from its bounds, the lower one exclusive.
+    /// A range from its bounds, the lower one exclusive.
     package init(after: GlobalPosition, through: GlobalPosition, events: Int64 = 0) {
         self.after = after
         self.through = through
@@ -17,22 +17,22 @@ package struct PositionRange: Sendable, Hashable {
     }
 }
 
-/// The holes among positions that are passed in order, kept within a bound.
+/// The gaps among positions that are passed in order, kept within a bound.
 ///
-/// Holes are ranges: `setval` can leave one of 10⁹ positions. When there are too many of them, neighbours are joined into
-/// stretches that hold a known number of events, because all positions between two neighbouring holes are taken. A late
-/// event is then still seen by counting, only its exact place is not known beforehand.
+/// Gaps are ranges: `setval` can leave one of 10⁹ positions. When there are too many of them, neighbours are joined
+/// into ranges that hold a known number of events, because all positions between two neighbouring gaps are taken. A
+/// late event is then still found by counting; only its exact place is not known beforehand.
 package struct GapLog: Sendable {
-    /// How many stretches are kept at most.
+    /// How many ranges are kept at most.
     package let limit: Int
-    /// The stretches, in order.
+    /// The ranges, in order.
     package private(set) var stretches: [PositionRange] = []
     /// The last position passed.
     package private(set) var through: GlobalPosition
 
     /// - Parameters:
     ///   - after: the position before the first one to be passed.
-    ///   - limit: how many stretches to keep, at least 2.
+    ///   - limit: how many ranges to keep, at least 2.
     package init(after: GlobalPosition, limit: Int = 64) {
         through = after
         self.limit = max(2, limit)
@@ -61,7 +61,7 @@ package struct GapLog: Sendable {
         through = max(through, later.through)
     }
 
-    /// Hands over the holes up to a position, which is an event's or the last one passed, and keeps those behind it.
+    /// Hands over the gaps up to a position, which is an event's or the last one passed, and keeps those behind it.
     package mutating func take(through position: GlobalPosition) -> GapLog {
         var taken = GapLog(after: position, limit: limit)
         let count = stretches.firstIndex { $0.after >= position } ?? stretches.count
@@ -70,7 +70,7 @@ package struct GapLog: Sendable {
         return taken
     }
 
-    /// Hands over the stretches and goes on from the same place.
+    /// Hands over the ranges and continues from the same place.
     package mutating func take() -> [PositionRange] {
         defer { stretches = [] }
         return stretches
@@ -85,7 +85,7 @@ package struct GapLog: Sendable {
         if stretches.count > limit { joinNeighbours() }
     }
 
-    /// Joins every two neighbours, so that half as many are left. All joins are equal: which holes a late event prefers
+    /// Joins every two neighbours, so that half as many are left. All joins are equal: which gaps late events appear in
     /// is not known.
     private mutating func joinNeighbours() {
         stretches = stride(from: 0, to: stretches.count, by: 2).map { index in

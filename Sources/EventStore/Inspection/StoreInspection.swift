@@ -1,13 +1,13 @@
 public import Postgres
 
-/// Looks an event store over, on the connection that is going to read it.
+/// Inspects an event store, on the connection that is going to read it.
 public enum StoreInspection {
     /// Finds out whether the store can be read without ever skipping an event.
     ///
     /// Done at every connection: it may lead to another server than the one before, and tables and rights change. It
-    /// takes a few milliseconds and changes nothing, but for naming the server's run.
+    /// takes a few milliseconds and changes nothing, except that it names the server run.
     ///
-    /// - Throws: `EventStoreError`, for each thing that stands against it a code of its own.
+    /// - Throws: `EventStoreError`, with a code of its own for each reason.
     package static func inspect(
         _ connection: isolated PostgresConnection,
         _ settings: EventStoreSettings
@@ -15,7 +15,7 @@ public enum StoreInspection {
         try settings.validate()
         do {
             var catalog = StoreCatalog(server: try server(connection))
-            // A standby is refused without asking on: its timeline, for one, cannot be told.
+            // A standby is refused without further questions: its timeline, for one, cannot be determined.
             guard !catalog.server.isInRecovery, let table = try table(connection, settings) else {
                 return try catalog.judge(settings)
             }
@@ -24,8 +24,9 @@ public enum StoreInspection {
             catalog.columns = try columns(connection, table.oid)
             catalog.sequences = try sequences(connection, table.oid)
             var store = try catalog.judge(settings)
-            // Asked only now that the table is known to be readable and indexed. The lowest position, rather than whether
-            // one is below 1: of a table that was never analysed the planner takes a third to be, and reads it all.
+            // Asked only now that the table is known to be readable and indexed. The lowest position, rather than
+            // whether one is below 1: in a table that was never analysed the planner expects a third of the rows to be,
+            // and reads it all.
             let below = try connection.query(
                 """
                 SELECT coalesce((SELECT e.global_position FROM \(settings.events) e ORDER BY e.global_position LIMIT 1) < 1,
@@ -74,7 +75,7 @@ public enum StoreInspection {
 
     // MARK: Statements
 
-    /// `pg_walfile_name` tells the timeline that is written now; the control file tells the one of the last checkpoint.
+    /// `pg_walfile_name` gives the timeline that is written now; the control file has the one of the last checkpoint.
     private static let serverSQL = """
         SELECT pg_is_in_recovery() AS in_recovery,
                pg_postmaster_start_time() AS started_at,
@@ -117,7 +118,8 @@ public enum StoreInspection {
         WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
         """
 
-    /// The sequences that the default of the position calls, owned by the column or not, and that of an identity column.
+    /// The sequences that the default of the position calls, owned by the column or not, and that of an identity
+    /// column.
     private static let sequencesSQL = """
         SELECT s.oid, n.nspname::text AS schema, s.relname::text AS name, q.seqcache AS cache,
                q.seqincrement AS increment, q.seqcycle AS cycles,

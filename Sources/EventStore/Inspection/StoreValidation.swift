@@ -1,8 +1,8 @@
 extension StoreCatalog {
     /// Decides whether the store can be read without ever skipping an event.
     ///
-    /// - Throws: `EventStoreError` for the first thing that stands against it, the server first, then the table, its
-    ///   columns and the sequence.
+    /// - Throws: `EventStoreError` for the first reason against it, the server first, then the table, its columns and
+    ///   the sequence.
     package func judge(_ settings: EventStoreSettings) throws(EventStoreError) -> ValidatedStore {
         let name = "\(settings.schema).\(settings.eventsTable)"
         try validateServer()
@@ -214,8 +214,9 @@ extension StoreCatalog {
             return sequence
         }
         guard let expression = position?.defaultExpression else { throw refuse("has no default") }
-        // A name that is looked up anew at each insert, nextval('name'::text), leaves no dependency behind; neither does
-        // a function of the user's. Anything around nextval would make the sequence's value and the position differ.
+        // A name that is looked up anew at each insert, nextval('name'::text), leaves no dependency behind; neither
+        // does a function of the user's. Anything around nextval would make the sequence's value and the position
+        // differ.
         guard let sequence = sequences.first, Self.isPlainNextval(expression) else {
             throw refuse("has the default \(expression)")
         }

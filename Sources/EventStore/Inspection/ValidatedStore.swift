@@ -1,4 +1,4 @@
-/// An event store that was looked at on one connection and found fit to be read.
+/// An event store that was inspected on one connection and found fit to be read.
 package struct ValidatedStore: Sendable, Equatable {
     /// How payloads are stored. Both give the same results; `json` is read at twice the speed.
     package enum PayloadFormat: String, Sendable {
@@ -44,12 +44,12 @@ package struct PositionSequence: Sendable, Equatable {
     }
 }
 
-/// What tells one log from another, however alike their tables are.
+/// What distinguishes one log from another, however alike their tables are.
 package struct LogIdentity: Sendable, Hashable {
     /// Made by initdb and shared by a primary and its standbys; nil where the role may not ask for it.
     package let systemIdentifier: Int64?
-    /// The line of history the server writes on; each promotion of a standby and each recovery to a point in time
-    /// begins another one.
+    /// The timeline that the server writes; each promotion of a standby and each recovery to a point in time begins
+    /// another one.
     package let timeline: Int64
     /// The database's object id.
     package let database: UInt32

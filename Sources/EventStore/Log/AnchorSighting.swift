@@ -80,9 +80,9 @@ extension PostgresConnection {
         return AnchorVerdict(sightings)
     }
 
-    /// What the verdict means for who relies on the log.
+    /// What the verdict means for a reader that relies on the log.
     ///
-    /// - Returns: what an operator is to know.
+    /// - Returns: what an operator should know.
     /// - Throws: `otherLog`; `database`.
     func notes(on verdict: AnchorVerdict, _ store: ValidatedStore) throws(EventStoreError) -> [String] {
         switch verdict {

@@ -1,6 +1,6 @@
 package import Refold
 
-/// An existing event by which a log is known again.
+/// An existing event by which a log is recognised.
 package struct LogAnchor: Sendable, Hashable {
     /// Where the event stands.
     package let position: GlobalPosition

@@ -2,14 +2,15 @@ package import Postgres
 package import Refold
 
 extension LogIdentityStore {
-    /// Says whether a generation that was folded from a log may be folded on, or pointed at: what it has read is still so.
+    /// Checks whether a generation that was folded from a log may be folded further, or pointed at: the log still has
+    /// what it read.
     ///
     /// - Parameters:
     ///   - log: the log it was folded from.
     ///   - checkpoint: the last position whose effects it has.
     ///   - anchor: the last event at or below the checkpoint, as it was when the checkpoint was written; nil when there
-    ///     was none, or when it was not noted down.
-    /// - Returns: what an operator is to know, such as events that are gone.
+    ///     was none, or when it was not recorded.
+    /// - Returns: what an operator should know, such as events that are gone.
     /// - Throws: `logShrank`, `otherLog`; `database`.
     package static func check(
         _ connection: isolated PostgresConnection,

@@ -2,7 +2,7 @@ package import Postgres
 package import Refold
 
 extension LogIdentityStore {
-    /// The statements that note down a mark and the last event at or below it, to be run in one transaction. They never
+    /// The statements that record a mark and the last event at or below it, to be run in one transaction. They never
     /// lower a mark; when another log stands under the name by now, or the server's run in which the mark was found is
     /// over, they leave it.
     package static func storing(_ mark: GlobalPosition, of store: ValidatedStore, log: LogID) -> [PostgresStatement] {
@@ -18,8 +18,8 @@ extension LogIdentityStore {
         ]
     }
 
-    /// Notes a mark down so that no crash takes it back: only now may it count as stored (`HighWaterMarkProbe.store`), and
-    /// may a later reader rely on it.
+    /// Records a mark so that no crash takes it back: only then may it count as stored (`HighWaterMarkProbe.store`),
+    /// and may a later reader rely on it.
     ///
     /// - Throws: `storeChanged` when another log stands under the name by now, or the server's run is over; `database`.
     package static func store(
@@ -33,7 +33,7 @@ extension LogIdentityStore {
                 "SELECT position FROM refold.anchors WHERE log_id = $1",
                 [.int64(log.rawValue)]
             )
-            // The role or the database may say otherwise, and then a crash could take back what others rely on.
+            // The role or the database may set it otherwise, and then a crash could take back what others rely on.
             let results = try connection.pipeline(
                 [
                     PostgresStatement("BEGIN ISOLATION LEVEL READ COMMITTED"),
@@ -78,11 +78,11 @@ extension LogIdentityStore {
         )
     }
 
-    /// So few that the erasure of some events could leave none by which the log is known.
+    /// So few that the erasure of some events could leave none by which to recognise the log.
     private static let fewAnchors = 4
 
-    /// The statement that makes anchors of older events, at doubling distances behind a position, for a log of which few
-    /// are known.
+    /// The statement that makes anchors of older events, at doubling distances behind a position, for a log of which
+    /// few are known.
     private static func laddering(_ position: GlobalPosition, of store: ValidatedStore, log: LogID) -> PostgresStatement
     {
         var positions: [Int64] = []

@@ -3,12 +3,12 @@ internal import Refold
 
 /// What is kept in schema `refold` about each log that was read: how far, where it was found, and some of its events.
 ///
-/// A log is known again by its events, not by its place: a promoted standby, an upgraded server and a restored dump have
-/// the same. So another place is adopted, and noted, as long as an anchor's event is there.
+/// A log is recognised by its events, not by its place: a promoted standby, an upgraded server and a restored dump have
+/// the same. So another place is adopted, and recorded, as long as an anchor's event is there.
 package enum LogIdentityStore {
     /// Compares the log with what is known of it. To be done at every connection, before the first read.
     ///
-    /// - Parameter adopting: whether a change of place is written down; false for those who only look.
+    /// - Parameter adopting: whether a change of place is written down; false for callers that only look.
     /// - Returns: nil for a log that was never read.
     /// - Throws: `otherLog` or `logShrank`, with the remedy; `database`.
     package static func verify(
@@ -33,7 +33,7 @@ package enum LogIdentityStore {
         return KnownLog(id: record.id, mark: record.mark, notes: notes)
     }
 
-    /// Compares the log with what is known of it, and begins to know one that was never read.
+    /// Compares the log with what is known of it, and starts a record of one that was never read.
     ///
     /// - Throws: as ``verify(_:_:adopting:)``.
     package static func open(
@@ -44,12 +44,12 @@ package enum LogIdentityStore {
         return try await begin(connection, store)
     }
 
-    /// Begins to know a log that is none of those that were read: everything is folded anew from it.
+    /// Starts a record of a log that is none of those read before: everything is folded anew from it.
     ///
-    /// What is known of the others stays as it is, as evidence. When somebody else has begun to know this log meanwhile,
-    /// theirs is the one.
+    /// What is known of the others stays as it is, as evidence. When another process has started a record of this log
+    /// meanwhile, that one is used.
     ///
-    /// - Parameter lost: a log that passes for this one and is known not to be it.
+    /// - Parameter lost: a log that passes for this one but is known not to be it.
     package static func begin(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore,
@@ -58,7 +58,7 @@ package enum LogIdentityStore {
         do {
             return try await connection.transaction { connection in
                 try connection.executeScript("SET LOCAL synchronous_commit = on")
-                // Two that begin at once, each with a log of its own, would make one of them stop.
+                // If two began at once, each with a record of its own, one of them would have to stop.
                 try connection.execute("LOCK TABLE refold.logs IN SHARE ROW EXCLUSIVE MODE")
                 if let known = try present(connection, store), known.id != lost { return known }
                 let row = try connection.query(
@@ -182,14 +182,14 @@ package enum LogIdentityStore {
 }
 
 extension PositionSequence {
-    /// The newest position drawn. Before the first nextval, and after setval(…, false), what stands in `last_value` is
-    /// the next position.
+    /// The newest position drawn. Before the first nextval, and after setval(…, false), `last_value` holds the next
+    /// position.
     ///
     /// While nextval writes its log record, the sequence's row shows the last of the 32 numbers that it logs ahead, and
     /// a SELECT from the sequence sees that: a mark taken from it would pass numbers that are yet to be drawn.
-    /// `pg_sequence_last_value` waits for nextval to finish; it is null where nothing was drawn, and only then, looked at
-    /// after the row was read, the row is what it seems. It takes the lock that writers take, until the end of the
-    /// transaction: whoever looks for holders must leave its own session out.
+    /// `pg_sequence_last_value` waits for nextval to finish; it is null where nothing was drawn, and only then, looked
+    /// at after the row was read, the row is what it seems. It takes the lock that writers take, until the end of the
+    /// transaction: a query for its holders must leave its own session out.
     /// https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/commands/sequence.c (nextval_internal)
     package var lastValueSQL: String { lastValueSQL() }
 

@@ -18,15 +18,15 @@ package struct StoredLogIdentity: Sendable, Equatable {
 
     /// Refuses a log that has lost positions: those that are drawn again would be taken for read.
     ///
-    /// - Parameter lastValue: the newest position, looked at after the record was read.
+    /// - Parameter lastValue: the newest position, sampled after the record was read.
     /// - Throws: `logShrank`.
     package func checkLength(lastValue: GlobalPosition) throws(EventStoreError) {
         guard lastValue >= mark else { throw .logShrank(lastValue: lastValue, passed: mark) }
     }
 
-    /// Judges by the place alone a log of which something was read, and no event is known.
+    /// Judges by its place alone a log of which something was read, but no event is known.
     ///
-    /// A timeline may be another: after a failover, events and what is known of them are from the same write-ahead log.
+    /// The timeline may differ: after a failover, events and what is known of them are from the same write-ahead log.
     ///
     /// - Throws: `otherLog`.
     package func checkPlace(_ found: LogIdentity) throws(EventStoreError) {

@@ -4,9 +4,9 @@ package import Refold
 package struct BlockedMark: Sendable, Equatable {
     /// The first position the mark cannot pass: its event may still appear.
     package let position: GlobalPosition
-    /// The transaction to wait for. There may be others; this one keeps the lowest position.
+    /// The transaction to wait for. There may be others; this one holds the lowest position.
     package let transaction: BlockingTransaction
-    /// When the mark came to stand here.
+    /// When the mark stopped here.
     package let since: ContinuousClock.Instant
 
     package init(position: GlobalPosition, transaction: BlockingTransaction, since: ContinuousClock.Instant) {

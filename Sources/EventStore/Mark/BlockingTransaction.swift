@@ -28,7 +28,7 @@ public struct BlockingTransaction: Sendable, Hashable {
 }
 
 extension BlockingTransaction {
-    /// Who it is, as far as the server tells this role.
+    /// Details, as far as the server shows them to this role.
     public struct Details: Sendable, Equatable, CustomStringConvertible {
         /// The first position that the transaction keeps the mark from passing.
         public var position: GlobalPosition

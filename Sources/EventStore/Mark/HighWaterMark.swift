@@ -1,13 +1,14 @@
 package import Refold
 
-/// The position at or below which no event can still appear, worked out from samples of the sequence and its lock holders.
+/// The position at or below which no event can still appear, worked out from samples of the sequence and its lock
+/// holders.
 ///
 /// `nextval` takes a lock on the sequence and keeps it to the end of the top-level transaction, and a commit is visible
 /// before its locks are released. Each sample is taken in this order: first the sequence's last value h, then the set S
 /// of transactions that hold the lock. Hence
 ///
-/// - a transaction that is in S but was not in the sample before took the lock after that sample, so everything it draws
-///   is above that sample's h: this is its *floor*, fixed when it is first seen;
+/// - a transaction that is in S but was not in the sample before took the lock after that sample, so everything it
+///   draws is above that sample's h: this is its *floor*, fixed when it is first seen;
 /// - a transaction that is no longer in S has ended, and what it drew is visible now or never;
 /// - a position at or below h that belongs to nobody in S is decided.
 ///
@@ -80,12 +81,12 @@ package struct HighWaterMark: Sendable {
         return mark
     }
 
-    /// Moves the mark through positions that were all seen, each one after the other, from the mark on: a position that
+    /// Moves the mark through positions that were all seen, one after the other, from the mark on: a position that
     /// holds an event cannot hold another one, whoever else is still writing.
     ///
-    /// - Parameter position: the last position of the run that begins at `mark + 1`; at or below the mark it is ignored. What
-    ///   stands above the newest value that the sequence was seen to have waits until the sequence has come there: a position
-    ///   may be inserted that was never drawn, and the sequence is no shorter for it.
+    /// - Parameter position: the last position of the run that begins at `mark + 1`; at or below the mark it is
+    ///   ignored. Positions above the newest sampled value of the sequence wait until the sequence has reached them: a
+    ///   position may be inserted that was never drawn, and the sequence is no shorter for it.
     package mutating func advance(throughContiguous position: GlobalPosition, at now: ContinuousClock.Instant) {
         let position = min(position, lastValue)
         guard position > mark else { return }
@@ -96,7 +97,7 @@ package struct HighWaterMark: Sendable {
         settle(at: now)
     }
 
-    /// Says that a transaction which was begun after `position` became the mark has committed: from here on not even a
+    /// Notes that a transaction which was begun after `position` became the mark has committed: from here on not even a
     /// crash of the server lets the sequence fall below it.
     package mutating func store(_ position: GlobalPosition) {
         stored = max(stored, min(position, mark))

@@ -67,28 +67,30 @@ package final class HighWaterMarkProbe: Sendable {
             """
     }
 
-    /// How often it is looked at whether the table and its sequence are still the ones that were inspected.
+    /// How often to check that the table and its sequence are still the ones that were inspected.
     private static let placeInterval: Duration = .seconds(1)
 
-    /// How many positions one sample follows from the mark on; enough for the writers of some milliseconds.
+    /// How many positions one sample follows from the mark on; enough for some milliseconds of writing.
     private static let contiguousLimit = 256
 
     /// Takes a sample and returns the mark.
     ///
     /// Events at or below the mark are to be read by a statement that starts after this returns.
     ///
-    /// - Throws: `logShrank` when the sequence was set back, `storeChanged` when the server has recovered from a crash or
-    ///   another has taken its place, or when the table or its sequence was exchanged; `database` for what the server refuses.
+    /// - Throws: `logShrank` when the sequence was set back, `storeChanged` when the server has recovered from a crash
+    ///   or another has taken its place, or when the table or its sequence was exchanged; `database` for what the
+    ///   server refuses.
     package func sample() async throws(EventStoreError) -> MarkSample {
         try await sample(on: connection)
     }
 
-    /// Says that a transaction begun after `position` became the mark has committed; see `HighWaterMark.store`.
+    /// Notes that a transaction begun after `position` became the mark has committed; see `HighWaterMark.store`.
     package func store(_ position: GlobalPosition) {
         state.withLock { $0.store(position) }
     }
 
-    /// Synchronous on the connection's executor, so that samples are taken in as they were taken, whoever else samples.
+    /// Synchronous on the connection's executor, so that samples are processed in the order in which they were taken,
+    /// whoever else samples.
     private func sample(on connection: isolated PostgresConnection) throws(EventStoreError) -> MarkSample {
         let before = state.withLock { $0 }
         // Separate statements, in this order: a number at or below the last value was drawn under a lock that was taken
@@ -149,12 +151,12 @@ package final class HighWaterMarkProbe: Sendable {
     }
 }
 
-// MARK: Who holds
+// MARK: The blocking transaction
 
 extension HighWaterMarkProbe {
-    /// Asks the server who a holder is: worth a query when a hold lasts, not at every sample.
+    /// Asks the server about a blocking transaction: worth a query when it lasts, not at every sample.
     ///
-    /// - Returns: nil when the holder has ended meanwhile.
+    /// - Returns: nil when it has ended meanwhile.
     package func details(of hold: BlockedMark) async throws(EventStoreError) -> BlockingTransaction.Details? {
         try await details(of: hold, on: connection)
     }

@@ -2,10 +2,10 @@ internal import Refold
 internal import Synchronization
 package import Timing
 
-/// Looks at the high-water mark again and again, at the pace that suits, and tells once of each transaction that has kept
-/// it back for a second.
+/// Samples the high-water mark repeatedly, at a suitable pace, and reports once each transaction that has kept it back
+/// for a second.
 package final class MarkWatcher: Sendable {
-    /// Told of a transaction; of its details as far as the server tells them, nil when it has just ended.
+    /// Receives a blocking transaction, with the details that the server shows; nil when it has just ended.
     package typealias Report = @Sendable (BlockedMark, BlockingTransaction.Details?) -> Void
 
     /// What it looks with.
@@ -17,11 +17,11 @@ package final class MarkWatcher: Sendable {
 
     private struct State {
         var sample: MarkSample?
-        /// The position of the transaction that was told of last.
+        /// The position of the transaction that was reported last.
         var reported: GlobalPosition?
     }
 
-    /// Transactions that write come and go; only one that lasts for longer is worth a word.
+    /// Transactions that write come and go; only one that lasts for longer is worth reporting.
     private static let unremarkable: Duration = .seconds(1)
 
     package init(
@@ -36,10 +36,10 @@ package final class MarkWatcher: Sendable {
         self.report = report
     }
 
-    /// What the last look gave; nil before the first.
+    /// The last sample; nil before the first.
     package var lastSample: MarkSample? { state.withLock { $0.sample } }
 
-    /// Waits as long as suits what the last look gave.
+    /// Waits for as long as the last sample suggests.
     ///
     /// - Throws: `CancellationError`.
     package func pause() async throws {
@@ -48,7 +48,7 @@ package final class MarkWatcher: Sendable {
         if wait > .zero { try await time.sleep(for: wait) }
     }
 
-    /// Looks at once.
+    /// Samples at once.
     @discardableResult
     package func sample() async throws(EventStoreError) -> MarkSample {
         let sample = try await probe.sample()
@@ -56,7 +56,7 @@ package final class MarkWatcher: Sendable {
         return sample
     }
 
-    /// Looks at once, and tells of the transaction that keeps the mark back.
+    /// Samples at once, and reports the transaction that keeps the mark back.
     @discardableResult
     package func look() async throws(EventStoreError) -> MarkSample {
         let sample = try await sample()

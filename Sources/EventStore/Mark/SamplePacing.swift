@@ -2,15 +2,17 @@ package import Refold
 
 /// How long to wait between two samples of the high-water mark.
 ///
-/// `last_value` moves before the commit does, so waiting for it to change would miss events: while the mark is below it,
-/// samples follow each other quickly. A hold that lasts is looked at less often, up to the idle interval.
+/// `last_value` moves before the commit does, so waiting for it to change would miss events: while the mark is below
+/// it, samples follow each other quickly. While a transaction blocks it for long, samples are rarer, up to the idle
+/// interval.
 public struct SamplePacing: Sendable, Hashable {
     /// The wait while the mark may move any moment. Default 1 ms.
     public var eager: Duration
     /// The wait after the mark has moved. Default 2 ms.
     ///
-    /// What commits meanwhile is read, folded and committed together. Without it each handful of events took a round of its
-    /// own, and the rounds were in each other's way: at 1,000 events a second the median latency was 10.4 ms instead of 6.0.
+    /// What commits meanwhile is read, folded and committed together. Without it each handful of events took a round of
+    /// its own, and the rounds delayed each other: at 1,000 events a second the median latency was 10.4 ms instead of
+    /// 6.0.
     public var pause: Duration
     /// The wait when nothing is going on. Default 10 ms.
     public var idle: Duration
@@ -26,7 +28,8 @@ public struct SamplePacing: Sendable, Hashable {
         self.idle = max(idle, self.eager)
     }
 
-    /// The wait after a sample: the pause when it moved the mark, a hundredth of the hold's age while one lasts.
+    /// The wait after a sample: the pause when it moved the mark, a hundredth of the time for which the mark has been
+    /// blocked.
     package func wait(after sample: MarkSample, at now: ContinuousClock.Instant) -> Duration {
         if sample.moved { return pause }
         guard let hold = sample.hold else { return idle }
@@ -34,7 +37,7 @@ public struct SamplePacing: Sendable, Hashable {
     }
 }
 
-/// What one look at the sequence and its holders gave.
+/// What one sample of the sequence and its lock holders gave.
 package struct MarkSample: Sendable, Equatable {
     /// At or below this position nothing can appear any more.
     package let mark: GlobalPosition

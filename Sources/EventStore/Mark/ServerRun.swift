@@ -1,18 +1,18 @@
 package import Postgres
 internal import Refold
 
-/// The time between two recoveries of a server, and what tells it from others.
+/// The time between two recoveries of a server, and what distinguishes it from others.
 ///
-/// In a crash, positions that were drawn and not committed are forgotten and drawn once more, so what was learnt of them
-/// must be forgotten too. The server's start time alone does not tell: when a backend is killed, the server recovers and
-/// keeps it. The row of the UNLOGGED table `refold.server_run` is gone then.
+/// In a crash, positions that were drawn and not committed are forgotten and drawn once more, so what was learnt of
+/// them must be forgotten too. The server's start time alone does not show it: when a backend is killed, the server
+/// recovers and keeps it. The row of the UNLOGGED table `refold.server_run` is gone then.
 package struct ServerRun: Sendable, Hashable {
     /// `pg_postmaster_start_time()`, in microseconds since 2000-01-01 UTC.
     package let startedAt: Int64
-    /// The id in `refold.server_run`; nil where there is no such table or this role may not write it. Then a crash is only
-    /// told by the sessions that it ends.
+    /// The id in `refold.server_run`; nil where there is no such table or this role may not write it. Then a crash
+    /// shows only in the sessions that it ends.
     package let id: String?
-    /// The line of history that the server writes on; 0 where it is not known.
+    /// The timeline that the server writes; 0 where it is not known.
     package let timeline: Int64
 
     /// A run from what tells it.
@@ -22,7 +22,7 @@ package struct ServerRun: Sendable, Hashable {
         self.timeline = timeline
     }
 
-    /// Asks for the present run of a primary; names it if nobody has since the last recovery.
+    /// Asks for the present run of a primary; names it if it was not named since the last recovery.
     package static func current(on connection: isolated PostgresConnection) throws(EventStoreError) -> ServerRun {
         do {
             let isNamed = try connection.query(namingSQL).bool(0, 0)
@@ -55,7 +55,7 @@ package struct ServerRun: Sendable, Hashable {
         id = try rows.isNull(0, column + 2) ? nil : rows.text(0, column + 2)
     }
 
-    /// An SQL condition: this run is not over. A statement that must not do its work in another one says so itself:
+    /// An SQL condition: this run is not over. A statement that must not do its work in another one states it itself:
     /// behind a pooler not even the session is lost.
     package var isCurrentSQL: String {
         let started =

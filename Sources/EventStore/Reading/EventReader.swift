@@ -4,9 +4,10 @@ internal import Synchronization
 
 /// Reads events in the order of their positions, by COPY, over a connection of its own.
 ///
-/// One read at a time. It never looks above the position it is given, so who reads up to the high-water mark misses
-/// nothing; it refuses to read in another run of the server than the one it was inspected in. No snapshot is held for longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs,
-/// each beginning after the last event of the one before.
+/// One read at a time. It never looks above the position it is given, so reading up to the high-water mark misses
+/// nothing; it refuses to read in another run of the server than the one it was inspected in. No snapshot is held for
+/// longer than `ReadingOptions.copyLifetime`: a long read is cut into several COPYs, each beginning after the last
+/// event of the one before.
 package final class EventReader: Sendable {
     /// The store it reads.
     package let store: ValidatedStore
@@ -19,8 +20,8 @@ package final class EventReader: Sendable {
 
     /// - Parameters:
     ///   - connection: a connection on which `store` was inspected.
-    ///   - types: the event types that somebody takes. Events of other types are delivered without their payload.
-    ///   - upcasters: what payloads of older versions are put through before they are delivered.
+    ///   - types: the event types whose payloads are wanted. Events of other types are delivered without their payload.
+    ///   - upcasters: bring payloads of older versions up to date before delivery.
     package init(
         _ connection: PostgresConnection,
         _ store: ValidatedStore,
@@ -36,15 +37,15 @@ package final class EventReader: Sendable {
 
     /// Reads the events after one position, through another, and delivers them block by block.
     ///
-    /// The next block is read and parsed while one is being delivered; there are never more than these two. When nothing
-    /// is in the range, one block without batches says so.
+    /// The next block is read and parsed while one is being delivered; there are never more than these two. When
+    /// nothing is in the range, one block without batches says so.
     ///
     /// - Parameters:
     ///   - after: the position before the first event wanted.
     ///   - through: the last position wanted, at most the high-water mark. At or below `after` nothing is delivered.
     ///   - deliver: called in order, on the caller's own isolation. What it throws ends the read.
-    /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless the
-    ///   connection is lost.
+    /// - Throws: `EventStoreError`, `CancellationError`, or what `deliver` throws. The reader can be used again unless
+    ///   the connection is lost.
     package nonisolated(nonsending) func read(
         after: GlobalPosition,
         through: GlobalPosition,
@@ -70,7 +71,8 @@ package final class EventReader: Sendable {
         }
     }
 
-    /// The first position in a range that holds an event; nil when none does. One look at the index, however long the range.
+    /// The first position in a range that holds an event; nil when none does. One index look-up, however long the
+    /// range.
     ///
     /// Not during a read.
     package func firstPosition(
@@ -137,7 +139,7 @@ package final class EventReader: Sendable {
     }
 
     private func abandon(on connection: isolated PostgresConnection) {
-        // The read has failed already; a connection that cannot be brought back to order says so at its next use.
+        // The read has failed already; a connection that cannot be restored fails at its next use.
         cursor.withLock { cursor in _ = try? cursor.endCopy(ifOpenFor: .zero, on: connection) }
     }
 }

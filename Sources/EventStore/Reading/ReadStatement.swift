@@ -55,7 +55,7 @@ struct ReadStatement: Sendable {
     /// The index on the position gives the order, and a LIMIT then costs nothing. Without statistics the planner may
     /// prefer to sort all that is left, for each range again. A policy that hides rows is to be an error, not a gap.
     ///
-    /// They end with the COPY's transaction, for behind a pooler the session is everybody's. The one column says whether
+    /// They end with the COPY's transaction, since behind a pooler the session is shared. The one column says whether
     /// the server's run is the one in which the mark was found.
     static func preamble(_ run: ServerRun) -> String {
         let settings = [

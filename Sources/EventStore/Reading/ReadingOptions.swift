@@ -6,7 +6,7 @@ package struct ReadingOptions: Sendable, Hashable {
     package var batchSize: BatchSize
     /// What is fetched beyond position, type, payload and timestamp.
     package var columns: EventColumns
-    /// How many batches are delivered together when plenty are there. Default 32.
+    /// How many batches are delivered together when enough are available. Default 32.
     package var batchesPerBlock: Int
     /// A block is delivered early when its payloads reach this many bytes. Default 2 MiB. Two blocks are in memory at a
     /// time, and one event more, however large.
@@ -16,7 +16,7 @@ package struct ReadingOptions: Sendable, Hashable {
     /// How long a COPY, and with it a snapshot, stays open at most, even while a block is being delivered. Default 3 s.
     package var copyLifetime: Duration
 
-    /// Options; every default is the one of a full rebuild and of tailing alike.
+    /// Options; the defaults suit full rebuilds and tailing alike.
     package init(
         batchSize: BatchSize = .default,
         columns: EventColumns = [],

@@ -18,7 +18,7 @@ struct AppendConflict {
     /// The version of the stream's newest event; 0 when there is none.
     private let newestVersion: StreamPosition
 
-    /// Looks the stream and the events up.
+    /// Looks up the stream and the events.
     init(
         _ append: AppendStatement,
         _ settings: EventStoreSettings,

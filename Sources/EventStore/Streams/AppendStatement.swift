@@ -5,8 +5,8 @@ internal import Refold
 /// the events after it.
 ///
 /// The rows to insert come out of the stream's CTE, so the stream's row is locked before the first position is drawn: a
-/// writer that waits for another one does not hold the high-water mark. When the stream is elsewhere, the CTE is empty,
-/// nothing is inserted, and the answer has no row.
+/// writer that waits for another one does not hold back the high-water mark. When the stream is elsewhere, the CTE is
+/// empty, nothing is inserted, and the answer has no row.
 struct AppendStatement {
     let stream: String
     let expected: ExpectedVersion
@@ -101,8 +101,8 @@ struct AppendStatement {
         if case .exactly(let version) = expected { [.int64(version.rawValue)] } else { [] }
     }
 
-    /// A parameter of no stated type that is a column of its own in the SELECT gets the type of the column it is inserted
-    /// into: payloads may be json or jsonb. Unnesting one event's arrays would cost a fifth of the append.
+    /// A parameter of no stated type that is a column of its own in the SELECT gets the type of the column it is
+    /// inserted into: payloads may be json or jsonb. Unnesting one event's arrays would cost a fifth of the append.
     private func single(_ event: NewEvent) -> PostgresStatement {
         PostgresStatement(
             """

@@ -1,10 +1,11 @@
 internal import Refold
 
-/// How large what an event consists of may be. Beyond these limits PostgreSQL refuses an event, some of them by ending
-/// the connection, so they are checked before anything is sent.
+/// How large the parts of an event may be. Beyond these limits PostgreSQL refuses an event, some of them by ending the
+/// connection, so they are checked before anything is sent.
 package enum EventLimits {
-    /// Bytes of a stream's id, and of an event's type. An id stands in index rows, beside the version or the log's name;
-    /// PostgreSQL's limit for those is 2,704 bytes (a third of a page, https://www.postgresql.org/docs/current/btree.html).
+    /// Bytes of a stream's id, and of an event's type. An id is part of index rows, beside the version or the log's
+    /// name; PostgreSQL's limit for those is 2,704 bytes (a third of a page,
+    /// https://www.postgresql.org/docs/current/btree.html).
     package static let name = 2_048
     /// Bytes of the payloads and metadata of one append. PostgreSQL takes values and messages of less than 1 GiB; the
     /// rest is left for everything else in the message.

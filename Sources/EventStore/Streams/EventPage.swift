@@ -14,8 +14,8 @@ package struct EventPage {
 
     /// The statement that reads a page.
     ///
-    /// The sum is formed row by row, so the rows after the page are not read, and looks only at how large the values are
-    /// stored: it does not fetch them.
+    /// The sum is formed row by row, so the rows after the page are not read, and looks only at how large the values
+    /// are stored: it does not fetch them.
     ///
     /// - Parameters:
     ///   - condition: on `e`, a row of the events table.

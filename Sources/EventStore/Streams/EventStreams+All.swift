@@ -5,14 +5,13 @@ extension EventStreams {
     /// Reads all streams, in the order of the positions and never above the high-water mark.
     ///
     /// It ends at the position that is the newest when the first event is asked for. Transactions that may still commit
-    /// an event below that are waited for, however long they take, so nothing that is delivered has a hole that fills
-    /// later.
+    /// an event below that are waited for, however long they take, so no gap between delivered events is filled later.
     ///
     /// - Parameters:
     ///   - after: the position before the first event wanted.
     ///   - through: the last position wanted; nil, or one above the newest, is the newest.
     ///   - limit: how many events at most; nil for no limit.
-    ///   - waiting: told, once for each, of a transaction that has been waited for for a second.
+    ///   - waiting: called once for each transaction that was waited for for a second.
     public func readAll(
         after: GlobalPosition = .zero,
         through: GlobalPosition? = nil,

@@ -16,7 +16,7 @@ extension EventStreams {
     ///
     /// - Parameters:
     ///   - prefix: what the ids begin with; empty for all streams.
-    ///   - after: the last id of the list before, to go on with a long one; nil begins with the first.
+    ///   - after: the last id of the previous list, to continue a long one; nil begins with the first.
     ///   - limit: how many at most.
     public func streams(
         prefix: String = "",

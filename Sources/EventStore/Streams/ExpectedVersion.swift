@@ -32,7 +32,7 @@ public enum ExpectedVersion: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What an append gave.
+/// The result of an append.
 public struct Appended: Sendable, Hashable {
     /// The version of the last of the appended events: the stream's version after the append.
     public let version: StreamPosition

@@ -13,13 +13,13 @@ public struct NewEvent: Sendable, Hashable {
     public var typeVersion: Int
     /// The payload, JSON text.
     public var payload: String
-    /// What belongs together: one request and everything that followed from it.
+    /// The id shared by one request and everything that followed from it.
     public var correlationID: String?
     /// What the event followed from: the id of a command or of another event.
     public var causationID: String?
     /// Who caused it.
     public var userID: String?
-    /// Further members of the metadata. Those that the properties above stand for win over members of the same name.
+    /// Further members of the metadata. The properties above win over members of the same name.
     public var metadata: JSON.Object
     /// When it happened; nil is the time of the append, by the writer's clock.
     public var timestamp: Timestamp?

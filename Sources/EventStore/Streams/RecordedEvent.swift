@@ -57,7 +57,7 @@ extension RecordedEvent {
         return metadataMembers[EventMetadata.typeVersion]?.asInteger.map { Int($0) } ?? 1
     }
 
-    /// What belongs together: one request and everything that followed from it.
+    /// The id shared by one request and everything that followed from it.
     public var correlationID: String? { metadataMembers[EventMetadata.correlationID]?.asText }
 
     /// What the event followed from: the id of a command or of another event.

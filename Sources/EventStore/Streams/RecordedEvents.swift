@@ -1,8 +1,8 @@
 /// Events that are read while they are iterated over, page by page.
 ///
-/// Whatever the number of events, at most one page is in memory: ``EventPage/size`` events or
-/// ``EventPage/bytes`` bytes, or one event that is larger. Between two pages no transaction is open. Each iterator reads
-/// anew, and uses the connection only while its next page is fetched.
+/// Whatever the number of events, at most one page is in memory: ``EventPage/size`` events or ``EventPage/bytes``
+/// bytes, or one event that is larger. Between two pages no transaction is open. Each iterator reads anew, and uses the
+/// connection only while its next page is fetched.
 public struct RecordedEvents: AsyncSequence, Sendable {
     /// What is delivered.
     public typealias Element = RecordedEvent

@@ -90,7 +90,7 @@ struct EventFollower: Sendable {
         if seen.run != run {
             guard seen.lastValue >= delivered else { throw .logShrank(lastValue: seen.lastValue, passed: delivered) }
             // Positions that were drawn and never committed are forgotten in a crash and drawn once more: what was a
-            // hole behind the last event may be one no longer.
+            // gap behind the last event may have been filled.
             after = delivered
             connection = nil
             run = seen.run
@@ -98,13 +98,14 @@ struct EventFollower: Sendable {
         through = max(after, seen.mark)
     }
 
-    /// The session to read on; nil when the mark has to be waited for once more, because the session leads to another run
-    /// of the server than the mark is of, or may do so.
+    /// The session to read on; nil when the mark has to be waited for once more, because the session leads to another
+    /// run of the server than the mark is of, or may do so.
     private mutating func open() async throws(EventStoreError) -> PostgresConnection? {
         if let connection { return connection }
         let (opened, store) = try await PostgresConnection.open(settings, connect)
         let isSame = store.serverRun == run?.server
-        // A run without a name is known to last as long as a session does: the mark has to be found after it was opened.
+        // A run without a name is known to last as long as a session does: the mark has to be found after it was
+        // opened.
         if isSame { connection = opened }
         if isSame && store.serverRun.id != nil { return opened }
         mark.forget(run, looksAnew: !isSame)

@@ -5,9 +5,9 @@ package import Timing
 
 /// Subscriptions to one event store: each first reads what is there and then follows the log.
 ///
-/// All of them learn from one probe how far the log is safe to read, so a hundred cost the server no more looks than one.
-/// Each reads on a session of its own, at its own pace: a slow subscriber keeps one page of events in memory and holds
-/// nobody up. There is nothing to start or stop: whoever waits for the next event looks for all who wait.
+/// All of them learn from one probe how far the log is safe to read, so a hundred cost the server no more queries than
+/// one. Each reads on a session of its own, at its own pace: a slow subscriber keeps one page of events in memory and
+/// holds nobody up. There is nothing to start or stop: one of the waiting subscribers samples for all of them.
 public final class EventSubscriptions: Sendable {
     private let settings: EventStoreSettings
     private let connect: @Sendable () async throws -> PostgresConnection
@@ -16,10 +16,10 @@ public final class EventSubscriptions: Sendable {
 
     /// - Parameters:
     ///   - settings: where the store is.
-    ///   - pacing: how often the log is looked at while nothing comes.
-    ///   - logger: told of lost connections and of transactions that are waited for; nil tells nobody.
-    ///   - connect: opens a session with the primary; called for each subscriber and once more for all of them, and again
-    ///     when a session is lost.
+    ///   - pacing: how often the log is sampled while nothing comes.
+    ///   - logger: receives lost connections and blocking transactions; nil for no log.
+    ///   - connect: opens a session with the primary; called for each subscriber and once more for all of them, and
+    ///     again when a session is lost.
     public convenience init(
         _ settings: EventStoreSettings = EventStoreSettings(),
         pacing: SamplePacing = SamplePacing(),
@@ -45,15 +45,15 @@ public final class EventSubscriptions: Sendable {
 
     /// All events from a position on, in order, each once, without end.
     ///
-    /// An event is delivered once nothing can appear before it any more. A lost connection is made anew, however long that
-    /// takes, and reading goes on after the last event that was delivered. Nothing is stored: who wants to go on after a
-    /// restart keeps the position of the last event handled, and subscribes from the one after it.
+    /// An event is delivered once nothing can appear before it any more. A lost connection is re-established, however
+    /// long that takes, and reading resumes after the last event that was delivered. Nothing is stored: to resume after
+    /// a restart, keep the position of the last event handled and subscribe from the one after it.
     ///
     /// Cancelling the task ends the sequence without an error.
     ///
     /// - Parameter position: the first position wanted.
-    /// - Returns: a sequence whose iterators each subscribe anew. It throws `logShrank` when the log ends before a position
-    ///   that was read, and what cannot be mended by connecting anew.
+    /// - Returns: a sequence whose iterators each subscribe anew. It throws `logShrank` when the log ends before a
+    ///   position that was read, and errors that a new connection cannot repair.
     public func subscribe(from position: GlobalPosition = 1) -> EventSubscription {
         EventSubscription { [self] in
             EventFollower(

@@ -4,11 +4,11 @@ internal import Refold
 internal import Synchronization
 internal import Timing
 
-/// The high-water mark, found once for all who wait for it.
+/// The high-water mark, found once for all subscribers that wait for it.
 ///
-/// Nothing runs in the background. Of those who wait one *leads*: it looks at the log again and again, on the one session
-/// that all share, and wakes those who have what they waited for. When it has that itself, or its task is cancelled,
-/// another one takes over.
+/// Nothing runs in the background. One of the waiting subscribers *leads*: it samples the log repeatedly, on the one
+/// session that all share, and wakes those whose wait is over. When its own is over, or its task is cancelled, another
+/// one takes over.
 final class SharedMark: Sendable {
     /// One run of the server, as far as it can be told: one without a name may have ended with each session.
     struct Run: Sendable, Hashable {
@@ -37,7 +37,7 @@ final class SharedMark: Sendable {
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0
 
-        /// What somebody who has read up to `position` in `run` waits for.
+        /// What a subscriber that has read up to `position` in `run` waits for.
         func news(above position: GlobalPosition, in run: Run?) -> Seen? {
             guard let seen, seen.mark > position || seen.run != run else { return nil }
             return seen
@@ -74,7 +74,7 @@ final class SharedMark: Sendable {
 
     /// Waits until the mark is above `position`, or is of another run of the server than `run`.
     ///
-    /// - Throws: what looking failed with when it is this caller that looked; or that the task was cancelled.
+    /// - Throws: the error of sampling, when this caller led; or that the task was cancelled.
     func next(above position: GlobalPosition, in run: Run?) async throws(EventStoreError) -> Seen {
         while true {
             let (news, leads) = state.withLock { state -> (Seen?, Bool) in
@@ -87,17 +87,17 @@ final class SharedMark: Sendable {
             if leads { return try await lead(until: position, run) }
             await waitForLeader(position, run)
             if Task.isCancelled {
-                // It may have been woken to lead: then somebody else has to.
+                // It may have been woken to lead: then another one has to.
                 wakeSuccessor()
                 throw .cancelled("waiting for events")
             }
         }
     }
 
-    /// Says that a run of the server is over, so that its mark is not relied upon any more.
+    /// Notes that a server run is over, so that its mark is no longer relied upon.
     ///
-    /// - Parameter looksAnew: the session that looks does not know of the present run, so another one is opened: it may have
-    ///   been inspected before the run had a name.
+    /// - Parameter looksAnew: the session that looks does not know of the present run, so another one is opened: it may
+    ///   have been inspected before the run had a name.
     func forget(_ run: Run?, looksAnew: Bool = false) {
         state.withLock { state in
             if state.seen?.run == run { state.seen = nil }
@@ -132,7 +132,7 @@ final class SharedMark: Sendable {
         wakeSuccessor()
     }
 
-    /// Wakes one of those who wait, to lead, unless somebody leads already.
+    /// Wakes a waiting subscriber to lead, unless one leads already.
     private func wakeSuccessor() {
         let successor = state.withLock { state -> Waiter? in
             guard !state.isLed, let id = state.waiters.keys.first else { return nil }
@@ -177,7 +177,7 @@ final class SharedMark: Sendable {
 
     // MARK: Waiting
 
-    /// Returns when there may be news, when somebody has to lead, and when the task is cancelled.
+    /// Returns when there may be news, when a leader is needed, and when the task is cancelled.
     private func waitForLeader(_ position: GlobalPosition, _ run: Run?) async {
         let id = state.withLock { state in
             state.lastWaiter += 1

@@ -3,14 +3,14 @@ internal import Refold
 
 /// Brings events into a store from NDJSON: one event a line, as `RecordedEvent.appendLine(to:)` writes them.
 ///
-/// Members of a line: `stream`, `type` and `data` are needed; `version`, `id`, `type_version`, `timestamp` and `metadata`
-/// are taken as they are, and given where they are missing; `position` is not looked at, since positions follow the order
-/// of the lines.
+/// Members of a line: `stream`, `type` and `data` are needed; `version`, `id`, `type_version`, `timestamp` and
+/// `metadata` are kept as they are, and filled in where they are missing; `position` is ignored, since positions follow
+/// the order of the lines.
 ///
-/// Lines are stored in batches, each in one transaction with a note of how far the input was read. So an import that was
-/// broken off goes on where it stopped, when it is started again with the same input: an input is known by its first
-/// line, and by a digest of everything imported so far, whatever its name is, and though it may have grown. Beyond that,
-/// a line whose id is in the store already, in the same stream and version, is skipped.
+/// Lines are stored in batches, each in one transaction with a note of how far the input was read. So an interrupted
+/// import resumes where it stopped when it is started again with the same input: an input is known by its first line,
+/// and by a digest of everything imported so far, whatever its name is, and though it may have grown. Beyond that, a
+/// line whose id is in the store already, in the same stream and version, is skipped.
 public struct EventImport: Sendable {
     /// What an import did.
     public struct Summary: Sendable, Hashable {
@@ -39,8 +39,8 @@ public struct EventImport: Sendable {
     /// - Parameters:
     ///   - connection: not used by anybody else during an import.
     ///   - settings: where the store is; it must have been migrated.
-    ///   - linesPerBatch: how many lines are stored in one transaction. Writers of the same streams wait for its end, and
-    ///     so do readers of the log.
+    ///   - linesPerBatch: how many lines are stored in one transaction. Writers of the same streams wait for its end,
+    ///     and so do readers of the log.
     ///   - bytesPerBatch: a batch ends with the line that reaches this. Two batches are in memory at a time.
     public init(
         _ connection: PostgresConnection,
@@ -59,7 +59,7 @@ public struct EventImport: Sendable {
     /// - Parameters:
     ///   - descriptor: an open file or pipe, at its beginning.
     ///   - again: takes the input as one that was never seen. Lines without ids are then stored once more.
-    ///   - progress: told after each batch what was done so far.
+    ///   - progress: called after each batch with what was done so far.
     /// - Throws: `invalidLines` with the numbers and reasons, of one batch, of which nothing is stored; `otherInput`,
     ///   `unreadableInput`, `importUnderWay`, `database`. What was stored before stays.
     public func run(

@@ -88,7 +88,7 @@ struct ImportLine: Sendable {
         _ value: Range<Int>
     ) throws(BadLine) {
         let isNull = bytes[value.lowerBound] == UInt8(ascii: "n")
-        // Null is as good as absent, but as a payload it is a value.
+        // Null counts as absent, but as a payload it is a value.
         if member == .data { return data = value }
         if isNull && !member.isNeeded { return }
         func need<Value>(_ found: Value?, _ expected: String) throws(BadLine) -> Value {

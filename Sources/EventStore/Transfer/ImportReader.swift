@@ -44,14 +44,14 @@ actor ImportReader {
         self.bytesPerBatch = bytesPerBatch
     }
 
-    /// The digest of the first line, by which an input is known; nil when the input is empty. Nothing is passed over.
+    /// The digest of the first line, by which an input is known; nil when the input is empty. Nothing is skipped.
     func firstLine() throws(EventStoreError) -> UInt64? {
         guard let (bytes, lines) = try take(lines: 1, bytes: 1) else { return nil }
         rest = bytes + rest
         return bytes.withUnsafeBytes { Self.digest(of: UnsafeRawBufferPointer(rebasing: $0[lines[0]]), after: 0) }
     }
 
-    /// Passes over what was imported before.
+    /// Skips what was imported before.
     ///
     /// - Returns: false when the input is another one.
     func skip(to known: ImportPlace) throws(EventStoreError) -> Bool {
@@ -67,7 +67,7 @@ actor ImportReader {
 
     /// Goes back to the beginning.
     ///
-    /// - Returns: false for an input that is gone once it was read, such as a pipe.
+    /// - Returns: false for an input that can be read only once, such as a pipe.
     func rewind() -> Bool {
         guard lseek(descriptor, 0, SEEK_SET) == 0 else { return false }
         place = ImportPlace()
@@ -173,8 +173,8 @@ actor ImportReader {
         isAtEnd = length == 0
     }
 
-    /// Eight bytes at a time; by line, so that it does not depend on how the lines are read. It tells inputs apart that
-    /// nobody made to be mistaken for each other.
+    /// Eight bytes at a time; by line, so that it does not depend on how the lines are read. It distinguishes inputs
+    /// that were not made to be mistaken for each other.
     private static func digest(of line: UnsafeRawBufferPointer, after digest: UInt64) -> UInt64 {
         func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
             let product = (a ^ b).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)

@@ -78,7 +78,7 @@ struct ImportWriter {
         _ connection: isolated PostgresConnection
     ) throws -> Int {
         if !lines.isEmpty {
-            // Before the first position is drawn: while streams are waited for, the high-water mark is not held.
+            // Before the first position is drawn: while streams are waited for, the high-water mark is not held back.
             var versions = try reserve(lines, connection)
             try copy(batch, lines, &versions, connection)
         }
@@ -86,8 +86,8 @@ struct ImportWriter {
         return lines.count
     }
 
-    /// Locks the streams, in the order of their names so that two imports do not wait for each other crosswise, and moves
-    /// them to their versions after the batch.
+    /// Locks the streams, in the order of their names so that two imports do not deadlock, and moves them to their
+    /// versions after the batch.
     ///
     /// - Returns: the versions before it.
     private func reserve(

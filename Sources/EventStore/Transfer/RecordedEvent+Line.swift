@@ -1,10 +1,11 @@
 internal import Refold
 
 extension RecordedEvent {
-    /// Appends the event as a line of NDJSON, as `EventImport` reads it: position, stream, version, id, type, timestamp,
-    /// data and, where there are any, metadata.
+    /// Appends the event as a line of NDJSON, as `EventImport` reads it: position, stream, version, id, type,
+    /// timestamp, data and, where there are any, metadata.
     ///
-    /// Payload and metadata are written as they are stored, but for line breaks between their values, which become spaces.
+    /// Payload and metadata are written as they are stored, but for line breaks between their values, which become
+    /// spaces.
     public func appendLine(to bytes: inout [UInt8]) {
         func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
         func addJSON(_ text: String) {

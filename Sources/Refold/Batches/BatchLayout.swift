@@ -1,9 +1,9 @@
 internal import CSimdjson
 
-/// How a batch lies in its memory: this header, then four regions that it points into.
+/// The layout of a batch's memory: this header, then the four regions it points into.
 ///
-/// All of it is written by `EventBatchBuilder.finish` and never after. The pointers lead into the same memory, so they
-/// are good for as long as its `Bytes` live.
+/// Written once, by `EventBatchBuilder.finish`. The pointers lead into the same memory, so they are valid as long as
+/// its `Bytes` live.
 struct BatchLayout {
     var events: UnsafePointer<EventRecord>
     var documents: UnsafePointer<RefoldDocument>
@@ -19,12 +19,12 @@ struct BatchLayout {
 
 /// One event of a batch, fixed in size.
 struct EventRecord {
-    /// In `document`: the store has NULL there, or nobody asked for it.
+    /// In `document`: the store has NULL there, or the column was not fetched.
     static let none: Int32 = -1
     /// In `timestamp`: the store has NULL there. No timestamp of PostgreSQL has this value.
     static let noTimestamp = Int64.min + 1
 
-    /// In `payload`: the payload cannot be read, for the reason that stands, as a JSON string, in that document.
+    /// In `payload`: the payload cannot be read; that document holds the reason as a JSON string.
     static func refused(by document: Int32) -> Int32 { -2 - document }
 
     var position: Int64
@@ -42,11 +42,11 @@ struct EventRecord {
 
 /// A batch's memory as its events and payloads refer to it: held, or borrowed without counting a reference.
 ///
-/// Several runners fold the same batch at once. Were each of their events, payloads and texts to hold the memory, they
-/// would fight over its reference count, which took a quarter of a rebuild.
+/// Several runners fold the same batch at once. If each of their events, payloads and texts held the memory, they would
+/// contend for its reference count, which took a quarter of a rebuild.
 struct BatchStorage: @unchecked Sendable {
-    // `@unchecked Sendable`: the memory is never written after `EventBatchBuilder.finish`, and `owner` keeps it alive, or,
-    // where it is borrowed, the batch of whoever borrowed it (``EventBatch/borrow(_:)``) does.
+    // `@unchecked Sendable`: the memory is never written after `EventBatchBuilder.finish`, and `owner` keeps it alive,
+    // or, where it is borrowed, the batch that the borrower holds (``EventBatch/borrow(_:)``).
     let owner: Bytes?
     let layout: UnsafePointer<BatchLayout>
 
@@ -65,7 +65,7 @@ struct BatchStorage: @unchecked Sendable {
 }
 
 extension Bytes {
-    /// The memory of one batch, filled; of its fields those that were indexed come first.
+    /// The filled memory of one batch; fields that were indexed come first.
     static func batch(
         of events: [EventRecord],
         documents: [RefoldDocument],
@@ -75,7 +75,7 @@ extension Bytes {
         names: [UInt8],
         typeBits: UInt64
     ) -> BatchStorage {
-        // Every region but the last two has a size that is a multiple of 8 or stands behind those that are.
+        // Every region but the last two either has a size that is a multiple of 8 or follows those that have one.
         let eventsOffset = MemoryLayout<BatchLayout>.stride
         let fieldsOffset = eventsOffset + events.count * MemoryLayout<EventRecord>.stride
         let documentsOffset = fieldsOffset + (indexed.count + scanned.count) * MemoryLayout<RefoldField>.stride

@@ -1,6 +1,6 @@
-/// How many events are read and dispatched together: from 1 to 10,000, and 100 unless set.
+/// How many events are read and dispatched together: 1 to 10,000, by default 100.
 public struct BatchSize: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The sizes there are.
+    /// The allowed sizes.
     public static let range = 1...10_000
 
     /// 100 events.

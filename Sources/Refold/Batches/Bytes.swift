@@ -3,7 +3,7 @@
 /// The memory never moves, so a pointer into it is good for as long as a reference is held.
 @usableFromInline
 struct Bytes: @unchecked Sendable {
-    // `@unchecked Sendable`: whoever allocates the memory fills it before handing it on, and nobody writes after.
+    // `@unchecked Sendable`: the memory is filled before it is handed on, and never written after.
     @usableFromInline let buffer: Buffer
 
     @usableFromInline

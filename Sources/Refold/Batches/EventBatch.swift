@@ -31,7 +31,7 @@ public struct EventBatch: Sendable, RandomAccessCollection {
     /// The event at that place, to be applied while the batch is held: neither the event nor what is read from it keeps
     /// the batch in memory.
     ///
-    /// In a debug build they do, so that what is kept against the rules is at least what it was.
+    /// In a debug build they do, so that a value kept against the rules at least keeps its content.
     package func borrow(_ index: Int) -> Event {
         #if DEBUG
             return self[index]

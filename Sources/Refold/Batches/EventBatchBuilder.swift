@@ -2,8 +2,8 @@ internal import CSimdjson
 
 /// Builds batches from what a store returns: one builder, any number of batches, one after another.
 ///
-/// Payloads are copied as they are appended and indexed together in `finish`, each once, whoever reads it later. Those
-/// of undeclared types are not even copied.
+/// Payloads are copied as they are appended and indexed together in `finish`, each once, however many readers follow.
+/// Those of undeclared types are not even copied.
 package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     // `@unchecked Sendable`: the indexer belongs to this builder alone, which cannot be copied, and is used only by
     // its mutating methods.
@@ -23,7 +23,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - types: the types whose payloads are kept.
     ///   - reads: the columns that are kept; others are dropped when they are appended.
-    ///   - upcasters: what older payloads are put through; others than those of `types` are not asked for.
+    ///   - upcasters: bring older payloads up to date; only those of `types` are used.
     package init(types: EventTypeCatalog, reads: EventColumns = [], upcasters: Upcasters = Upcasters()) {
         guard let indexer = refold_indexer_create() else {
             preconditionFailure("no memory for a JSON indexer")
@@ -58,7 +58,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
     ///   - payload: JSON text, without the version byte that `jsonb` is sent with; nil for NULL.
     ///   - metadata: the same.
     ///   - isMetadataFetched: whether `metadata` is what the store has.
-    /// - Returns: false when nothing was added, because the payload's version stands in the metadata and that was not
+    /// - Returns: false when nothing was added, because the payload's version is in the metadata, which were not
     ///   fetched.
     @discardableResult
     package mutating func append(
@@ -103,7 +103,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         return true
     }
 
-    /// The payload in its type's current version, or, where there is no way to that, the reason.
+    /// The payload in its type's current version, or the reason why it cannot be brought there.
     private mutating func appendUpcast(
         _ type: EventType,
         _ payload: UnsafeRawBufferPointer?,
@@ -152,7 +152,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         return EventBatch(storage: takeStorage(indexed, scanned))
     }
 
-    /// An object by itself, such as stand within payloads: mostly short ones, for which the indexer is too much.
+    /// A single object, as found within payloads: mostly short, so that the indexer does not pay.
     mutating func object(_ text: UnsafeRawBufferPointer) -> Payload {
         let document = appendDocument(text)
         documents[Int(document)].field_count = Int32(REFOLD_UNREAD)
@@ -160,7 +160,7 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         return Payload(storage: takeStorage(UnsafeBufferPointer(start: nil, count: 0), scanned), document: document)
     }
 
-    /// Reads byte by byte what the indexer has left: documents that are large or no objects.
+    /// Reads byte by byte the documents that the indexer left unread: large ones, and those that are no objects.
     private mutating func scanUnreadDocuments(fieldsBefore: Int) -> [RefoldField] {
         var fields: [RefoldField] = []
         json.withUnsafeBytes { json in
@@ -209,12 +209,12 @@ package struct EventBatchBuilder: ~Copyable, @unchecked Sendable {
         return storage
     }
 
-    /// Buffers that one huge payload made larger than this are given back.
+    /// Buffers that one huge payload made larger than this are released.
     private static let keptCapacity = 4 * 1024 * 1024
 }
 
 extension RefoldField {
-    /// A field that was found byte by byte. Nobody has judged its text: that is left to whoever reads it.
+    /// A field that was found byte by byte. Its text has not been validated: that is left to its reader.
     fileprivate init(name: Range<Int>, value: Range<Int>, in json: UnsafeRawBufferPointer) {
         let hasEscapes = json[name].contains(UInt8(ascii: "\\"))
         var isEscaped = false

@@ -4,21 +4,21 @@ internal import CSimdjson
     internal import Glibc
 #endif
 
-/// The event types that somebody declared, found by the bytes of their names.
+/// The declared event types, found by the bytes of their names.
 package struct EventTypeCatalog: Sendable {
     /// The declared types, each once, in the order of their names.
     package let types: [EventType]
 
     private struct Slot {
         var hash: UInt64 = 0
-        /// Where in `names` the name stands.
+        /// Where the name is in `names`.
         var start = 0
         var count = 0
-        /// The type's id, or -1 in a free place.
+        /// The type's id, or -1 in a free slot.
         var id: Int32 = -1
     }
 
-    /// Open addressing: a power of two of places, at most half of them taken.
+    /// Open addressing: a power of two of slots, at most half of them used.
     private let slots: [Slot]
     private let names: [UInt8]
 

@@ -1,4 +1,4 @@
-/// A few event types, for asking of each event whether it is wanted.
+/// A few event types, to test whether an event is wanted.
 package struct EventTypeSet: Sendable {
     private let members: [Bool]
     private let bits: UInt64

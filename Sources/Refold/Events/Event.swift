@@ -13,7 +13,7 @@ public struct Event: Sendable {
         GlobalPosition(record.position)
     }
 
-    /// What kind of event it is; nil when it is of a type that nobody declared.
+    /// The event's type; nil when it is not a declared one.
     public var type: EventType? {
         let id = record.type
         return id == EventRecord.none ? nil : EventType(id: id)
@@ -51,7 +51,7 @@ public struct Event: Sendable {
         }
     }
 
-    /// The timestamp for those who watch rather than fold: nil when it is infinite or NULL.
+    /// The timestamp for monitoring rather than folding: nil when it is infinite or NULL.
     package var finiteTimestamp: Timestamp? {
         let timestamp = Timestamp(microseconds: record.timestamp)
         return timestamp.isFinite && timestamp.rawValue != EventRecord.noTimestamp ? timestamp : nil
@@ -63,13 +63,13 @@ public struct Event: Sendable {
         Payload(storage: storage, document: record.payload)
     }
 
-    /// What was recorded about the event; nil when the store has none or the reader was not asked for it.
+    /// What was recorded about the event; nil when the store has none or they were not fetched.
     public var metadata: Payload? {
         let document = record.metadata
         return document == EventRecord.none ? nil : Payload(storage: storage, document: document)
     }
 
-    /// The event's stream; nil when the reader was not asked for it.
+    /// The event's stream; nil when it was not fetched.
     public var streamID: Text? {
         let record = record
         guard record.streamIDLength >= 0 else {
@@ -90,7 +90,7 @@ extension Event {
     /// - Parameters:
     ///   - payload: JSON text, as a writer would have stored it.
     ///   - metadata: JSON text, or nil for none.
-    ///   - upcasters: what a payload of an older version, as the metadata's `type_version` states it, is put through.
+    ///   - upcasters: bring a payload of an older version, which the metadata's `type_version` states, up to date.
     public init(
         position: GlobalPosition = 1,
         type: EventType,

@@ -1,19 +1,19 @@
 /// Why a projection refuses an event.
 ///
 /// Thrown by the accessors of `Payload` and `Event`, and by a projection's own rules. The engine then stops that
-/// projection at the event or sets the event aside, by its policy; repeating cannot help. A refusal names the field,
+/// projection at the event or sets the event aside, by its policy; retrying cannot help. A refusal names the field,
 /// what was expected and what was found, and never repeats the payload's content.
 public struct EventRefusal: Error, Hashable, Sendable {
-    /// What kind of refusal it is; more may come.
+    /// The kind of a refusal; new kinds may be added.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        /// The word that stands for it in tables and logs.
+        /// The word for it in tables and logs.
         public let description: String
 
         /// A field that is needed is absent or null.
         public static let missing = Code(description: "missing")
         /// A field has a value of another type, or the payload is not an object.
         public static let wrongType = Code(description: "wrong_type")
-        /// A number, text or time lies outside of what the field may be.
+        /// A number, text or time is outside the range of the field.
         public static let outOfRange = Code(description: "out_of_range")
         /// A text cannot be stored: it has a NUL or half of a surrogate pair.
         public static let invalidText = Code(description: "invalid_text")
@@ -32,7 +32,7 @@ public struct EventRefusal: Error, Hashable, Sendable {
     /// One clause for people: `expected an integer, found text`.
     public let reason: String
 
-    /// The refusal of a projection by a rule of its own, with code `rejected`.
+    /// A refusal by a projection's own rule, with code `rejected`.
     public init(_ reason: String) {
         self.init(.rejected, reason)
     }

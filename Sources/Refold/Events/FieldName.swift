@@ -8,7 +8,7 @@ public struct FieldName: ExpressibleByStringLiteral, CustomStringConvertible, @u
 
     /// The name written in code.
     ///
-    /// Inlined, so that a `static let` is laid down by the compiler and takes no check for its first use.
+    /// Inlined, so that a `static let` is initialised by the compiler and needs no check on first use.
     @inlinable
     public init(stringLiteral value: StaticString) {
         precondition(value.hasPointerRepresentation, "a field's name is a string literal")

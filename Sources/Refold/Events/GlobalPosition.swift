@@ -1,6 +1,6 @@
 /// An event's place in the whole event store: the number that its sequence gave it.
 ///
-/// Positions grow in the order in which they were drawn, which is not the order of commits, and have holes.
+/// Positions grow in the order in which they were drawn, which is not the order of commits, and have gaps.
 public struct GlobalPosition: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The number that the store has for it.
     public var rawValue: Int64

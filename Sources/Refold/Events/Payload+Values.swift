@@ -102,7 +102,7 @@ extension Payload {
 
 // MARK: - Reading one value
 
-// A value is a pointer into the payload's memory: each function holds on to that until it is done.
+// A value points into the payload's memory, so each function keeps that alive until it is done.
 extension Payload {
     func needed(_ field: FieldName, _ expectation: StaticString) throws(EventRefusal) -> JSONValue {
         if let value = try find(field) {

@@ -2,7 +2,7 @@ internal import CSimdjson
 
 /// A JSON object of an event: its payload, its metadata, or an object within.
 ///
-/// Nothing is judged until it is read: a field that nobody asks for may hold what it likes. Reading refuses with an
+/// Nothing is validated until it is read: a field that is never read may hold anything. Reading refuses with an
 /// `EventRefusal` that names the field. The rules are the same for `json` and `jsonb` stores:
 /// - the last of duplicate keys wins; a field that is absent and one that is null are the same;
 /// - an integer is a number whose exact value has no fraction (3.6e3 is 3600) and is within ±2⁵³;
@@ -48,7 +48,7 @@ struct JSONValue {
 extension Payload {
     /// The last field of that name; nil when there is none or it is null.
     ///
-    /// The value is good for as long as `storage` is held.
+    /// The value is valid as long as `storage` is held.
     func find(_ name: FieldName) throws(EventRefusal) -> JSONValue? {
         defer { extendLifetime(storage) }
         guard document >= 0 else {

@@ -1,4 +1,4 @@
-/// An event's place in its own stream: 1 for the first event of a stream, and then without holes.
+/// An event's place in its own stream: 1 for the first event of a stream, and then without gaps.
 public struct StreamPosition: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The number as the store has it.
     public var rawValue: Int64

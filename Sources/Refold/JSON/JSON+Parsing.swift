@@ -1,6 +1,6 @@
 /// A text that is not JSON.
 public struct JSONSyntaxError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The byte at which it stopped being JSON, the first being 0.
+    /// The offset of the byte at which it stopped being JSON.
     public let offset: Int
     /// What was expected there.
     public let expectation: String
@@ -12,8 +12,8 @@ public struct JSONSyntaxError: Error, Hashable, Sendable, CustomStringConvertibl
 extension JSON {
     /// Reads one JSON value (RFC 8259) and keeps all of it.
     ///
-    /// Integers of 64 bits become ``integer(_:)``, all other numbers ``raw(_:)`` as they are written. Members keep their
-    /// order, and names that stand there twice are kept twice. At most 512 arrays and objects may stand within one another.
+    /// Integers of 64 bits become ``integer(_:)``, all other numbers ``raw(_:)`` as they are written. Members keep
+    /// their order, and duplicate names are all kept. Arrays and objects may be nested up to 512 levels.
     ///
     /// - Throws: `JSONSyntaxError`.
     public init(parsing text: String) throws(JSONSyntaxError) {
@@ -83,7 +83,7 @@ extension JSONScanner {
         let start = at
         let isInteger = try skipNumber()
         let digits = String(decoding: bytes.bindMemory(to: UInt8.self)[start..<at], as: UTF8.self)
-        // -0 is the one integer that would be written otherwise.
+        // -0 is the one integer that would be written differently.
         if isInteger, let integer = Int64(digits), integer != 0 || bytes[start] != UInt8(ascii: "-") {
             return .integer(integer)
         }
@@ -95,7 +95,7 @@ extension JSONScanner {
         return string.text.map { .text($0) } ?? .raw("\"" + String(decoding: string.escaped, as: UTF8.self) + "\"")
     }
 
-    /// The text of the string that begins here, nil when no text can be that, and what stands between its quotes.
+    /// The text of the string that begins here, nil when no text can hold it, and the bytes between its quotes.
     private mutating func text() throws(JSONSyntaxError) -> (text: String?, escaped: Slice<UnsafeRawBufferPointer>) {
         let (content, hasEscapes) = try passString()
         if hasEscapes { return (try unescaped(content), content) }

@@ -14,8 +14,8 @@ public enum JSON: Sendable, Hashable {
     /// hold (half of a surrogate pair).
     case raw(String)
 
-    /// The members of an object in their order. A name may stand there twice, as in JSON; the last one counts. Two names
-    /// are the same when their bytes are: composed and decomposed letters differ, as they do for PostgreSQL.
+    /// The members of an object in their order. A name may occur twice, as in JSON; the last one counts. Two names are
+    /// the same when their bytes are: composed and decomposed letters differ, as they do for PostgreSQL.
     public struct Object: Sendable, Hashable {
         /// A name with its value.
         public struct Member: Sendable, Hashable {
@@ -59,7 +59,7 @@ public enum JSON: Sendable, Hashable {
             }
         }
 
-        /// Gives a member another name, at the same place; a member that had that name before goes.
+        /// Renames a member in place; a member that already had the new name is removed.
         ///
         /// - Returns: whether there was one.
         @discardableResult
@@ -90,7 +90,7 @@ extension JSON {
         if case .text(let value) = self { value } else { nil }
     }
 
-    /// The exact value of a number, or nil when it is none or has too many digits.
+    /// The exact value of a number, or nil when the value is no number or has too many digits.
     public var asDecimal: ExactDecimal? {
         switch self {
         case .integer(let value): ExactDecimal(value)
@@ -100,7 +100,7 @@ extension JSON {
         }
     }
 
-    /// The number as an integer of 64 bits, however it is written; nil when it is none.
+    /// The number as an integer of 64 bits, however it is written; nil when the value is no number.
     public var asInteger: Int64? {
         if case .integer(let value) = self { return value }
         guard let decimal = asDecimal, decimal.scale == 0 else { return nil }
@@ -127,7 +127,7 @@ extension JSON {
     /// The text, or null.
     public static func optional(_ value: String?) -> JSON { value.map { .text($0) } ?? .null }
 
-    /// A number with at most three decimals, null for none or for one that JSON cannot have.
+    /// A number with at most three decimals, null for nil or for one that JSON cannot represent.
     public static func optional(_ value: Double?) -> JSON {
         value.map { $0.isFinite ? .number(($0 * 1000).rounded() / 1000) : .null } ?? .null
     }

@@ -1,8 +1,8 @@
 internal import CSimdjson
 
-/// Walks over JSON text (RFC 8259) and says where its values begin and end, without making anything of them.
+/// Walks over JSON text (RFC 8259) and finds where its values begin and end, without decoding them.
 ///
-/// That the bytes are UTF-8 is not its business.
+/// It does not check that the bytes are UTF-8.
 package struct JSONScanner {
     let bytes: UnsafeRawBufferPointer
     let end: Int
@@ -16,14 +16,14 @@ package struct JSONScanner {
 
     /// What is refused.
     enum Rules {
-        /// Whatever is not JSON.
+        /// Any text that is not JSON.
         case json(deepest: Int)
-        /// What has not the structure of JSON. Nothing is judged that nobody reads: neither numbers nor the contents of
-        /// strings, nor how deep values stand within one another.
+        /// Text without the structure of JSON. Parts that are not read are not validated: neither numbers nor the
+        /// contents of strings, nor the depth of nesting.
         case structure
     }
 
-    /// For a text that is to be JSON, with at most 512 arrays and objects within one another.
+    /// For a text that is to be JSON, nested at most 512 levels deep.
     ///
     /// - Parameter range: the part of the bytes that holds one JSON text.
     package init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
@@ -138,7 +138,7 @@ package struct JSONScanner {
 
     // MARK: Values
 
-    /// Without recursion, since there may be no limit of depth.
+    /// Without recursion, since the depth may be unlimited.
     private mutating func skipValue() throws(JSONSyntaxError) {
         let outside = depth
         /// For each open bracket whether it is an object's.
@@ -156,7 +156,7 @@ package struct JSONScanner {
             case UInt8(ascii: "\""): try skipString()
             default: try skipScalar()
             }
-            // To the next value, out of all that ends here.
+            // Moves to the next value, out of every array and object that ends here.
             while let isWithinObject = isObject.last {
                 if isWithinObject, try goToName() {
                     try skipString()
@@ -236,8 +236,8 @@ package struct JSONScanner {
         return (bytes[start..<(at - 1)], hasEscapes)
     }
 
-    /// The text that the contents of a string stand for; nil when no text can be that, since it has half of a surrogate
-    /// pair.
+    /// The text that the contents of a string encode; nil when they have half of a surrogate pair, which no text can
+    /// hold.
     func unescaped(_ content: Slice<UnsafeRawBufferPointer>) throws(JSONSyntaxError) -> String? {
         let escaped = UnsafeRawBufferPointer(rebasing: content)
         let (decoded, text) = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: escaped.count) { decoded in

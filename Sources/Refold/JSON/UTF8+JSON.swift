@@ -3,7 +3,7 @@ extension [UInt8] {
     /// A text: quoted, with quotes, backslashes and control characters escaped.
     ///
     /// - Parameter shortEscapes: line ends and tabs are written as `\n`, `\r` and `\t`, else as the others are:
-    ///   `\u000a`. What was written before has the one form in events and the other in the cache.
+    ///   `\u000a`. Existing data have the one form in events and the other in the cache.
     package mutating func appendJSON(text: UnsafeRawBufferPointer, shortEscapes: Bool = false) {
         append(UInt8(ascii: "\""))
         for byte in text {
@@ -34,7 +34,7 @@ extension [UInt8] {
         appendHexadecimal(UInt8(unit & 0xFF))
     }
 
-    /// An array of the texts that lie in the form of ``TextListBytes``.
+    /// An array of the texts that are stored as ``TextListBytes``.
     package mutating func appendJSON(texts: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "["))
         var isFirst = true
@@ -46,7 +46,7 @@ extension [UInt8] {
         append(UInt8(ascii: "]"))
     }
 
-    /// The shortest number that reads back the same; what is no number in JSON as a text, as PostgreSQL has it.
+    /// The shortest number that reads back the same; a value for which JSON has no number is a text, as in PostgreSQL.
     package mutating func appendJSON(_ number: Double) {
         guard number.isFinite else {
             return append(contentsOf: (number.isNaN ? #""NaN""# : number < 0 ? #""-Infinity""# : #""Infinity""#).utf8)
@@ -66,7 +66,7 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
     }
 
-    /// A moment with six digits behind the second: `"2024-03-01T12:30:00.250000Z"`; `"infinity"`, `"-infinity"`.
+    /// A moment with six digits after the seconds: `"2024-03-01T12:30:00.250000Z"`; `"infinity"`, `"-infinity"`.
     package mutating func appendJSON(_ timestamp: Timestamp) {
         append(UInt8(ascii: "\""))
         if timestamp.isFinite {

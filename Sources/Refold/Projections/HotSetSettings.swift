@@ -6,13 +6,13 @@ public struct HotSetSettings: Sendable, Hashable {
     public enum Choice: Sendable, Hashable {
         /// Nothing of this projection is cached.
         case none
-        /// Every row; of more than ``HotSetSettings/limit`` those changed last, by position.
+        /// Every row; beyond ``HotSetSettings/limit``, those changed last, by position.
         case all
-        /// The rows whose time in `column` is at most `within` older than the newest in the generation, so that "recent"
-        /// is measured in the log's time and an old log has recent rows too; a time beyond tomorrow counts as now there,
-        /// so that one wrong clock does not make all other rows old. Of more than the limit the newest.
+        /// The rows whose time in `column` is at most `within` older than the newest in the generation, so that
+        /// "recent" is measured in the log's time and an old log has recent rows too; a time beyond tomorrow counts as
+        /// now there, so that one wrong clock does not make all other rows old. Beyond the limit, the newest.
         case recent(column: String, within: Duration)
-        /// The rows with the greatest values in `column`, as many as the limit says.
+        /// The rows with the greatest values in `column`, up to the limit.
         case top(column: String)
     }
 
@@ -20,15 +20,15 @@ public struct HotSetSettings: Sendable, Hashable {
     public var choice: Choice
     /// At most this many rows are cached; at least 1.
     public var limit: Int
-    /// How long a row stays in the cache after it was written there. The whole set is written anew after half of that
+    /// How long a row stays in the cache after it was written there. The whole set is rewritten after half of that
     /// time, so rows that stay hot do not fall out.
     public var ttl: Duration
     /// The sorted sets of keys, if the projection has them.
     public var ranking: HotRanking?
 
     /// - Parameters:
-    ///   - limit: 10,000 rows unless told otherwise.
-    ///   - ttl: seven days unless told otherwise; whole seconds, at least one.
+    ///   - limit: by default 10,000 rows.
+    ///   - ttl: by default seven days; whole seconds, at least one.
     public init(
         _ choice: Choice,
         limit: Int = 10_000,
@@ -57,14 +57,14 @@ public struct HotRanking: Sendable, Hashable {
     /// How many groups have a set: those with the most rows when the cache is warmed. 1 to ``mostGroups``.
     public var groups: Int
 
-    /// So many places can be filled in one step that nobody notices.
+    /// The most places that can be filled in one step without anybody noticing.
     public static let mostPlaces = 10_000
-    /// So many sets can be kept without the server's memory being full of them.
+    /// The most sets that can be kept without filling the server's memory.
     public static let mostGroups = 100_000
 
     /// - Parameters:
-    ///   - best: 100 unless told otherwise.
-    ///   - groups: 1,000 unless told otherwise.
+    ///   - best: by default 100.
+    ///   - groups: by default 1,000.
     public init(score: String, group: String? = nil, best: Int = 100, groups: Int = 1000) {
         self.score = score
         self.group = group

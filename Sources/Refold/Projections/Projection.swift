@@ -10,16 +10,16 @@
 /// - **All or nothing.** When `apply` throws, everything the event had changed is undone. A thrown error refuses the
 ///   event: by the projection's policy it is set aside as a dead letter, or the projection stops there.
 ///
-/// A row that is not in memory makes ``Rows`` throw; let that error pass. The engine then loads the row and applies the
-/// event again, so `apply` may run more than once for an event, always from the same rows.
+/// A row that is not in memory makes ``Rows`` throw; let that error propagate. The engine then loads the row and
+/// applies the event again, so `apply` may run more than once for an event, always from the same rows.
 public protocol Projection: Sendable {
     /// The name that operators, checkpoints and cache keys use.
     var name: ProjectionName { get }
 
-    /// To be raised whenever `apply` would give other rows for the same events; the next rebuild then takes over.
+    /// Raise it whenever `apply` would give other rows for the same events; the next rebuild then takes over.
     var version: Int { get }
 
-    /// The types of event that reach `apply`; others pass by.
+    /// The types of event that reach `apply`; others are skipped.
     var eventTypes: [EventType] { get }
 
     /// The tables the projection owns. It can reach no others.
@@ -31,14 +31,14 @@ public protocol Projection: Sendable {
     /// The same projection with other values of its settings. Called once, after the configuration was read.
     func with(_ values: SettingValues) -> Self
 
-    /// Which rows the cache keeps where the configuration says nothing else.
+    /// Which rows the cache keeps unless the configuration says otherwise.
     var defaultHotSet: HotSetSettings { get }
 
     /// Applies one event to the rows.
     ///
-    /// The event, and payloads and texts read from it, are borrowed until `apply` returns or throws; rows copy what is put
-    /// into them. Whatever is to live longer has to be a `String` or an `owned()` text. A release does not notice
-    /// a row or a text that is kept too long: it would cost every access.
+    /// The event, and payloads and texts read from it, are borrowed until `apply` returns or throws; rows copy what is
+    /// put into them. Anything that is to live longer must be a `String` or an `owned()` text. A release build does not
+    /// detect a row or a text that is kept too long: the check would slow every access.
     ///
     /// - Throws: ``EventRefusal`` or any other error refuses the event.
     func apply(_ event: Event, to rows: Rows) throws

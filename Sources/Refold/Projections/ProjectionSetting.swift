@@ -1,8 +1,8 @@
-/// A setting of a projection: a key of the configuration, `projections.SECTION.NAME`, with its present value and what else
-/// it may be.
+/// A setting of a projection: a key of the configuration, `projections.SECTION.NAME`, with its present value and the
+/// values it may have.
 ///
-/// The value of the projection that an installation lists is the default; ``Projection/with(_:)`` makes the one that the
-/// configuration asks for.
+/// The value of the projection that an installation lists is the default; ``Projection/with(_:)`` makes the one that
+/// the configuration asks for.
 public struct ProjectionSetting: Sendable, Hashable {
     /// A value, and the values that the configuration may give instead.
     public enum Value: Sendable, Hashable {
@@ -20,10 +20,10 @@ public struct ProjectionSetting: Sendable, Hashable {
     public let name: String
     /// The present value, and what else it may be.
     public let value: Value
-    /// The projection under whose name the setting stands. Projections that share a setting state the same one.
+    /// The projection that the setting's key names. Projections that share a setting state the same one.
     public let section: ProjectionName
     /// Whether other values give other rows. Such a setting is part of a generation's identity: after a change, `tail`
-    /// refuses to go on and asks for a rebuild.
+    /// refuses to continue and asks for a rebuild.
     public let changesFold: Bool
 
     /// A setting as a projection states it.
@@ -39,10 +39,10 @@ public struct ProjectionSetting: Sendable, Hashable {
         self.changesFold = changesFold
     }
 
-    /// As the configuration has it: `projections.trending_score.half-life`.
+    /// Its key in the configuration: `projections.trending_score.half-life`.
     package var key: String { "projections.\(section).\(name)" }
 
-    /// What a generation's identity has of it; stored, so it must stay as it is.
+    /// Its form in a generation's identity; stored, so it must not change.
     package var identity: String {
         switch value {
         case .duration(let time, _): "\(name)=\(time.inSeconds) seconds"

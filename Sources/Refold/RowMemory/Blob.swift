@@ -21,7 +21,7 @@ struct Blob: BitwiseCopyable {
     var capacity: Int { Int(capacity32) }
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count) }
 
-    /// All of its memory, what is behind the ``bytes`` included.
+    /// All of its memory, including what is behind the ``bytes``.
     var memory: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: pointer, count: capacity) }
 
     var mutableBytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: pointer, count: count) }

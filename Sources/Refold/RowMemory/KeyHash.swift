@@ -1,6 +1,6 @@
 internal import CSimdjson
 
-/// The hash by which a key of one part is found; another one in every process.
+/// The hash by which a key of one part is found; different in every process.
 @inline(__always)
 func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     refold_hash(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
@@ -8,8 +8,8 @@ func keyHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
 
 /// The hash by which a key of a text and an integer is found.
 ///
-/// Four integers in a row, from a multiple of 4 on, differ in the last two bits alone: their index slots share a line of
-/// memory, and the first four can be fetched when only the text is known.
+/// Four consecutive integers, from a multiple of 4 on, differ in the last two bits alone: their index slots share a
+/// line of memory, and the first four can be fetched when only the text is known.
 ///
 /// - Parameter text: the text's own hash.
 @inline(__always)

@@ -140,7 +140,7 @@ struct KeyIndex: ~Copyable {
         }
     }
 
-    /// Gives memory back after many records have gone.
+    /// Releases memory after many records were removed.
     mutating func shrink() {
         var capacity = mask + 1
         while capacity > 64 && count * 6 < capacity { capacity /= 2 }

@@ -2,18 +2,19 @@ internal import CSimdjson
 
 /// Brings the rows that coming events will look up near the processor.
 ///
-/// A row that lies far off is waited for longer than an event takes to be applied, and only the projection knows which rows
-/// it will ask for. But events of one type ask by the same fields: the first events of a type show which table is searched
-/// with the text of which field. For the events that come next those texts are hashed, and index slots and records fetched,
-/// all of them at once instead of each when it is needed. A wrong prefetcher costs a little time and changes nothing.
+/// Waiting for a row that is far from the processor takes longer than applying an event, and only the projection knows
+/// which rows it will ask for. But events of one type look rows up by the same fields: the first events of a type show
+/// which table is searched with the text of which field. For the next events those texts are hashed, and index slots
+/// and records fetched, all at once instead of each when it is needed. A wrong guess costs a little time and changes
+/// nothing.
 ///
 /// Confined to the ``Rows`` it is part of.
 struct KeyPrefetcher: ~Copyable {
-    /// Events that are looked at together: their rows fit the nearest cache.
+    /// How many events are looked at together: their rows fit the nearest cache.
     static let distance = 32
-    /// Events of a type that are learned from.
+    /// How many events of a type are learned from.
     private static let lessons = 16
-    /// Types, by their ids, and look-ups of each that are learned; what comes later is done without.
+    /// How many types, by their ids, and look-ups of each are learned; later ones are not prefetched.
     private static let types = 64
     private static let lookups = 4
 
@@ -59,7 +60,7 @@ struct KeyPrefetcher: ~Copyable {
         keys.deallocate()
     }
 
-    /// Forgets the keys before the batch goes that they stand in.
+    /// Forgets the keys before the batch that holds them is released.
     mutating func forgetKeys() {
         stretch = 0..<0
         layout = nil

@@ -10,8 +10,8 @@
 /// | 36 | the key, up to 52 bytes; of a longer one the pointer to its memory at byte 40 |
 /// | 88 | the cells: 8 bytes for a number, 24 for a decimal, 16 for a blob (pointer, length, capacity) |
 ///
-/// The key stands in the record so that finding a row touches no third piece of memory: 52 bytes are enough for the text
-/// of a UUID with an integer behind it.
+/// The key is kept in the record so that finding a row touches no third piece of memory: 52 bytes are enough for the
+/// text of a UUID with an integer behind it.
 enum RecordHeader {
     static let position = 8
     static let stamp = 16
@@ -101,7 +101,7 @@ extension Record {
         storeBytes(of: key.pointer, toByteOffset: RecordHeader.longKey, as: UnsafeMutableRawPointer?.self)
     }
 
-    /// The memory of a long key; empty when the key stands in the record.
+    /// The memory of a long key; empty when the key is in the record.
     var longKey: Blob {
         let key = key
         if key.count <= RecordHeader.inlineKeyCapacity { return .empty }

@@ -2,17 +2,17 @@ internal import Glibc
 
 /// The memory of one table: records, blobs and long keys.
 ///
-/// Pages of 64 KiB each hold pieces of one length, so that what is given back is used again for pieces of that length, and
-/// a page without pieces for any length. Lengths grow by a quarter at most, that of records apart, so that what grows in
-/// steps leaves no more behind than it has. Pages are aligned to their size: a piece leads to its page, and the page says
-/// the rest. Owned by the ``TableMemory``.
+/// Pages of 64 KiB each hold pieces of one length, so that a piece given back is reused for pieces of that length, and
+/// a page without pieces for any length. Lengths grow by a quarter at most, except that of records, so that a value
+/// growing in steps leaves no more behind than it uses. Pages are aligned to their size: a piece's address gives its
+/// page, and the page the rest. Owned by the ``TableMemory``.
 struct RowHeap: ~Copyable {
     /// Lengths are multiples of this.
     private static let granule = 16
     /// Longer pieces are allocated on their own: texts that long are rare.
     private static let longest = 4096
     private static let pageBytes = 64 << 10
-    /// A small table shall not take a large slab.
+    /// A small table must not take a large slab.
     private static let smallSlabs = 16
     /// The class of records, behind those of ``place(of:)``.
     private static let records = 29
@@ -51,7 +51,7 @@ struct RowHeap: ~Copyable {
     /// Every page that was ever used, and those of them without pieces.
     private var pages: [UnsafeMutableRawPointer] = []
     private var empty: [UnsafeMutableRawPointer] = []
-    /// Empty pages whose memory the system has back.
+    /// Empty pages whose memory was returned to the system.
     private var returned: [UnsafeMutableRawPointer] = []
     /// By class, the first page that has room.
     private let roomy: UnsafeMutablePointer<Page?>
@@ -234,7 +234,7 @@ struct RowHeap: ~Copyable {
         giveBackEmptyPages()
     }
 
-    /// Gives the memory of pages without pieces back to the system, for other tables.
+    /// Returns the memory of pages without pieces to the system, for other tables.
     mutating func giveBackEmptyPages() {
         for page in empty { madvise(page, Self.pageBytes, MADV_DONTNEED) }
         returned += empty
@@ -246,12 +246,12 @@ extension UnsafeMutableRawPointer {
     /// The size of a huge page on x86-64 and, with small pages of 4 KiB, on ARM.
     static let hugePageBytes = 2 << 20
 
-    /// Memory for much random access: in huge pages where it is large and the system has them to give. With small ones
-    /// every other access to tens of megabytes waits for the page tables, too.
+    /// Memory for random access: in huge pages where it is large and the system has any. With small ones every other
+    /// access to tens of megabytes waits for the page tables, too.
     static func slab(_ bytes: Int, alignment: Int = 64) -> UnsafeMutableRawPointer {
         guard bytes >= hugePageBytes else { return .allocate(byteCount: bytes, alignment: alignment) }
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: hugePageBytes)
-        // A wish: where it is not granted, the memory is as good and slower.
+        // A request: where it is not granted, the memory is as usable, only slower.
         madvise(memory, bytes, MADV_HUGEPAGE)
         return memory
     }

@@ -15,7 +15,7 @@ extension NumberSet {
     }
 }
 
-/// Number sets are changed in place: a popular set would else be copied for every member.
+/// Number sets are changed in place: otherwise a popular set would be copied for every member.
 extension TableMemory {
     /// Adds a member; false when it was there already, or is too large, which refuses the event.
     func insertMember(_ member: UInt16, into record: Record, at offset: Int) -> Bool {

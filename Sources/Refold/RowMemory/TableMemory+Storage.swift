@@ -36,8 +36,8 @@ extension TableMemory {
     /// Says that all rows of the table are in memory now.
     package func markComplete() { isComplete = true }
 
-    /// Evicts clean records that the batch `keeping` did not touch, oldest batch first, until `bytes` are free; what stays
-    /// is moved together.
+    /// Evicts clean records that the batch `keeping` did not touch, oldest batch first, until `bytes` are free; what
+    /// stays is moved together.
     func evict(atLeast bytes: Int, keeping stamp: UInt32) {
         guard bytes > 0 else { return }
         let target = self.bytes - bytes
@@ -89,7 +89,7 @@ package struct LoadingRecord {
 /// A row to be written, readable until the next event is applied.
 package struct ChangedRecord {
     let record: Record
-    // The rows that gave it out are alive for as long as it may be read; counting references costs more than reading.
+    // The rows that handed it out live as long as it may be read; counting references costs more than reading.
     unowned(unsafe) let memory: TableMemory
 
     /// False for a row that the database still holds and that is to be removed.

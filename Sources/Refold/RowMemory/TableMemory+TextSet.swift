@@ -37,7 +37,7 @@ extension TableMemory {
         record.setBlob(offset, blob)
     }
 
-    /// A blob of texts that stand in the form of ``TextListBytes``, sorted where the column is a set.
+    /// A blob of texts in the form of ``TextListBytes``, sorted where the column is a set.
     func copyTexts(_ bytes: UnsafeRawBufferPointer, isSet: Bool) -> Blob {
         guard isSet else { return copy(bytes) }
         var blob = allocate(bytes.count, capacity: TextSetBytes.capacity(of: bytes))
@@ -47,8 +47,8 @@ extension TableMemory {
     }
 }
 
-/// How a set of texts lies in a blob: as ``TextListBytes``, sorted. Behind them, at the end of the memory of a set of some
-/// length, stands a table that a member is searched with: from the end their number, then the offset of each, 32 bits.
+/// How a set of texts is stored in a blob: as ``TextListBytes``, sorted. Behind them, at the end of the memory of a set
+/// of some length, is a table for finding members: from the end their number, then the offset of each, 32 bits.
 enum TextSetBytes {
     /// Sets of more bytes have a table; those of fewer are searched from the start.
     private static let tableFrom = 512

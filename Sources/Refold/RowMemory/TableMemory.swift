@@ -1,9 +1,9 @@
 /// The rows of one table that are in memory.
 ///
 /// Records have a fixed length and never move; texts and collections are blobs of their own; both are pieces of one
-/// ``RowHeap``. This class, ``Row`` and ``UndoLog`` are the only ones who reach them: a record only through the
-/// ``KeyIndex`` or a ``Row`` handed out for the event in hand. A record goes back to the heap when it is evicted, and all
-/// of it goes when the table goes. Confined to the ``Rows`` it is part of.
+/// ``RowHeap``. This class, ``Row`` and ``UndoLog`` are the only types that reach them: a record only through the
+/// ``KeyIndex`` or a ``Row`` handed out for the event in hand. A record goes back to the heap when it is evicted, and
+/// all of it goes when the table goes. Confined to the ``Rows`` it is part of.
 package final class TableMemory {
     package let definition: TableDefinition
     let identity: UInt64
@@ -12,17 +12,17 @@ package final class TableMemory {
     var index = KeyIndex()
     /// All rows of the table are in memory, so a key that is not here does not exist.
     package internal(set) var isComplete: Bool
-    /// Bytes of records, their index entries and their blobs, those that the undo log keeps among them, and of the free
-    /// places between them, as far as they are more than the next rows will soon take.
+    /// Bytes of records, their index entries and their blobs, including those that the undo log keeps, and of the free
+    /// places between them beyond what the next rows will soon use.
     package var bytes: Int { usedBytes + max(0, heap.freeBytes - Self.freeBytes) }
-    /// About what the changed rows take of it.
+    /// Roughly the share of the changed rows in it.
     var changedBytes: Int { dirty.isEmpty ? 0 : dirty.count * (usedBytes / max(index.count, 1)) }
     /// The same as ``bytes`` without free places.
     var usedBytes: Int { index.count * (stride + KeyIndex.bytesPerRecord) + blobBytes }
-    /// What may lie free in a table without being counted.
+    /// How much may be free in a table without being counted.
     private static let freeBytes = 2 << 20
     private var heap: RowHeap
-    /// Rows changed since the last window was taken; a record can stand here twice or be clean again.
+    /// Rows changed since the last window was taken; a record can be here twice or be clean again.
     private(set) var dirty: ContiguousArray<Record> = []
 
     let stride: Int
@@ -52,7 +52,7 @@ package final class TableMemory {
     /// The number of records, known-absent rows included.
     package var recordCount: Int { index.count }
 
-    /// Places of the index that finding a row reads, on average: between 1 and 2 unless keys meet.
+    /// Index slots that finding a row reads, on average: between 1 and 2 unless keys collide.
     package var meanProbes: Double { index.meanProbes }
 
     // MARK: Records
@@ -90,8 +90,8 @@ package final class TableMemory {
         return Blob(pointer: heap.take(capacity), count: count, capacity: capacity)
     }
 
-    /// Moves what lies apart together, when free places between it are counted, so that their memory is there for other
-    /// rows. No event may be in hand; changed records stay where they are.
+    /// Compacts scattered pieces, when the free places between them are counted, so that other rows can use that
+    /// memory. No event may be in hand; changed records stay where they are.
     func moveTogether() {
         guard heap.freeBytes > Self.freeBytes && undo.isEmpty else { return }
         heap.beginMoving()
@@ -122,7 +122,7 @@ package final class TableMemory {
         return moved
     }
 
-    /// Gives memory that no row needs back to the system.
+    /// Returns memory that no row needs to the system.
     func giveBackMemory() {
         moveTogether()
         heap.giveBackEmptyPages()
@@ -219,7 +219,7 @@ package final class TableMemory {
         setBlob(record, offset, copy(bytes))
     }
 
-    /// Whether a collection may have so many bytes; else the event is refused.
+    /// Whether a collection may have so many bytes; otherwise the event is refused.
     func isAllowed(_ count: Int, in offset: Int) -> Bool {
         if count <= Rows.largestCollection { return true }
         refuse(
@@ -235,13 +235,13 @@ package final class TableMemory {
         undo.refuse(EventRefusal(.outOfRange, field: definition.columns.first { $0.offset == offset }?.name, reason))
     }
 
-    /// Brings an absent row into being, every column null or empty.
+    /// Creates an absent row, every column null or empty.
     func insert(_ record: Record) {
         touch(record)
         record.flags.insert(.present)
     }
 
-    /// Ends a row: its columns are emptied and it is known not to exist.
+    /// Removes a row: its columns are emptied and it is known not to exist.
     func delete(_ record: Record) {
         for column in definition.columns {
             if column.type.isBlob {
@@ -272,8 +272,8 @@ package final class TableMemory {
         return changes
     }
 
-    /// Takes records out of the list of changed ones whose changes were undone, or written: their memory may hold something
-    /// else once they are evicted.
+    /// Takes records whose changes were undone, or written, out of the list of changed ones: their memory may hold
+    /// something else once they are evicted.
     func forgetClean() {
         dirty.removeAll { !$0.flags.contains(.dirty) }
     }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// How a list or set of texts lies in a blob: for each text its length in bytes, 32 bits, then the bytes.
+/// How a list or set of texts is stored in a blob: for each text its length in bytes, 32 bits, then the bytes.
 package enum TextListBytes {
     private static let prefix = 4
 

@@ -27,7 +27,7 @@ final class UndoLog {
 
     private(set) var entries: ContiguousArray<Entry> = []
     private var blobEntries = 0
-    /// Memory of the blobs that stay here.
+    /// Memory of the blobs kept here.
     private var blobBytes = 0
     /// Where the event in hand began.
     private var eventStart = 0
@@ -36,7 +36,7 @@ final class UndoLog {
     /// Why the event in hand is refused though `apply` has not thrown: setting a cell cannot.
     private(set) var refusal: EventRefusal?
     #if DEBUG
-        /// Events that were begun: rows are good for one.
+        /// The number of events begun: a row is valid during one.
         private(set) var eventNumber = 0
     #endif
 
@@ -44,7 +44,7 @@ final class UndoLog {
     var isEmpty: Bool { entries.isEmpty }
     /// What it takes to undo the changes since ``accept(_:)``.
     var bytes: Int { entries.count * MemoryLayout<Entry>.stride + blobBytes }
-    /// A log that grew longer for one batch is made anew.
+    /// A log that grew longer for one batch is replaced.
     private static let keptEntries = 65_536
 
     init() { entries.reserveCapacity(1024) }
@@ -75,12 +75,12 @@ final class UndoLog {
     /// The records that the event in hand changed.
     var eventRecords: some Sequence<Record> { entries[eventStart...].lazy.map(\.record) }
 
-    /// Takes the changes of the event in hand back.
+    /// Undoes the changes of the event in hand.
     func undoEvent(_ memories: [TableMemory]) {
         undo(downTo: eventStart, memories)
     }
 
-    /// Takes the changes of all events since ``accept(_:)`` back.
+    /// Undoes the changes of all events since ``accept(_:)``.
     func undoAll(_ memories: [TableMemory]) {
         undo(downTo: 0, memories)
         eventStart = 0

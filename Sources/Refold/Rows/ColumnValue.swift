@@ -119,9 +119,9 @@ public enum NumberSet: ColumnValue {
 
 /// A typed handle of one column of one table; made by ``ReadModel/addColumn(_:to:isPublic:)``.
 ///
-/// It is good for rows of that table and of no other. A column of another table stops the process with a message. One of a
-/// table of the same name and place in another model cannot be told in a release: it would reach memory beside the row. A
-/// debug build stops there, too.
+/// It is good for rows of that table and of no other. A column of another table stops the process with a message. A
+/// column of a table with the same name and place in another model is not noticed in a release build: it would reach
+/// memory beside the row. A debug build stops there, too.
 public struct Column<Value: ColumnValue>: Sendable {
     /// The ``TableDefinition/identity`` of its table.
     let table: UInt64

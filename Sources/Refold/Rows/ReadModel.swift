@@ -34,7 +34,8 @@ public struct ReadModel: Sendable, Hashable {
         return Table(index: definition.index, identity: definition.identity, keyForm: keyForm, name: name)
     }
 
-    /// Columns that Refold adds are called `generation` or begin with a low line; PostgreSQL cuts names after 63 bytes.
+    /// Columns that Refold adds are called `generation` or begin with an underscore; PostgreSQL cuts names after 63
+    /// bytes.
     private static func check(_ column: String, of table: String) {
         precondition(
             column != "generation" && !column.hasPrefix("_") && (1...63).contains(column.utf8.count),
@@ -44,8 +45,8 @@ public struct ReadModel: Sendable, Hashable {
 
     /// Adds a column after the ones already there; its type is the handle's.
     ///
-    /// A row that is inserted starts with null where the column may be null, else with 0, false, 2000-01-01, the empty text
-    /// or the empty collection. At most 64 columns a table.
+    /// A row that is inserted starts with null where the column may be null, else with 0, false, 2000-01-01, the empty
+    /// text or the empty collection. At most 64 columns a table.
     ///
     /// - Parameter isPublic: whether the view shows the column; others are the projection's own.
     public mutating func addColumn<Value: ColumnValue>(
@@ -83,8 +84,8 @@ public struct ReadModel: Sendable, Hashable {
     }
 }
 
-/// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``. One of another model stops the
-/// process with a message.
+/// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``. One of another model stops
+/// the process with a message.
 public struct Table: Sendable, Hashable {
     let index: Int
     /// The ``TableDefinition/identity``.
@@ -137,7 +138,7 @@ public struct TableDefinition: Sendable, Hashable {
     /// Its place in the model.
     let index: Int
 
-    /// What tells it from tables of other models: a number made of name and place (FNV-1a).
+    /// What distinguishes it from tables of other models: a number made of name and place (FNV-1a).
     var identity: UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in Array(name.utf8) + [UInt8(truncatingIfNeeded: index)] {

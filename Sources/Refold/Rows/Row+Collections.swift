@@ -46,8 +46,8 @@ extension Row {
         }
     }
 
-    /// A list of texts that may be null; reading copies them, and setting more than ``Rows/largestCollection`` bytes refuses
-    /// the event. The empty list is a value.
+    /// A list of texts that may be null; reading copies them, and setting more than ``Rows/largestCollection`` bytes
+    /// refuses the event. The empty list is a value.
     public subscript(column: Column<[Text]?>) -> [Text]? {
         get {
             check(column)

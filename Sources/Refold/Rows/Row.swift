@@ -1,14 +1,14 @@
 /// One row of a projection's table, during the event that asked for it.
 ///
 /// Reads and writes go to memory; the engine commits them. A row must not be kept beyond the event: its memory may be
-/// another row's by then, and only a debug build stops there. ``Rows`` hands it out again at the cost of a look-up.
+/// another row's by then, and only a debug build notices. ``Rows`` hands it out again at the cost of a look-up.
 public struct Row {
     let record: Record
     #if DEBUG
         private let event: Int
     #endif
-    // A row is handed out for the event in hand, and its table is alive throughout; counting references would be a fifth
-    // of the time that folding takes.
+    // A row is handed out for the event in hand, and its table is alive throughout; counting references would be a
+    // fifth of the time that folding takes.
     private let table: Unmanaged<TableMemory>
 
     init(record: Record, memory: TableMemory) {
@@ -19,7 +19,7 @@ public struct Row {
         #endif
     }
 
-    /// Lends the table's memory without counting a reference.
+    /// Borrows the table's memory without counting a reference.
     @inline(__always)
     func withMemory<R>(_ body: (TableMemory) throws -> R) rethrows -> R {
         try table._withUnsafeGuaranteedRef { try body($0) }
@@ -112,7 +112,8 @@ public struct Row {
         nonmutating set { set(column, orNull: newValue.map { UInt64(bitPattern: $0.rawValue) }) }
     }
 
-    /// A text column; reading copies the text, and setting one of more than ``Rows/longestText`` bytes refuses the event.
+    /// A text column; reading copies the text, and setting one of more than ``Rows/longestText`` bytes refuses the
+    /// event.
     public subscript(column: Column<Text>) -> Text {
         get {
             check(column)

@@ -28,15 +28,16 @@ public final class Rows {
 
     deinit { keyBuffer.deallocate() }
 
-    /// Bytes that a key may have, all of its columns together, a text with 4 and an integer with 8 beside it: an entry of
-    /// PostgreSQL's index has at most 2,704 bytes, and what cannot be compressed has to fit too. A longer one refuses the
-    /// event that would insert it, and finds no row.
+    /// Bytes that a key may have, all of its columns together, a text with 4 and an integer with 8 beside it: an entry
+    /// of PostgreSQL's index has at most 2,704 bytes, and what cannot be compressed has to fit too. A longer one
+    /// refuses the event that would insert it, and finds no row.
     public static let longestKey = 2_000
-    /// Bytes that a text may have, 256 MiB: with the rest of its row it has to fit into a gibibyte, PostgreSQL's limit for a
-    /// value, a parameter and a row.
+    /// Bytes that a text may have, 256 MiB: with the rest of its row it has to fit into a gibibyte, PostgreSQL's limit
+    /// for a value, a parameter and a row.
     public static let longestText = 256 << 20
-    /// Bytes that a list or set of texts may have together, 64 MiB, each text with 4 more for its length: `jsonb` holds at most
-    /// 256 MiB and some thirty million members, and its text, in which a character may take six bytes, has to fit too.
+    /// Bytes that a list or set of texts may have together, 64 MiB, each text with 4 more for its length: `jsonb` holds
+    /// at most 256 MiB and some thirty million members, and its text, in which a character may take six bytes, has to
+    /// fit too.
     public static let largestCollection = 64 << 20
 
     // MARK: For projections
@@ -206,7 +207,7 @@ public final class Rows {
         undo.beginEvent(at: event.position.rawValue)
         do {
             try projection.apply(event, to: self)
-            // A projection that swallowed the miss has seen a row that is not there as absent.
+            // A projection that swallowed the miss has taken a row that is not in memory for absent.
             if !eventMissed {
                 guard let refusal = undo.refusal else { return .applied }
                 undo.undoEvent(memories)
@@ -223,8 +224,8 @@ public final class Rows {
         return .missed
     }
 
-    /// Bytes that undoing the pass takes. A pass that takes much is to be ended, and accepted, before its batch ends: an
-    /// event of a few bytes may replace a value of many.
+    /// Bytes that undoing the pass takes. A pass that takes much should be ended, and accepted, before its batch ends:
+    /// an event of a few bytes may replace a value of many.
     package var undoBytes: Int { undo.bytes }
     /// What undoing a pass should take at most.
     package static let mostUndoBytes = 8 << 20
@@ -232,7 +233,7 @@ public final class Rows {
     /// Makes the changes of the pass final.
     package func acceptPass() { undo.accept(memories) }
 
-    /// Takes the changes of the pass back.
+    /// Undoes the changes of the pass.
     package func undoPass() { undo.undoAll(memories) }
 
     /// What became of an event.
@@ -260,11 +261,11 @@ public final class Rows {
     }
 }
 
-/// A look-up found a row that is not in memory; let it pass.
+/// A look-up needed a row that is not in memory; let the error propagate.
 struct RowMissing: Error {}
 
-/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits and
-/// days as 32 bits, little-endian.
+/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits
+/// and days as 32 bits, little-endian.
 package struct EncodedKey: Hashable, Sendable {
     package let bytes: [UInt8]
 

@@ -1,12 +1,13 @@
 /// The older versions of events' types, and how each becomes the current one.
 ///
-/// The version of an event's type stands in its metadata as the integer `type_version`; where it is absent or null it is
-/// 1. Projections and aggregates only ever see payloads of the current version, which is one above the last upcaster's;
-/// types without upcasters are read as they are, whatever their version. An event of a version above the current one was
-/// written by a newer program: reading its payload refuses it, as does what an upcaster throws.
+/// The version of an event's type stands in its metadata as the integer `type_version`; where it is absent or null it
+/// is 1. Projections and aggregates only ever see payloads of the current version, which is one above the last
+/// upcaster's; types without upcasters are read as they are, whatever their version. An event of a version above the
+/// current one was written by a newer program: reading its payload refuses it, as does an error that an upcaster
+/// throws.
 ///
-/// Rows depend on what upcasters make of old events: who changes one raises the version of the projections that take the
-/// type.
+/// Rows depend on what upcasters make of old events: when you change one, raise the version of the projections that
+/// take the type.
 public struct Upcasters: Sendable {
     /// The member of an event's metadata that says its version.
     public static let versionName = "type_version"

@@ -1,7 +1,7 @@
 /// A day of the Gregorian calendar.
 ///
-/// Days are counted from 2000-01-01, in eras of 400 years that begin on a 1st of March, so that the leap day is a year's
-/// last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// Days are counted from 2000-01-01, in eras of 400 years that begin on a 1st of March, so that the leap day is a
+/// year's last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 struct CivilDate {
     /// Year 0 is 1 BC.
     let year: Int64

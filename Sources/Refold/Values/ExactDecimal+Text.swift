@@ -1,8 +1,8 @@
 extension ExactDecimal: LosslessStringConvertible {
     /// Reads a number as JSON writes it: `12.50`, `-3`, `1.5e3`.
     ///
-    /// Nil for anything else, and for a number that does not fit (more than 38 digits, or more than 38 behind the point,
-    /// trailing zeros aside).
+    /// Nil for anything else, and for a number that does not fit (more than 38 digits, or more than 38 behind the
+    /// point, trailing zeros aside).
     public init?(_ text: String) {
         var text = text
         guard case .value(let value) = text.withUTF8({ ExactDecimal.read(UnsafeRawBufferPointer($0)) }) else {
@@ -56,7 +56,7 @@ private struct DecimalReader {
         let isNegative = skip("-")
         let whole = at
         takeDigits()
-        // A whole part there must be, and 0 begins none but itself.
+        // There must be a whole part, and only 0 itself begins with a 0.
         guard at > whole, at == whole + 1 || bytes[whole] != UInt8(ascii: "0") else { return .notANumber }
         var fractionDigits = 0
         if skip(".") {
@@ -94,7 +94,7 @@ private struct DecimalReader {
         }
     }
 
-    /// What follows the `e`, held at ±10^12, which no length of digits can make up for; 0 when there is none.
+    /// What follows the `e`, clamped to ±10^12, which no number of digits can offset; 0 when there is none.
     private mutating func exponent() -> Int? {
         guard skip("e") || skip("E") else { return 0 }
         let isNegative = skip("-")

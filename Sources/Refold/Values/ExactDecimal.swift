@@ -1,16 +1,16 @@
 /// An exact decimal number, for money: a whole number of at most 38 digits, divided by a power of ten.
 ///
 /// A value is `coefficient × 10^−scale` with `|coefficient| < 10^38` and a scale from 0 to 38. It has one
-/// representation: the scale is the smallest that keeps every digit, and there is no −0, so `1.10` and `1.1` are the same
-/// value and are written the same. Nothing is ever rounded: text or a sum that does not fit is refused. PostgreSQL keeps it
-/// as `numeric`.
+/// representation: the scale is the smallest that keeps every digit, and there is no −0, so `1.10` and `1.1` are the
+/// same value and are written the same. Nothing is ever rounded: text or a sum that does not fit is refused. PostgreSQL
+/// keeps it as `numeric`.
 public struct ExactDecimal: Sendable, Hashable {
     /// The digits as a whole number, its sign the value's; below 10^38 without the sign.
     public let coefficient: Int128
-    /// How many of the digits stand behind the point: 0 to 38, and 0 for whole numbers.
+    /// How many of the digits follow the point: 0 to 38, and 0 for whole numbers.
     public let scale: Int
 
-    /// The most digits that a value has, and the most that stand behind its point.
+    /// The most digits that a value has, and the most that follow its point.
     public static let maximumDigits = 38
 
     /// 0.

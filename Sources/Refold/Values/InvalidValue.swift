@@ -7,7 +7,7 @@ public struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is allowed.
     public let expectation: String
 
-    /// Says that `value` is not what `subject` names, and what would be.
+    /// States that `value` is no valid `subject`, and what would be.
     public init(_ subject: String, _ value: String, expected expectation: String) {
         self.subject = subject
         self.value = value

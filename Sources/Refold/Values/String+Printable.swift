@@ -1,10 +1,10 @@
 extension String {
-    /// The text as it may be shown to people: what would break a line, move a cursor, change the direction of writing or
-    /// be seen by nobody is written as JSON escapes it (`\n`, `\u001b`, `\u202e`). So the text stays in its line, and JSON
-    /// stays the same JSON.
+    /// The text as it may be shown to people: characters that would break a line, move a cursor, change the direction
+    /// of writing or be invisible are written as JSON escapes them (`\n`, `\u001b`, `\u202e`). So the text stays in its
+    /// line, and JSON stays the same JSON.
     ///
-    /// Written so are controls, separators of lines and paragraphs, and invisible marks, but for those that join letters
-    /// or make up a flag. A backslash stays as it is: what is printable already does not change.
+    /// These are controls, separators of lines and paragraphs, and invisible marks, except those that join letters or
+    /// make up a flag. A backslash stays as it is: what is printable already does not change.
     package var printable: String {
         if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return self }
         var text = ""
@@ -14,7 +14,7 @@ extension String {
         return text
     }
 
-    /// The beginning of an identifier that may be of any length, as it may be shown to people.
+    /// The beginning of an identifier of any length, as it may be shown to people.
     ///
     /// - Parameter limit: how many scalars are kept; an ellipsis and the length say that there are more.
     package func abbreviated(_ limit: Int = 100) -> String {

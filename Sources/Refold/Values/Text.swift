@@ -7,12 +7,13 @@ internal import CSimdjson
 /// An immutable piece of UTF-8, compared byte by byte.
 ///
 /// A text read from a payload borrows the bytes of the batch that the event came in, without a copy: within
-/// ``Projection/apply(_:to:)`` it is good until the event has been applied, elsewhere it keeps the whole batch in memory.
-/// Who wants it for longer takes an `owned()` one. Unlike `String`, two texts are equal only when their bytes are, and
-/// they sort by code point, as PostgreSQL's `"C"` collation does.
+/// ``Projection/apply(_:to:)`` it is good until the event has been applied, elsewhere it keeps the whole batch in
+/// memory. Use `owned()` to keep it longer. Unlike `String`, two texts are equal only when their bytes are, and they
+/// sort by code point, as PostgreSQL's `"C"` collation does.
 public struct Text: @unchecked Sendable {
     // `@unchecked Sendable`: the bytes are never written after `storage` was made, and `storage` keeps them alive;
-    // without one they are a literal's, which live as long as the program, or borrowed by a batch that someone else holds.
+    // without one they are a literal's, which live as long as the program, or borrowed from a batch that someone else
+    // holds.
     @usableFromInline let storage: Bytes?
     @usableFromInline let start: UnsafePointer<UInt8>
 
@@ -59,7 +60,7 @@ public struct Text: @unchecked Sendable {
         withBytes { Text(copying: $0) }
     }
 
-    /// Lends the bytes; the pointer must not leave the closure.
+    /// Gives the bytes to a closure, which the pointer must not leave.
     @inlinable
     package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         let result = try body(UnsafeRawBufferPointer(start: start, count: count))
@@ -67,8 +68,8 @@ public struct Text: @unchecked Sendable {
         return result
     }
 
-    /// A hash of the bytes that is cheap and well mixed; another one in every process, so that nobody can choose texts that
-    /// meet.
+    /// A hash of the bytes that is cheap and well mixed; different in every process, so that nobody can choose texts
+    /// that collide.
     package var byteHash: UInt64 {
         withBytes { bytes in
             refold_hash(start, bytes.count)

@@ -3,8 +3,8 @@ extension Timestamp: LosslessStringConvertible {
     ///
     /// A date, `T` or a space, a time with seconds and optionally a fraction (rounded to the microsecond), then `Z`, an
     /// offset (`+02`, `+0200`, `+02:00`) or nothing, which is UTC. Years have four digits, or a sign and four to six,
-    /// year 0 being 1 BC. `24:00:00` and a 60th second are read as PostgreSQL reads them. Nil for anything else, and for
-    /// moments that PostgreSQL cannot keep.
+    /// year 0 being 1 BC. `24:00:00` and a 60th second are read as PostgreSQL reads them. Nil for anything else, and
+    /// for moments that PostgreSQL cannot keep.
     public init?(_ text: String) {
         var text = text
         guard let timestamp = text.withUTF8({ Timestamp(iso8601: UnsafeRawBufferPointer($0)) }) else {

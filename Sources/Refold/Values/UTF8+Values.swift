@@ -1,4 +1,4 @@
-/// Numbers, days and times appended as text to UTF-8: what is written for each of a million events or rows leaves no time
+/// Numbers, days and times appended as text to UTF-8: writing them for each of a million events or rows leaves no time
 /// for strings in between.
 extension [UInt8] {
     /// A number in decimal.
@@ -20,7 +20,7 @@ extension [UInt8] {
 
     /// A finite moment in UTC as ISO 8601 writes it: `2024-03-01T12:30:00.250000Z`.
     ///
-    /// - Parameter alwaysFraction: six digits behind the second stand there also when they are zeros.
+    /// - Parameter alwaysFraction: six digits follow the seconds even when they are zeros.
     mutating func appendISO8601(_ timestamp: Timestamp, alwaysFraction: Bool) {
         let (day, timeOfDay) = timestamp.rawValue.floorDivided(by: Timestamp.microsecondsPerDay)
         appendDate(daysSince2000: day)

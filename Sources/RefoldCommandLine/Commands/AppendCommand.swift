@@ -9,8 +9,8 @@ struct AppendCommand: AsyncParsableCommand {
         commandName: "append",
         abstract: "Append one event to a stream.",
         discussion: """
-            With --id the same command may be repeated: an event that is there already, in the same place, is not stored \
-            twice. Exit code 75 when the stream is not at the version expected, 65 when the data are no JSON.
+            With --id the same command may be repeated: an event that is already there, in the same place, is not \
+            stored twice. Exit code 75 when the stream is not at the version expected, 65 when the data are no JSON.
             """
     )
 
@@ -20,12 +20,13 @@ struct AppendCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The payload, JSON.", valueName: "json")) var data: String
     @Option(help: ArgumentHelp("The event's id; a new one unless given.", valueName: "uuid")) var id: String?
     @Option(
-        help: ArgumentHelp("Where the stream is to stand: any, none, exists or a version.", valueName: "where"),
+        help: ArgumentHelp("Where the stream must stand: any, none, exists or a version.", valueName: "where"),
         transform: Self.expectation
     )
     var expecting = ExpectedVersion.any
     @Option(help: "The version of the type.") var typeVersion: Int = 1
-    @Option(name: .customLong("correlation-id"), help: "What belongs together.") var correlationID: String?
+    @Option(name: .customLong("correlation-id"), help: "The id shared by everything that belongs together.")
+    var correlationID: String?
     @Option(name: .customLong("causation-id"), help: "What the event followed from.") var causationID: String?
     @Option(name: .customLong("user-id"), help: "Who caused it.") var userID: String?
     @Option(help: ArgumentHelp("Further metadata, a JSON object.", valueName: "json")) var metadata: String?
@@ -70,7 +71,7 @@ struct AppendCommand: AsyncParsableCommand {
         guard let members = try Self.parse(metadata, "--metadata").asObject else {
             throw EventStoreError(.invalidEvent, "--metadata is no JSON object")
         }
-        // What appending writes itself would take their place without a word.
+        // The members that appending writes itself would replace them silently.
         for name in EventStreams.ownMetadata where members[name] != nil {
             throw EventStoreError(
                 .invalidEvent,

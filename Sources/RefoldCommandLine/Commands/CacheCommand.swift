@@ -15,7 +15,7 @@ struct CacheCommand: ParsableCommand {
     }
 
     struct Warm: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Put the hot rows into the cache anew.")
+        static let configuration = CommandConfiguration(abstract: "Fill the cache with the hot rows anew.")
 
         @OptionGroup var shared: SharedOptions
         @Argument(help: "The projection.") var projection: String
@@ -33,7 +33,7 @@ struct CacheCommand: ParsableCommand {
 
     struct Clear: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take the rows out of the cache; a running daemon fills it again."
+            abstract: "Remove the rows from the cache; a running daemon fills it again."
         )
 
         @OptionGroup var shared: SharedOptions

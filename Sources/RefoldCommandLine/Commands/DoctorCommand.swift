@@ -38,7 +38,7 @@ struct DoctorCommand: AsyncParsableCommand {
 }
 
 extension Settings {
-    /// Misspelt variables are not refused, since others may use the same prefix; here they are told.
+    /// Misspelt variables are not refused, since others may use the same prefix; here they are reported.
     fileprivate var variablesCheck: Check {
         guard !unknownVariables.isEmpty else {
             return Check("settings", .passed, "every REFOLD_ variable is a setting")

@@ -11,7 +11,7 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Write events to the standard output as NDJSON, one a line.",
         discussion: """
             In the order of their positions and up to the newest one; transactions that may still commit an event before \
-            that are waited for. An export that was broken off goes on with --from and the position after the last line's.
+            that are waited for. Resume an interrupted export with --from and the position after the last line's.
             """
     )
 

@@ -12,8 +12,8 @@ struct ImportCommand: AsyncParsableCommand {
         abstract: "Append the events of an NDJSON file, one a line, as export writes them.",
         discussion: """
             A line has stream, type and data, and may have id, version, type_version, timestamp and metadata. Lines are \
-            stored in batches. A line that cannot be is reported by its number, and nothing of its batch is stored; \
-            started again with the same input, an import goes on where it stopped.
+            stored in batches. A line that cannot be stored is reported by its number, and its batch is left out; \
+            started again with the same input, an import resumes where it stopped.
             """
     )
 

@@ -8,13 +8,13 @@ struct RebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
         abstract: "Fold read models anew from the whole log, then switch over; the old ones serve meanwhile.",
-        discussion: "An interrupted rebuild goes on where it was. All projections unless some are named."
+        discussion: "An interrupted rebuild resumes where it stopped. All projections unless some are named."
     )
 
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projections.") var projections: [String] = []
-    @Flag(help: "Start over, even where a half-built generation could be gone on with.") var fresh = false
-    @Flag(help: "Go ahead although the oldest events are gone that the live model was folded from.")
+    @Flag(help: "Start over, even where a half-built generation could be resumed.") var fresh = false
+    @Flag(help: "Go ahead although the oldest events that the live model was folded from are gone.")
     var acceptShortenedLog = false
     @Flag(help: "Drop the half-built generations and do nothing else.") var abandon = false
     @Option(help: "Stop at this position and leave the generations half-built.") var until: Int64?

@@ -12,7 +12,7 @@ struct ResetCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projection.") var projection: String
-    @Flag(help: "Go ahead although the oldest events are gone that the live model was folded from.")
+    @Flag(help: "Go ahead although the oldest events that the live model was folded from are gone.")
     var acceptShortenedLog = false
     @Flag(help: "Do not ask.") var yes = false
     @Flag(help: "Print a JSON object.") var json = false
@@ -40,7 +40,7 @@ struct ResetCommand: AsyncParsableCommand {
     }
 }
 
-/// Asking before something is done that readers notice.
+/// Asks before doing something that readers notice.
 enum Confirmation {
     /// - Throws: when nobody can answer, or the answer is no.
     static func require(_ question: String, _ isGiven: Bool) throws {

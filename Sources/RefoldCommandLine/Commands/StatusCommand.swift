@@ -7,7 +7,7 @@ internal import Refold
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how the store and every projection stand."
+        abstract: "Show the state of the store and of every projection."
     )
 
     @OptionGroup var shared: SharedOptions
@@ -29,7 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
                 if !json { Console.clear() }
                 print(status)
             } catch {
-                // Who watches wants to see the server come back.
+                // A user who watches wants to see the server come back.
                 let failure = Failure(error)
                 guard failure.isPassing, let line = failure.line else { throw error }
                 Console.error(line)

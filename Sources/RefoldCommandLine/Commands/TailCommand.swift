@@ -8,13 +8,13 @@ internal import Synchronization
 struct TailCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tail",
-        abstract: "Keep the live read models up with the log, for ever; the daemon.",
+        abstract: "Keep the live read models up with the log, for ever: the daemon.",
         discussion: "Stops within 5 seconds on SIGTERM and SIGINT, with everything committed."
     )
 
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projections.") var projections: [String] = []
-    @Flag(help: "End at what is the head of the log now.") var untilCaughtUp = false
+    @Flag(help: "End at what is now the head of the log.") var untilCaughtUp = false
     @Flag(help: "Print nothing when all goes well.") var quiet = false
 
     func run() async throws {
@@ -39,7 +39,7 @@ struct TailCommand: AsyncParsableCommand {
                         + "lost, the next start folds it again"
             )
         }
-        // Of what waits and what is stopped, the former: it goes on by itself.
+        // Waiting counts before stopped, since it resumes by itself.
         let codes = remainders.map { Failure($0.error).code }
         throw SilentExit(code: codes.contains(Failure.unavailable) ? Failure.unavailable : codes[0])
     }

@@ -5,8 +5,8 @@ internal import Synchronization
 /// The process's outputs. Results go to stdout; messages, logs and progress to stderr, where the progress bar keeps the
 /// last line.
 ///
-/// What people read is written line by line, each as `String.printable` shows it: whatever ids, payloads and errors hold,
-/// it begins no other line and steers no terminal. What programs read, JSON, is written character by character.
+/// What people read is written line by line, each as `String.printable` shows it: whatever ids, payloads and errors
+/// hold, it begins no other line and steers no terminal. What programs read, JSON, is written character by character.
 package enum Console {
     private static let bar = Mutex("")
     private static let eraseLine = "\r\u{1B}[K"

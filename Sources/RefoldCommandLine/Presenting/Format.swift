@@ -39,7 +39,7 @@ package enum Format {
             + digits
     }
 
-    /// The nearest whole number there is, of any number.
+    /// The nearest whole number that fits, for any number.
     private static func whole(_ number: Double) -> Int64 {
         if number.isNaN { return 0 }
         // The greatest that both types have.

@@ -1,6 +1,6 @@
 internal import Engine
 
-/// How a rebuild gets on, from looks at it: rate and time to go.
+/// The progress of a rebuild, from samples of it: rate and time to go.
 package struct RebuildMeter: Sendable {
     /// Where one projection stands.
     package struct Sample: Sendable {
@@ -15,7 +15,7 @@ package struct RebuildMeter: Sendable {
         }
     }
 
-    /// Looks over which the rate is taken; at four a second that is five seconds.
+    /// Samples over which the rate is taken; at four a second that is five seconds.
     private static let looks = 20
     private var history: [(passed: Double, at: Duration)] = []
     private var total = 0.0
@@ -27,7 +27,7 @@ package struct RebuildMeter: Sendable {
         self.projections = projections
     }
 
-    /// Takes a look in. The slowest projection counts: the others wait for it or are done.
+    /// Takes in a sample. The slowest projection counts: the others wait for it or are done.
     package mutating func update(_ samples: [Sample], at time: Duration) {
         guard let slowest = samples.min(by: { $0.target - $0.position > $1.target - $1.position }) else { return }
         total = Double(slowest.target - slowest.start)
@@ -37,7 +37,7 @@ package struct RebuildMeter: Sendable {
         if history.count > Self.looks { history.removeFirst() }
     }
 
-    /// Positions a second; nil before there are two looks.
+    /// Positions a second; nil before there are two samples.
     package var rate: Double? {
         guard let first = history.first, let last = history.last, last.at > first.at else { return nil }
         return max(0, last.passed - first.passed) / ((last.at - first.at) / .seconds(1))

@@ -16,7 +16,7 @@ final class RebuildProgressView: Sendable {
         state = Mutex((RebuildMeter(projections: projections), .now + Self.interval))
     }
 
-    /// Takes a look in and shows it.
+    /// Takes in a sample and shows it.
     @Sendable func update(_ progress: [RebuildProgress]) {
         guard isShown else { return }
         state.withLock { state in
@@ -38,7 +38,7 @@ final class RebuildProgressView: Sendable {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     func finish() {
         Console.show(bar: "")
     }

@@ -1,7 +1,7 @@
 internal import Refold
 
-/// What the settings say about the rows that a projection keeps in Redis, key by key; empty texts stand for what is not
-/// said. What one key says stays when another one changes: with `by: all`, `column` is still there.
+/// What the settings say about the rows that a projection keeps in Redis, key by key; empty texts stand for keys that
+/// are not set. One key keeps its value when another one changes: with `by: all`, `column` is still there.
 package struct HotChoice: Sendable, Hashable {
     var by = "none"
     var column = ""
@@ -27,7 +27,7 @@ package struct HotChoice: Sendable, Hashable {
         (best, groups) = (ranking.best, ranking.groups)
     }
 
-    /// The same for the cache, which finds out whether the columns exist.
+    /// The same for the cache, which checks whether the columns exist.
     var settings: HotSetSettings {
         let choice: HotSetSettings.Choice =
             switch by {

@@ -15,14 +15,14 @@ package struct Settings: Sendable {
     package private(set) var projections: [any Projection]
     /// Each value with its source, in the order of the documentation; what may hold a password is not shown.
     package internal(set) var origins: [SettingOrigin] = []
-    /// Variables that begin like ours and are no setting.
+    /// Variables with our prefix that are no setting.
     package internal(set) var unknownVariables: [String] = []
     var redisURL: String?
     var redisPrefix = "refold"
     var redisTimeout: Duration = .seconds(1)
     var redisRestTTL: Duration = .hours(26)
     var hot: [ProjectionName: HotChoice] = [:]
-    /// What was said of the settings that projections state, by key.
+    /// The values of the settings that projections state, by key.
     var ofProjections: [String: ProjectionSetting.Value] = [:]
 
     private init(_ projections: [any Projection]) {
@@ -62,7 +62,7 @@ package struct Settings: Sendable {
         return settings
     }
 
-    /// What takes more than one setting to decide.
+    /// Does what depends on more than one setting.
     private mutating func finish() throws {
         do throws(EventStoreError) {
             try engine.store.validate()

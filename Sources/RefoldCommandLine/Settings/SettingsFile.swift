@@ -21,7 +21,7 @@ struct SettingsFile {
         self.path = path
         let bytes = try Self.read(path)
         let found = Mutex<[String]>([])
-        // Being asked which values are secret is how one learns all keys there are.
+        // The parser asks for each key whether its value is secret: the only way to learn all keys.
         let options = YAMLSnapshot.ParsingOptions(
             secretsSpecifier: .dynamic { key, _ in
                 found.withLock { $0.append(key) }
