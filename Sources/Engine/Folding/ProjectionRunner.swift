@@ -6,8 +6,8 @@ package import Timing
 
 /// Folds events into the rows of one generation and hands them over window by window.
 ///
-/// It performs what values decide: ``BatchFolder`` what becomes of events, ``ResidentRows`` which rows are in memory,
-/// ``WindowPolicy`` when a window commits; ``WindowCommitter`` commits it.
+/// It performs what values decide: ``BatchFolder`` the outcome of each event, ``ResidentRows`` which rows are in
+/// memory, ``WindowPolicy`` when a window commits; ``WindowCommitter`` commits it.
 ///
 /// The same runner tails and rebuilds; only the commit window differs. After any error it is spent: its rows are dropped
 /// with it, and a new runner starts from the committed checkpoint.
