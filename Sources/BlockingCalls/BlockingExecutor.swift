@@ -2,7 +2,7 @@ internal import Dispatch
 
 /// A serial executor whose jobs may block, for actors that call blocking C functions.
 ///
-/// A blocking call on Swift's cooperative pool takes one of its few threads away from everybody. A connection
+/// A blocking call on Swift's cooperative pool takes one of its few threads away from all other work. A connection
 /// therefore names a `BlockingExecutor` as its `unownedExecutor`, and callers just `await`. Jobs run one at a time, in
 /// the order they arrive. The queue targets libdispatch's overcommitting root queue, which starts another thread when
 /// all of its threads are blocked, so a blocked executor never delays another one.

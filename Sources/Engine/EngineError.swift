@@ -82,7 +82,7 @@ extension EngineError {
             .gap,
             projection: projection,
             position: position,
-            "\(projection) stands at \(position) and was given what comes after \(next)",
+            "\(projection) is at \(position) and was given the events after \(next)",
             remedy: "restart refold, and report this as a mistake in it"
         )
     }

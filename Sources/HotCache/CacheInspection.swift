@@ -108,7 +108,7 @@ struct CacheInspection: Sendable {
         }
         guard let through = cached.through else { return "generation \(live) is being warmed" }
         if through > pointer.position {
-            return "it has positions \(pointer.position + 1)–\(through), which are gone; its next owner writes it anew"
+            return "it has positions \(pointer.position + 1)–\(through), which are gone; its next owner rewrites it"
         }
         if through < pointer.position { return "its owner has yet to send what was committed behind \(through)" }
         return cached.live.map { "its pointer is still at generation \($0)" }

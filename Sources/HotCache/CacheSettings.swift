@@ -10,9 +10,9 @@ package struct CacheSettings: Sendable, Hashable {
     package var restTTL: Duration
 
     /// - Parameters:
-    ///   - prefix: `refold` unless told otherwise.
-    ///   - timeout: one second unless told otherwise.
-    ///   - restTTL: 26 hours unless told otherwise, which a nightly rebuild renews.
+    ///   - prefix: `refold` by default.
+    ///   - timeout: one second by default.
+    ///   - restTTL: 26 hours by default, which a nightly rebuild renews.
     package init(
         url: String,
         prefix: String = "refold",

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Asks the server to cancel the statement that a connection is running, from any thread, and never the next one.
 ///
-/// `PQcancel` blocks on a connection of its own, so requests run on a queue of their own. The server cancels whatever runs
-/// when the request arrives; so a statement's end waits for a request under way. On a network that swallows everything
-/// that would last for ever: the wait has a limit, after which the connection must not be used again.
+/// `PQcancel` blocks on a connection of its own, so requests run on a queue of their own. The server cancels whatever
+/// runs when the request arrives; so a statement's end waits for a request in flight. On a network that drops
+/// everything the wait would last for ever: it has a limit, after which the connection must not be used again.
 final class Canceller: Sendable {
     /// The outcome of a statement's cancellation.
     enum Outcome {
@@ -24,7 +24,7 @@ final class Canceller: Sendable {
         var wasRequested = false
     }
 
-    /// How long a statement's end waits for a request under way.
+    /// How long a statement's end waits for a request in flight.
     static let answerLimit = DispatchTimeInterval.seconds(3)
 
     /// A copy of the connection's address and cancel key. `PQcancel` only reads it, "so it can be called from any
@@ -32,7 +32,7 @@ final class Canceller: Sendable {
     private nonisolated(unsafe) let handle: OpaquePointer?
     private let queue = DispatchQueue(label: "refold.postgres.cancel")
     private let state = Mutex(State())
-    /// Entered while a request is under way.
+    /// Entered while a request is in flight.
     private let underWay = DispatchGroup()
 
     init(connection: OpaquePointer) {
@@ -51,14 +51,14 @@ final class Canceller: Sendable {
         }
     }
 
-    /// The statement's last reply is in. Waits for a request under way, so that it cannot hit the next statement.
+    /// The statement's last reply is in. Waits for a request in flight, so that it cannot hit the next statement.
     func end() -> Outcome {
         let wasRequested = abandon()
         guard wasRequested else { return .notRequested }
         return underWay.wait(timeout: .now() + Self.answerLimit) == .success ? .requested : .unanswered
     }
 
-    /// The statement ends with its connection, so that a request under way can hit nothing any more.
+    /// The statement ends with its connection, so that a request in flight can hit nothing any more.
     ///
     /// - Returns: whether its cancellation was requested through this object.
     @discardableResult

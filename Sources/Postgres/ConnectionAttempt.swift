@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// An attempt to connect whose waiting ends with its outcome, or earlier when it is given up.
+/// An attempt to connect whose waiting ends with its outcome, or earlier when it is abandoned.
 final class ConnectionAttempt: Sendable {
     typealias Outcome = Result<PostgresConnection, PostgresError>
 

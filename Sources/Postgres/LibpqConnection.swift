@@ -129,7 +129,7 @@ final class LibpqConnection {
         return pointer
     }
 
-    /// Marks the end of a statement. Closes the connection when a request to cancel it is still under way: it would hit
+    /// Marks the end of a statement. Closes the connection when a request to cancel it is still in flight: it would hit
     /// the next one.
     ///
     /// - Returns: whether its cancellation was requested from here.

@@ -12,7 +12,7 @@ public struct PostgresError: Error, Sendable {
         public static let configuration = Code(description: "configuration")
         /// No connection could be made.
         public static let connectionFailed = Code(description: "connectionFailed")
-        /// The connection broke or the server ended it. It is dead: connect again. Whether a COMMIT under way took
+        /// The connection broke or the server ended it. It is dead: connect again. Whether a COMMIT in progress took
         /// effect is unknown.
         public static let connectionLost = Code(description: "connectionLost")
         /// The server refused the statement; `sqlState` says why.

@@ -70,7 +70,7 @@ package struct StatementCache: Sendable {
         return .prepare(name: name, types: wanted)
     }
 
-    /// Drops the statement if it is known under this name. `isOnServer` says that the name must be given back.
+    /// Drops the statement if it is known under this name. `isOnServer` says that the name must be deallocated.
     package mutating func forget(_ sql: String, name: String, isOnServer: Bool) {
         if entries[Statement(sql: sql)]?.name == name { entries[Statement(sql: sql)] = nil }
         if isOnServer { abandonedNames.append(name) }

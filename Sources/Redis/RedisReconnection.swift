@@ -30,9 +30,9 @@ public struct RedisReconnection: Sendable, Equatable {
     private var state = State.disconnected(until: nil)
 
     /// - Parameters:
-    ///   - first: the delay after the first failure, before its random part: 50 ms unless told otherwise; at least 1 ms.
-    ///   - longest: the longest delay, and how long a connection must live to count as a recovery: 5 s unless told
-    ///     otherwise; at least `first`.
+    ///   - first: the delay after the first failure, before its random part: 50 ms by default; at least 1 ms.
+    ///   - longest: the longest delay, and how long a connection must live to count as a recovery: 5 s by default; at
+    ///     least `first`.
     public init(first: Duration = .milliseconds(50), longest: Duration = .seconds(5)) {
         let first = max(first, .milliseconds(1))
         backoff = Backoff(first: first, longest: max(longest, first))

@@ -12,7 +12,7 @@ public enum RedisReply: Sendable, Equatable {
     case array([RedisReply])
     /// A nil bulk string or a nil array.
     case null
-    /// A refusal by the server. In a pipeline it stands in its command's place.
+    /// A refusal by the server. In a pipeline it takes its command's place.
     case error(RedisReplyError)
 
     /// The text of a status, or of a string that is valid UTF-8; otherwise nil.

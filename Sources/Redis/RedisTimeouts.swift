@@ -8,8 +8,8 @@ public struct RedisTimeouts: Sendable, Equatable {
     public let command: Duration
 
     /// - Parameters:
-    ///   - connect: 2 s unless told otherwise; kept within 1 ms and one hour.
-    ///   - command: 2 s unless told otherwise; kept within 1 ms and one hour.
+    ///   - connect: 2 s by default; kept within 1 ms and one hour.
+    ///   - command: 2 s by default; kept within 1 ms and one hour.
     public init(connect: Duration = .seconds(2), command: Duration = .seconds(2)) {
         self.connect = min(max(connect, .milliseconds(1)), .seconds(3600))
         self.command = min(max(command, .milliseconds(1)), .seconds(3600))

@@ -16,7 +16,7 @@ package protocol Cache: Sendable {
 
     /// A row as a reader of the cache gets it.
     ///
-    /// - Parameter key: the row's key as it stands in the name of its cache key.
+    /// - Parameter key: the row's key as it appears in the name of its cache key.
     /// - Returns: nil when it is not cached, which says nothing about the read model.
     func row(_ projection: ProjectionName, key: String) async throws -> CachedRow?
 

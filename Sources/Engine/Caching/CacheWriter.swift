@@ -61,7 +61,7 @@ package protocol CacheWriter: CacheFollower {
     func close() async
 }
 
-/// What became of rows that were sent ahead, as far as a rebuild has to know it.
+/// The outcome of a preload, as far as a rebuild has to know it.
 package enum PreloadResult: Sendable {
     /// They are there, or nothing of the projection is cached: warming confirms them.
     case sent

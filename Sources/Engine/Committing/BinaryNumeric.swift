@@ -11,8 +11,8 @@ enum BinaryNumeric {
 
     /// The exact value.
     ///
-    /// - Throws: ``EngineError/Code/differs`` for NaN, an infinity, or more digits than a `ExactDecimal` has: rows have none of
-    ///   these unless somebody else wrote them.
+    /// - Throws: ``EngineError/Code/differs`` for NaN, an infinity, or more digits than a `ExactDecimal` has: rows have
+    ///   none of these unless another program wrote them.
     static func decimal(_ bytes: UnsafeRawBufferPointer) throws -> ExactDecimal {
         func int16(_ offset: Int) -> UInt16 {
             UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))

@@ -7,7 +7,7 @@ internal import Synchronization
 /// A window comes with the writer of its generation. At most one per generation is in flight; its outcome is reported
 /// to the caller that handed it over.
 package final class WindowCommitter: Sendable {
-    /// What became of a window.
+    /// The outcome of a window.
     package enum Report: Sendable {
         /// Everything up to here is committed.
         case committed(through: GlobalPosition)

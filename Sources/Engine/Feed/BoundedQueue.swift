@@ -21,7 +21,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - capacity: the sizes that may wait, all together; one element more comes in before the sender waits.
-    ///   - size: of an element; 1 unless told otherwise.
+    ///   - size: of an element; 1 by default.
     package init(capacity: Int, size: @escaping @Sendable (Element) -> Int = { _ in 1 }) {
         self.capacity = capacity
         self.size = size

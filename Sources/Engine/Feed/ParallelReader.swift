@@ -19,7 +19,7 @@ package struct ParallelReader: Sendable {
     private let bytesAhead: Int
 
     /// - Parameters:
-    ///   - helper: the second session; nil when there is none to be had, and the first reads alone.
+    ///   - helper: the second session; nil when none is available, and the first reads alone.
     ///   - stretch: positions; at least 1.
     package init(
         _ reader: EventReader,

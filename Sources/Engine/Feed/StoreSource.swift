@@ -8,7 +8,7 @@ internal import Timing
 /// The event store, as a feed reads it: one session that samples the mark, one that reads, and for long ranges one that
 /// helps it.
 ///
-/// After an error it is spent; the next one connects anew.
+/// After an error it is spent; the next one connects again.
 final class StoreSource: EventSource {
     let store: ValidatedStore
     /// The log that it reads.
@@ -49,7 +49,7 @@ final class StoreSource: EventSource {
 
     /// Connects twice, checks the store on both sessions, and that the log is the one that was read before.
     ///
-    /// - Parameter adoptsLog: everything is about to be folded anew, so a log that is not the one that was read, or no
+    /// - Parameter adoptsLog: everything is about to be folded again, so a log that is not the one that was read, or no
     ///   longer all of it, is adopted.
     static func open(_ engine: Engine, adoptsLog: Bool = false) async throws -> StoreSource {
         let settings = engine.settings

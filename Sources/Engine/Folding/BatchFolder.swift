@@ -1,7 +1,7 @@
 internal import Postgres
 package import Refold
 
-/// Folds events of a batch into rows in one pass, and decides what becomes of each: applied, set aside, or refused.
+/// Folds events of a batch into rows in one pass, and decides the outcome of each: applied, set aside, or refused.
 ///
 /// It reads and writes nothing but the rows. The caller loads what they lack and commits what has changed in them.
 package struct BatchFolder {

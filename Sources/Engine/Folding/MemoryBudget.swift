@@ -12,7 +12,7 @@ package final class MemoryBudget: Sendable {
         used = Mutex([:])
     }
 
-    /// Takes note of a generation's bytes and says how many it may have.
+    /// Records a generation's bytes and says how many it may have.
     package func allowance(for generation: GenerationNumber, using bytes: Int) -> Int {
         used.withLock { used in
             used[generation] = bytes

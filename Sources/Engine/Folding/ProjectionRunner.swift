@@ -283,7 +283,7 @@ package actor ProjectionRunner {
             try await CheckpointStore(writer.connection).release(generation.number, of: writer.lease)
         } catch {
             // It is released with the lease.
-            logger.debug("the generation is given back later", metadata: ["cause": "\(error)"])
+            logger.debug("the generation is released later", metadata: ["cause": "\(error)"])
         }
         await writer.connection.close()
         return failure

@@ -1,4 +1,4 @@
-/// Decides what becomes of the open window, and of rows that take too much memory.
+/// Decides when the open window commits, and what happens to rows that take too much memory.
 ///
 /// Its inputs, time included, are parameters, and it returns an action: ``ProjectionRunner`` performs it.
 package struct WindowPolicy: Sendable {

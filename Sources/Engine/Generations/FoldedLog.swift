@@ -28,7 +28,7 @@ struct FoldedLog: Sendable {
         }
     }
 
-    /// Refuses to fold a log anew that has lost its beginning since a generation was folded from it.
+    /// Refuses to fold again a log that has lost its beginning since a generation was folded from it.
     ///
     /// - Throws: ``EngineError/Code/shortenedLog``.
     func requireWhole(_ generation: Generation) throws {
@@ -40,8 +40,8 @@ struct FoldedLog: Sendable {
             projection: generation.projection,
             position: first,
             "the log \(found) now, and the live generation \(generation.number) of \(generation.projection) was folded "
-                + "from position \(first) on: folding it anew would lose what the events gave that are gone",
-            remedy: "restore them; or let it be lost with --accept-shortened-log (store.accept-shortened-log)"
+                + "from position \(first) on: folding it again would lose the effects of the events that are gone",
+            remedy: "restore them; or accept the loss with --accept-shortened-log (store.accept-shortened-log)"
         )
     }
 }

@@ -22,7 +22,7 @@ package struct GenerationStore: Sendable {
         try await connection.query(Statements.unfinished, [.text(name.rawValue)]).rows.first.map { try Generation($0) }
     }
 
-    /// Waits until no transaction is under way that changes the generation's row, such as one that points at it.
+    /// Waits until no transaction in progress changes the generation's row, such as one that points at it.
     func waitForChanges(of number: GenerationNumber) async throws {
         _ = try await connection.query(Statements.share, [.int64(number.rawValue)])
     }

@@ -11,7 +11,7 @@ package struct ReadModelTables: Sendable {
 
     /// How long attaching retries for a lock that others hold.
     private static let attachLimit: Duration = .seconds(30)
-    /// How long a statement can be under way between its planning and its snapshot.
+    /// How long a statement can take from its planning to its snapshot.
     private static let planLimit: Duration = .seconds(1)
 
     /// Whether a table or view is there.
@@ -74,7 +74,7 @@ package struct ReadModelTables: Sendable {
     /// Attaches a generation's settled tables to their parents; those that are attached stay so.
     ///
     /// ATTACH does not wait for readers: its lock on the parent conflicts only with other changes of the parent.
-    /// Against those it tries again, so that it never stands long in a queue.
+    /// Against those it tries again, so that it never waits long in a queue.
     package func attach(_ tables: [GenerationTable]) async throws {
         let deadline = ContinuousClock.now + Self.attachLimit
         for table in tables {
@@ -100,7 +100,7 @@ package struct ReadModelTables: Sendable {
         }
     }
 
-    /// Waits until no statement can be under way that was planned before the tables were attached and takes its snapshot
+    /// Waits until no statement in progress can have been planned before the tables were attached and take its snapshot
     /// after the pointer has moved: it would look for the new generation among the partitions of its plan, and find
     /// nothing.
     ///

@@ -26,7 +26,7 @@ package struct ReadModelViews: Sendable {
     /// A view that changes is locked against its readers. A reader that keeps it in an open transaction makes the
     /// attempt fail soon, with ``EngineError/Code/locked``, instead of holding up everything behind it.
     ///
-    /// Views of tables that the projection has no more are dropped.
+    /// Views of tables that the projection no longer has are dropped.
     package func show(_ projection: any Projection) async throws {
         for table in projection.model.tables where table.isPublic {
             guard try await !shows(table) else { continue }
@@ -124,7 +124,7 @@ package struct ReadModelViews: Sendable {
                 projection: projection,
                 "\(reason) and other objects stand on it: "
                     + (error.detail ?? error.message).replacing("\n", with: ", "),
-                remedy: "drop them, run this again, and create them anew"
+                remedy: "drop them, run this again, and create them again"
             )
         }
     }
@@ -138,7 +138,7 @@ package struct ReadModelViews: Sendable {
         }
 
         let kind: Kind?
-        /// Gives it to the view.
+        /// Restores it on the view.
         let statement: String
     }
 
@@ -168,7 +168,7 @@ package struct ReadModelViews: Sendable {
                     .blocked,
                     projection: projection,
                     "the columns of \(table.quotedView) change and this cannot stay on it: \(property.statement)",
-                    remedy: "drop it, run this again, and create it anew"
+                    remedy: "drop it, run this again, and create it again"
                 )
             }
         }

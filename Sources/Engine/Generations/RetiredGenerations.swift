@@ -72,7 +72,7 @@ package struct RetiredGenerations: Sendable {
     private func obstacle(to generation: GenerationNumber, _ error: PostgresError) async throws -> LeftGeneration {
         switch error.sqlState {
         case .lockNotAvailable, .queryCanceled: return .init(generation, "someone still uses its tables")
-        // A parent has one detaching under way at most.
+        // A parent has at most one DETACH in progress.
         case .objectNotInPrerequisiteState:
             return .init(generation, "another generation's detaching is to be finished first")
         // Made after it was looked for.
@@ -107,8 +107,8 @@ package struct LeftGeneration: Sendable {
 }
 
 extension Engine {
-    /// Drops what nobody can see any more, and warns of what stays until somebody does something about it; the rest
-    /// waits for the next time. The operation that left it behind has not failed.
+    /// Drops what nobody can see any more, and warns of what stays until an operator acts; the rest waits for the next
+    /// time. The operation that left it behind has not failed.
     ///
     /// - Parameter isLast: no attempt follows soon that would give the same warnings.
     func dropRetired(isLast: Bool = true) async {

@@ -11,7 +11,7 @@ extension Check {
     /// Whether sessions are the server's own.
     package static func pooler(isPooled: Bool) -> Check {
         guard isPooled else { return .passed("pooler", "none: the sessions are the server's own") }
-        let found = "one stands between: settings go with each transaction, and no statement is prepared"
+        let found = "there is one: settings go with each transaction, and no statement is prepared"
         return .warning("pooler", found, remedy: "name the server itself in database.url: each statement costs less")
     }
 
@@ -117,7 +117,7 @@ extension Check {
         let needed = max(0, bytes(.live) - bytes(.building))
         let sizes = "generations take \(mebibytes(held)); a rebuild takes \(mebibytes(needed)) more until it ends"
         guard let freeBytes else {
-            return .warning("disk", "\(sizes); what is free cannot be told from here", remedy: "look on the server")
+            return .warning("disk", "\(sizes); free space cannot be seen from here", remedy: "look on the server")
         }
         let found = "\(sizes); \(mebibytes(freeBytes)) are free"
         // Twice: the write-ahead log takes about as much again.

@@ -34,7 +34,8 @@ extension Engine {
         try await requireCache().clear(projection.name)
     }
 
-    /// Puts a projection's hot rows into the cache anew: by the daemon that owns the live generation, else from here.
+    /// Puts a projection's hot rows into the cache again: by the daemon that owns the live generation, otherwise from
+    /// here.
     public func warmCache(of projection: any Projection) async throws {
         let cache = try requireCache()
         try await withConnection(for: "warm") { connection in

@@ -35,9 +35,9 @@ public struct GenerationStatus: Sendable {
     public let bytes: Int64
     /// When it was begun, by the server's clock.
     public let createdAt: Timestamp
-    /// When it was pointed at last.
+    /// When it was last pointed at.
     public let pointedAt: Timestamp?
-    /// What keeps a retired one from being dropped until somebody does something about it, such as a view on its tables.
+    /// What keeps a retired one from being dropped until an operator acts, such as a view on its tables.
     public let obstacle: String?
 
     package init(

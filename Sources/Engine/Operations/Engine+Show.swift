@@ -20,7 +20,7 @@ public struct ShownRow: Sendable {
 
 extension Engine {
     /// The row of a projection's first public table with the given key, as a reader gets it: from the cache if it is
-    /// there, else from the database.
+    /// there, otherwise from the database.
     ///
     /// - Parameter key: one text for each column of the primary key.
     /// - Throws: ``EngineError/Code/unknownKey`` for a key of another form, an unreachable database. A cache that cannot be

@@ -59,7 +59,7 @@ public struct ProjectionStatus: Sendable {
     public var state: State
     /// Why it is stopped, or waits.
     public var cause: String?
-    /// Events a second over the last commit window, while somebody advances it.
+    /// Events a second over the last commit window, while a process advances it.
     public var rate: Double?
     /// The process that advances it.
     public var owner: Owner?
@@ -98,7 +98,7 @@ public struct BuildingStatus: Sendable {
     public var state: GenerationState
     /// In which form its rows are stored.
     public var phase: GenerationPhase
-    /// Events a second over the last commit window, while somebody builds it.
+    /// Events a second over the last commit window, while a process builds it.
     public var rate: Double?
     /// The process that builds it; nil when the rebuild was interrupted.
     public var owner: Owner?

@@ -186,7 +186,7 @@ extension EngineError {
         let who =
             ownership.map(\.owner).map { owner in
                 "\(owner.host), pid \(owner.pid)\(owner.since.map { ", since \($0)" } ?? "")"
-            } ?? "somebody who is just taking or leaving it"
+            } ?? "a process that is just acquiring or releasing it"
         return EngineError(
             .owned,
             projection: generation.projection,
@@ -209,7 +209,7 @@ extension EngineError {
             .fenced,
             projection: generation.projection,
             "\(generation.projection) generation \(generation.number) was taken over or left by the pointer",
-            remedy: "nothing to do: the daemon goes on with the live generation, a rebuild can be run again"
+            remedy: "nothing to do: the daemon continues with the live generation, a rebuild can be run again"
         )
     }
 }

@@ -89,6 +89,6 @@ extension Ownership {
         Owner(host: process.host, pid: process.pid, since: since.map(Timestamp.init(microseconds:)))
     }
 
-    /// Whether the owner is alive as far as can be told at once; a caller that acts on it uses ``Sightings``.
+    /// Whether the owner is alive as far as can be known at once; a caller that acts on it uses ``Sightings``.
     var seemsAlive: Bool { !process.isKnownToBeDead && !(isOfOtherRun ? isLongExpired : isExpired) }
 }

@@ -107,7 +107,7 @@ final class SilenceWatch: Sendable {
 
     // MARK: Causes
 
-    /// What the sessions wait for, by name, where it is worth a word.
+    /// What the sessions wait for, by name, where it is worth reporting.
     private func causes(
         of silent: [SilentConnection],
         on connection: PostgresConnection

@@ -3,8 +3,8 @@ package import Refold
 /// Which projections a daemon tails, among all the daemons that could: a value that says what to take and what to give.
 ///
 /// Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1),
-/// 1998): each projection prefers the member with the greatest hash of both names, so when a member comes or goes only
-/// its own projections move.
+/// 1998): each projection prefers the member with the greatest hash of both names, so when a member joins or leaves
+/// only its own projections move.
 package struct WorkShare: Sendable {
     /// A daemon that is alive.
     package struct Member: Sendable {

@@ -44,7 +44,7 @@ public struct RebuildProgress: Sendable {
     public let target: GlobalPosition
 }
 
-/// What became of the rebuild of one projection.
+/// The outcome of the rebuild of one projection.
 public struct RebuildOutcome: Sendable {
     /// How it ended.
     public enum State: String, Sendable {

@@ -166,7 +166,7 @@ struct BegunRebuild: Sendable {
             reason = "it was folded by another version or other settings"
         }
         engine.logger.notice(
-            "the half-built generation is given up",
+            "the half-built generation is abandoned",
             metadata: [
                 "projection": "\(projection.name)", "generation": "\(generation.number)", "cause": "\(reason)",
             ]

@@ -26,7 +26,7 @@ public struct RebuildPlan: Sendable {
         public let live: GenerationNumber?
         /// Generations that would be dropped.
         public let dropped: [GenerationNumber]
-        /// Bytes that dropping them gives back.
+        /// Bytes that dropping them frees.
         public let droppedBytes: Int64
         /// Bytes that the new generation will take, as the live one does; nil when there is none.
         public let expectedBytes: Int64?

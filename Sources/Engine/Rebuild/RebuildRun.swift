@@ -16,7 +16,7 @@ struct RebuildRun {
     private var outcomes: [ProjectionName: RebuildOutcome] = [:]
     private var bisection: [ProjectionName: FaultBisection] = [:]
     private var backoff: Backoff
-    /// Of the attempt under way, or of the last one.
+    /// Of the present attempt, or of the last one.
     private var trackers: [RebuildTracker]
     /// The furthest checkpoint from which an attempt began.
     private var furthest: [ProjectionName: GlobalPosition] = [:]

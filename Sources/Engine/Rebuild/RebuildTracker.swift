@@ -50,7 +50,7 @@ final class RebuildTracker: Sendable {
         }
     }
 
-    /// What has become of it.
+    /// Its outcome.
     func outcome(_ end: RebuildOutcome.State, _ error: (any Error)? = nil) -> RebuildOutcome {
         state.withLock { state in
             let position = state.folding?.foldedPosition ?? state.start

@@ -22,8 +22,9 @@ extension Engine {
     /// Keeps the live generations up with the log, each event within milliseconds of its commit.
     ///
     /// Several daemons share the projections. Cancelling the task stops it cleanly: reading ends, what was folded is
-    /// committed, the generations are given back; what does not end within the limit loses its connections. Once it runs,
-    /// only wrong settings and a log that is not the one it read before end it; everything else is tried again for ever.
+    /// committed, the generations are released; what does not end within the limit loses its connections. Once it runs,
+    /// only wrong settings and a log that is not the one it read before end it; everything else is tried again for
+    /// ever.
     ///
     /// - Returns: the windows that failed to commit when it was stopped; nothing is lost, the next start folds them
     ///   again.

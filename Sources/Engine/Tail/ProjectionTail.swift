@@ -139,7 +139,7 @@ struct ProjectionTail: Sendable {
         var joined = joined
         let alone = CatchUpReader(engine: engine)
         defer { alone.closeSoon() }
-        while !daemon.isStopping && !Task.isCancelled && orders.isToGoOn && !hasEnded(runner) {
+        while !daemon.isStopping && !Task.isCancelled && orders.isToContinue && !hasEnded(runner) {
             guard let inbox = await nextInbox(&joined, runner) else {
                 // Commits window by window on the way; stops between two.
                 try await alone.foldPart(runner, to: await feed.position ?? .zero)

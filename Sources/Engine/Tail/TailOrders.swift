@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// What a tail is told by its daemon's watch: whether the generation in hand is still the live one, and whether the
+/// What its daemon's watch tells a tail: whether the generation in hand is still the live one, and whether the
 /// projection is this daemon's to tail.
 package final class TailOrders: Sendable {
     private struct State {
@@ -44,7 +44,7 @@ package final class TailOrders: Sendable {
     package var hasPointerMoved: Bool { state.withLock { $0.pointerMoved } }
 
     /// Whether the generation in hand is still the live one, and this daemon's.
-    package var isToGoOn: Bool { state.withLock { $0.isMine && !$0.pointerMoved } }
+    package var isToContinue: Bool { state.withLock { $0.isMine && !$0.pointerMoved } }
 
     /// The generation that is live at this revision of the pointer is opened.
     package func opens(at revision: Int64) {

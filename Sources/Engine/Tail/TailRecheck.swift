@@ -49,10 +49,10 @@ final class TailRecheck: Sendable {
     /// Looks at what is due every second, while this daemon has something to tail, until the task is cancelled.
     func run(for tails: [ProjectionTail]) async throws {
         if await !opened.withLock({ $0.connection }).isUsable {
-            let anew = try await Self.connect(engine)
+            let replacement = try await Self.connect(engine)
             opened.withLock { opened in
-                anew.sweep.takeOver(from: opened.sweep)
-                opened = anew
+                replacement.sweep.takeOver(from: opened.sweep)
+                opened = replacement
             }
         }
         let sweep = opened.withLock { $0.sweep }

@@ -53,7 +53,7 @@ final class TailWatch: Sendable {
         let decision = share.withLock { $0.decide(candidates, among: members, at: daemon.engine.time.now) }
         for tail in tails { tail.orders.shareIs(decision.mine.contains(tail.projection.name)) }
         if let given = decision.given {
-            daemon.engine.logger.info("another daemon goes on with a projection", metadata: ["projection": "\(given)"])
+            daemon.engine.logger.info("another daemon takes over a projection", metadata: ["projection": "\(given)"])
         }
     }
 

@@ -37,7 +37,7 @@ package struct HotRowEncoder: Sendable {
     /// The rows of one table.
     package func encode(_ records: [ChangedRecord]) -> HotRows { encode(records, hasObjects: true) }
 
-    /// Rows from the front, which are taken off: so many at most, and no more than that many bytes and a row.
+    /// Removes rows from the front: at most so many, and no more than that many bytes and a row.
     func encodePiece(of records: inout ArraySlice<ChangedRecord>, rows limit: Int, bytes: Int) -> HotRows {
         var rows = HotRows()
         while rows.rows.count < limit, rows.bytes.count < bytes, let record = records.popFirst() {
@@ -159,7 +159,7 @@ package struct HotRowEncoder: Sendable {
 
     // MARK: The key
 
-    /// The key as it stands in the name of the row's cache key.
+    /// The key as it appears in the name of the row's cache key.
     func keyText(_ record: ChangedRecord) -> [UInt8] {
         var bytes: [UInt8] = []
         appendKeyText(record.key, to: &bytes)

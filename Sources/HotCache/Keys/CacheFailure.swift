@@ -32,9 +32,9 @@ enum CacheFailure: Error {
 extension CacheFailure: CustomStringConvertible {
     var description: String {
         switch self {
-        case .unowned: "its keys are gone from the server: they are written anew"
+        case .unowned: "its keys are gone from the server: they are rewritten"
         case .fenced: "another owner has written to its keys"
-        case .odd: "keys of another type were in the place of its own: they are written anew"
+        case .odd: "keys of another type were in the place of its own: they are rewritten"
         case .unfit: "the pointer was moved, or the generation is not there yet"
         case .refused(let refusal): "the server refuses writes: \(refusal)"
         }

@@ -36,8 +36,8 @@ struct CacheServer: Sendable {
 }
 
 extension RedisConnection {
-    /// The largest value that the server takes, 512 MiB unless it was told otherwise; a server that does not say is taken
-    /// for one that was not.
+    /// The largest value that the server takes, 512 MiB by default, which is also assumed of a server that does not
+    /// say.
     fileprivate func largestValue() throws(RedisError) -> Int {
         let said = try pipeline([RedisCommand("CONFIG", "GET", "proto-max-bulk-len")])[0].elements
         return said.flatMap { $0.count == 2 ? $0[1].integerValue : nil }.map { Int($0) } ?? 512 << 20

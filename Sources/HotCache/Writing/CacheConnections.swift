@@ -71,7 +71,7 @@ actor CacheConnections {
         if let lost { Task { await lost.close() } }
         if reconnection.failures == 0 {
             logger.warning(
-                "the cache cannot be reached; folding goes on, it is brought up to date later",
+                "the cache cannot be reached; folding continues, and it is brought up to date later",
                 metadata: ["redis_address": "\(server.url.address)", "error": "\(error)"]
             )
         }

@@ -12,7 +12,7 @@ package struct FollowedGeneration: Sendable {
         case send
         /// Read from the database what changed behind this position.
         case refresh(after: Int64)
-        /// Confirm the lease, take the owner's key and write the hot set anew.
+        /// Confirm the lease, take the owner's key and rewrite the hot set.
         case warm
         /// What is cached may be of events that are gone: drop all of it first, then warm.
         case replace

@@ -85,7 +85,7 @@ for i = 10, #ARGV, 6 do
     local position, key, json = ARGV[i], ARGV[i + 1], ARGV[i + 2]
     local order, score, group = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
     local row = base .. 'row:' .. key
-    -- The position stands right behind `{"_position":`.
+    -- The position comes right after `{"_position":`.
     local stored = redis.pcall('GETRANGE', row, 13, 32)
     if type(stored) == 'table' then
         redis.call('UNLINK', row)

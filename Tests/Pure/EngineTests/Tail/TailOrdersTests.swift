@@ -11,16 +11,16 @@ struct TailOrdersTests {
     func moved() async {
         let (orders, inbox) = (TailOrders(), Inbox())
         orders.pointerIs(at: 1)
-        #expect(orders.isToGoOn, "nothing was opened")
+        #expect(orders.isToContinue, "nothing was opened")
         orders.opens(at: 1)
         orders.takes(from: inbox)
         orders.pointerIs(at: 1)
-        #expect(orders.isToGoOn && !orders.hasPointerMoved)
+        #expect(orders.isToContinue && !orders.hasPointerMoved)
         orders.pointerIs(at: 2)
-        #expect(!orders.isToGoOn && orders.hasPointerMoved)
+        #expect(!orders.isToContinue && orders.hasPointerMoved)
         #expect(await isFinished(inbox))
         orders.opens(at: 2)
-        #expect(orders.isToGoOn)
+        #expect(orders.isToContinue)
     }
 
     @Test("A projection that another daemon is to go on with ends what it takes")
@@ -31,10 +31,10 @@ struct TailOrdersTests {
         orders.shareIs(true)
         #expect(await !isFinished(inbox))
         orders.shareIs(false)
-        #expect(!orders.isMine && !orders.isToGoOn && !orders.hasPointerMoved)
+        #expect(!orders.isMine && !orders.isToContinue && !orders.hasPointerMoved)
         #expect(await isFinished(inbox))
         orders.shareIs(true)
-        #expect(orders.isToGoOn)
+        #expect(orders.isToContinue)
     }
 
     @Test("What it is told between two inboxes ends the second one too")
