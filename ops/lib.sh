@@ -5,7 +5,7 @@
 project_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 program=ops/${0##*/}
 
-# The caller's PGHOST, PGOPTIONS, PGSERVICE … are about other servers than these scripts talk to.
+# The caller's PGHOST, PGOPTIONS, PGSERVICE … concern other servers than those these scripts use.
 while read -r variable; do unset "$variable"; done < <(compgen -v PG || true)
 
 # Exit codes, as sysexits(3) has them and as `refold` uses them.
@@ -73,7 +73,7 @@ use_services() {
     export REFOLD_DATABASE_URL REFOLD_REDIS_URL
 }
 
-# sql URL [ARGUMENT…]: psql that reads nobody's start-up file, stops at the first error and prints bare values.
+# sql URL [ARGUMENT…]: psql without anybody's start-up file, which stops at the first error and prints bare values.
 sql() {
     local url=$1
     shift

@@ -101,7 +101,7 @@ enum SampleEdges {
             #"{"user_id":"somebody else","content_id":"nothing","watch_duration_seconds":-1,"genre":"x","#
                 + watch("käthe:1", #"back\\slash"#, 5, "10", #","genre":"crime""#).dropFirst()
         ),
-        // Keys that nobody reads may hold anything.
+        // Keys that are never read may hold anything.
         Edge(
             .contentWatched,
             .user(3),

@@ -37,7 +37,7 @@ public struct SampleLoader: Sendable {
         progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> Summary {
         try await connection.transaction { (connection: isolated PostgresConnection) in
-            // Versions are counted here, so nobody else may append to a stream meanwhile. Readers are not held up.
+            // Versions are counted here, so no other writer may append to a stream meanwhile. Readers are not held up.
             try connection.executeScript("LOCK TABLE \(store.streams) IN SHARE ROW EXCLUSIVE MODE")
             let formats = try eventFormats(connection)
             let origin = try origin(connection)

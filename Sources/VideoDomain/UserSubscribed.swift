@@ -4,7 +4,7 @@ public import Refold
 ///
 /// Each property reads its field when it is asked for, and refuses a missing one or one of another type.
 public struct UserSubscribed: Sendable {
-    /// The plan of those who pay nothing, and of everyone who has just registered.
+    /// The plan of users who pay nothing, and of every user who has just registered.
     public static let freePlan: Text = "free"
 
     /// Where the properties read.

@@ -37,7 +37,7 @@ typedef struct {
 enum {
     REFOLD_NOT_AN_OBJECT = -1,
     REFOLD_MALFORMED = -2,
-    /// The indexer leaves the document to a reader that looks at each byte.
+    /// The indexer leaves the document to a reader that goes byte by byte.
     REFOLD_UNREAD = -3,
 };
 

@@ -19,7 +19,7 @@ enum AnchorVerdict: Sendable, Hashable {
     case nothing
     /// It is the log they were taken from; those listed are missing in it.
     case same(missing: [GlobalPosition])
-    /// Another event stands there.
+    /// Another event is there.
     case other(GlobalPosition)
     /// None of the events is there; the highest of them stood here.
     case noneLeft(GlobalPosition)

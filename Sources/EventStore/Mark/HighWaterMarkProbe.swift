@@ -18,7 +18,7 @@ package final class HighWaterMarkProbe: Sendable {
     private let holdersStatement: PostgresStatement
     private let contiguousSQL: String
     private let placeStatement: PostgresStatement
-    /// When the table and its sequence were last looked at.
+    /// When the table and its sequence were last checked.
     private let placeSeen: Mutex<ContinuousClock.Instant>
     private let time: TimeSource
 

@@ -14,7 +14,7 @@ public struct SamplePacing: Sendable, Hashable {
     /// its own, and the rounds delayed each other: at 1,000 events a second the median latency was 10.4 ms instead of
     /// 6.0.
     public var pause: Duration
-    /// The wait when nothing is going on. Default 10 ms.
+    /// The wait when nothing happens. Default 10 ms.
     public var idle: Duration
 
     /// Waits that are too short are lengthened: `eager` to 0.1 ms, `pause` to 0, `idle` to `eager`.

@@ -15,7 +15,7 @@ package struct ServerRun: Sendable, Hashable {
     /// The timeline that the server writes; 0 where it is not known.
     package let timeline: Int64
 
-    /// A run from what tells it.
+    /// A run from what identifies it.
     package init(startedAt: Int64, id: String? = nil, timeline: Int64 = 0) {
         self.startedAt = startedAt
         self.id = id

@@ -7,7 +7,7 @@ package struct EventBlock: Sendable {
     package let batches: [EventBatch]
     /// The position after which this block begins: where the block before it ended.
     package let after: GlobalPosition
-    /// The last position that was looked at. In the last block of a read it is the position asked for, even when the
+    /// The last position that was examined. In the last block of a read it is the position asked for, even when the
     /// last positions hold no event.
     package let through: GlobalPosition
     /// The positions in between that hold no event.

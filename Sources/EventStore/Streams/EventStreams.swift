@@ -21,7 +21,8 @@ public struct EventStreams: Sendable {
     /// in the same place are a success that stores nothing, so after a lost connection the call can be repeated.
     ///
     /// - Parameters:
-    ///   - stream: its id, 1 to 2,048 bytes, by which alone it is told from others. The first append makes the stream.
+    ///   - stream: its id, 1 to 2,048 bytes, which alone distinguishes it from others. The first append makes the
+    ///     stream.
     ///   - expected: where the writer expects the stream to stand.
     ///   - events: at least one, in order.
     /// - Throws: `wrongExpectedVersion` with both versions in `expected` and `actual`; `duplicateEventID` when an event

@@ -9,7 +9,7 @@ struct ImportWriter {
     /// How far the input was imported, as the database has it.
     private(set) var known: ImportPlace?
 
-    /// A line that cannot be stored as if the whole batch were new: the first time a reason to look at the batch more
+    /// A line that cannot be stored as if the whole batch were new: the first time a reason to examine the batch more
     /// closely, then a bad line.
     private struct Refused: Error {
         let line: BadLine

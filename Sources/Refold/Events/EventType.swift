@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// The name of a kind of event, `content.watched`, as a small number: comparing two is comparing integers.
 ///
-/// Names are kept for as long as the program runs, so types are made from names that stand in code or in settings;
-/// names read from a store are only looked up (`EventTypeCatalog`).
+/// Names are kept for as long as the program runs, so types are made from names written in code or in settings; names
+/// read from a store are only looked up (`EventTypeCatalog`).
 public struct EventType: Hashable, Sendable {
     @usableFromInline let id: Int32
 

@@ -15,7 +15,7 @@ public struct Payload: Sendable {
     let document: Int32
 }
 
-/// A field's value, still JSON, and the memory it stands in.
+/// A field's value, still JSON, and the memory that holds it.
 struct JSONValue {
     /// From the first to the last character, quotes and brackets included; never empty.
     let start: UnsafePointer<UInt8>

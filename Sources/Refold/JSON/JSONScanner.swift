@@ -213,7 +213,7 @@ package struct JSONScanner {
         _ = try unescaped(content)
     }
 
-    /// Passes the string that begins here; its escapes are not looked at.
+    /// Passes the string that begins here; its escapes are not checked.
     ///
     /// - Returns: what stands between its quotes, and whether there are escapes in it.
     mutating func passString() throws(JSONSyntaxError) -> (content: Slice<UnsafeRawBufferPointer>, hasEscapes: Bool) {

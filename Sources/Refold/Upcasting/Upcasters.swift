@@ -1,10 +1,9 @@
 /// The older versions of events' types, and how each becomes the current one.
 ///
-/// The version of an event's type stands in its metadata as the integer `type_version`; where it is absent or null it
-/// is 1. Projections and aggregates only ever see payloads of the current version, which is one above the last
-/// upcaster's; types without upcasters are read as they are, whatever their version. An event of a version above the
-/// current one was written by a newer program: reading its payload refuses it, as does an error that an upcaster
-/// throws.
+/// The version of an event's type is the integer `type_version` of its metadata; where it is absent or null it is 1.
+/// Projections and aggregates only ever see payloads of the current version, which is one above the last upcaster's;
+/// types without upcasters are read as they are, whatever their version. An event of a version above the current one
+/// was written by a newer program: reading its payload refuses it, as does an error that an upcaster throws.
 ///
 /// Rows depend on what upcasters make of old events: when you change one, raise the version of the projections that
 /// take the type.
@@ -14,7 +13,7 @@ public struct Upcasters: Sendable {
 
     /// The upcasters of each type, from version 1 on.
     private let chains: [EventType: [Upcaster]]
-    /// The same types by their ids, for a quick look at each event.
+    /// The same types by their ids, for a quick check of each event.
     private let concerned: EventTypeSet
 
     /// - Parameter list: in any order; those of a type must lead from version 1 upwards without a gap.
@@ -101,7 +100,7 @@ public struct Upcasters: Sendable {
     /// The version that an event's metadata states.
     ///
     /// - Parameter metadata: JSON text; nil when there is none.
-    /// - Throws: `EventRefusal` when what stands there is no version.
+    /// - Throws: `EventRefusal` when the value there is no version.
     public func version(of type: EventType, in metadata: String?) throws(EventRefusal) -> Int {
         guard let metadata, chains[type] != nil else { return 1 }
         let stated: JSON?

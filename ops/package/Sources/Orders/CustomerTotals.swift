@@ -4,7 +4,7 @@ import Refold
 public struct CustomerTotals: Projection {
     /// `customer_totals`.
     public let name: ProjectionName = "customer_totals"
-    /// To be raised whenever the same events give other rows.
+    /// Raise it whenever the same events give other rows.
     public let version = 1
     /// What reaches `apply`.
     public let eventTypes: [EventType] = [.orderPlaced]

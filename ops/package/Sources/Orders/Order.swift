@@ -5,7 +5,7 @@ import Refold
 public struct Order: Aggregate {
     /// Its streams are `order-<id>`.
     public static let category = "order"
-    /// To be raised whenever a snapshot of before could not be read, or `apply` does something else.
+    /// Raise it whenever earlier snapshots could not be read, or `apply` does something else.
     public static let schemaVersion = 1
 
     /// The order's id.

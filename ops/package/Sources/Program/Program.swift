@@ -1,7 +1,7 @@
 import Orders
 import RefoldCommandLine
 
-/// Everything that `@name@` runs. A projection, or an aggregate, more is a line more.
+/// Everything that `@name@` runs. Each further projection or aggregate is one more line.
 @main
 enum Program {
     static func main() async {
