@@ -151,7 +151,7 @@ extension EventStoreError {
 
     /// The store is no longer the one that was inspected.
     package static func storeChanged(_ found: String) -> EventStoreError {
-        EventStoreError(.storeChanged, "\(found), and has to be looked at again")
+        EventStoreError(.storeChanged, "\(found), and has to be inspected again")
     }
 
     /// Whether the log is not the one that was folded, or no longer all of it.

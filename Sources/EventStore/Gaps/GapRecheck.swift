@@ -113,9 +113,9 @@ package final class GapRecheck: Sendable {
         do {
             return try await connection.transaction { [self] connection in try look(connection) }
         } catch let error as PostgresError {
-            throw .database("looking at passed holes", error)
+            throw .database("checking passed gaps", error)
         } catch {
-            throw EventStoreError(.database, "looking at passed holes failed: \(error)", cause: error)
+            throw EventStoreError(.database, "checking passed gaps failed: \(error)", cause: error)
         }
     }
 
@@ -178,7 +178,7 @@ package final class GapRecheck: Sendable {
         } catch {
             // Kept for the next step; what was passed meanwhile comes after it.
             pending.withLock { pending in pending = holes + pending }
-            throw .database("writing passed holes down", error)
+            throw .database("recording passed gaps", error)
         }
     }
 
@@ -200,7 +200,7 @@ package final class GapRecheck: Sendable {
             holes.pass(emptyThrough: through)
             return holes
         } catch {
-            throw .database("reading the stretch behind the mark", error)
+            throw .database("reading the range behind the mark", error)
         }
     }
 

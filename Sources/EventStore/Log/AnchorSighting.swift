@@ -94,7 +94,7 @@ extension PostgresConnection {
             ]
         case .other(let position):
             throw .otherLog(
-                "another event stands at position \(position) than the one that was read there",
+                "the event at position \(position) is not the one that was read there",
                 at: position
             )
         case .noneLeft(let position):

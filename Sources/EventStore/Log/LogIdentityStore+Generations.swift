@@ -22,7 +22,7 @@ extension LogIdentityStore {
         guard try load(connection, store.settings)?.id == log else {
             throw EventStoreError(
                 .otherLog,
-                "it was folded from a log that is no more",
+                "it was folded from a log that no longer exists",
                 remedy: "refold rebuild --fresh makes one of the present log"
             )
         }

@@ -76,9 +76,9 @@ package enum LogIdentityStore {
         } catch let error as EventStoreError {
             throw error
         } catch let error as PostgresError {
-            throw .database("beginning to know the log", error)
+            throw .database("starting a record of the log", error)
         } catch {
-            throw EventStoreError(.database, "beginning to know the log failed: \(error)", cause: error)
+            throw EventStoreError(.database, "starting a record of the log failed: \(error)", cause: error)
         }
     }
 
@@ -169,7 +169,7 @@ package enum LogIdentityStore {
                 [.int64(log.rawValue)] + place(store)
             )
         } catch {
-            throw .database("writing down where the log is", error)
+            throw .database("recording where the log is", error)
         }
     }
 

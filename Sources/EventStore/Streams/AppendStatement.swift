@@ -46,7 +46,7 @@ struct AppendStatement {
         if events.count > 1 {
             var ids = Set<EventID>(minimumCapacity: events.count)
             for event in events {
-                try check(ids.insert(event.id).inserted, "the event id \(event.id) stands twice in one append")
+                try check(ids.insert(event.id).inserted, "the event id \(event.id) occurs twice in one append")
             }
         }
         let now = Timestamp.now()

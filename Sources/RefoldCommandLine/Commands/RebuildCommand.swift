@@ -53,7 +53,7 @@ struct RebuildCommand: AsyncParsableCommand {
             )
             outcomes = try await SignalRunner.result(
                 of: engine,
-                unfinished: "the live models serve on, and the next rebuild goes on from the last commit"
+                unfinished: "the live models keep serving, and the next rebuild resumes from the last commit"
             ) {
                 try await engine.rebuild(request, progress: progress.update)
             }

@@ -41,7 +41,7 @@ extension RebuildPlan.Step {
             text +=
                 isReady
                 ? "point at generation \(resumed), which is ready"
-                : "go on with generation \(resumed) from position \(Format.grouped(start.rawValue))"
+                : "resume generation \(resumed) from position \(Format.grouped(start.rawValue))"
         } else {
             text += "build a new generation"
         }

@@ -54,7 +54,7 @@ extension ProjectionStatus {
         if let rate = building.rate { line += ", \(Format.rate(rate))" }
         if let remaining = building.remaining { line += ", \(Format.time(remaining)) left" }
         if building.owner == nil {
-            line += "; nobody is building it: refold \(isLive ? "tail fills it" : "rebuild goes on with it")"
+            line += "; nobody is building it: refold \(isLive ? "tail fills it" : "rebuild resumes it")"
         }
         return line
     }

@@ -55,7 +55,7 @@ extension BlackBox {
                     await rebuild.send(SIGTERM)
                     let outcome = try await rebuild.outcome(within: .seconds(30))
                     #expect(outcome.code == 69, "\(outcome)")
-                    #expect(outcome.errors.contains("the next rebuild goes on from the last commit"), "\(outcome)")
+                    #expect(outcome.errors.contains("the next rebuild resumes from the last commit"), "\(outcome)")
                 }
                 #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
                 try await site.succeed("rebuild")
