@@ -7,13 +7,13 @@ package import Timing
 
 /// Everything an operator can ask for: the command line and tests call these, and present what they return.
 public struct Engine: Sendable {
-    /// What the engine was told.
+    /// The engine's settings.
     public let settings: EngineSettings
     /// The projections it runs.
     public let projections: [any Projection]
     /// Applied to payloads of older versions before projections see them.
     public let upcasters: Upcasters
-    /// Where it says what it does.
+    /// Its log.
     public let logger: Logger
     /// The cache of hot rows; nil for none.
     package let cache: (any Cache)?
@@ -79,7 +79,7 @@ public struct Engine: Sendable {
         options.settings["jit"] = "off"
         options.settings.merge(more) { $1 }
         let connection = try await PostgresConnection.connect(to: settings.databaseURL, options)
-        // Not before: a watch that sees no session ends.
+        // Not earlier: a watch that sees no session ends.
         silence.wake(self)
         return connection
     }

@@ -38,7 +38,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let locked = Code(name: "locked")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")
-        /// A table of ours holds a value that no projection wrote.
+        /// One of refold's tables holds a value that no projection wrote.
         public static let unreadableRow = Code(name: "unreadableRow")
         /// No generation of the projection is live yet.
         public static let nothingLive = Code(name: "nothingLive")
@@ -48,9 +48,9 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
 
     /// What kind of failure it is.
     public let code: Code
-    /// The projection, where one is concerned.
+    /// The projection concerned, if any.
     public let projection: ProjectionName?
-    /// The position, where one is concerned.
+    /// The position concerned, if any.
     public let position: GlobalPosition?
     /// What happened.
     public let message: String

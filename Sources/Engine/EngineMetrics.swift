@@ -19,11 +19,11 @@ package struct EngineMetrics: Sendable {
     /// A transaction has held the high-water mark back for a second.
     func waitedForMark() { markWaits.increment() }
 
-    /// What is measured of one of the engine's projections.
+    /// The metrics of one of the engine's projections.
     package subscript(_ projection: ProjectionName) -> ProjectionMetrics? { projections[projection] }
 }
 
-/// What is measured of one projection. Counted when a window has committed, not for each event.
+/// The metrics of one projection. Counted when a window has committed, not for each event.
 package struct ProjectionMetrics: Sendable {
     /// Events that were applied or set aside, and committed.
     private let foldedEvents: Counter

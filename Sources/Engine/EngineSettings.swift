@@ -1,7 +1,7 @@
 public import EventStore
 public import Refold
 
-/// Everything the engine can be told. `Config/refold.yaml` documents each value with default, unit and effect.
+/// The engine's settings. `Config/refold.yaml` documents each value with default, unit and effect.
 public struct EngineSettings: Sendable {
     /// Any libpq URL or keyword/value string.
     public var databaseURL = "postgresql:///refold"
@@ -20,7 +20,7 @@ public struct EngineSettings: Sendable {
     public var store = EventStoreSettings()
     /// How long a daemon waits before it looks again for events when nothing is going on.
     public var idleInterval: Duration = .milliseconds(10)
-    /// When holes that were passed are looked at once more.
+    /// When holes that were passed are checked again.
     public var sweepDelays: [Duration] = [.seconds(60), .seconds(3600)]
     /// Whether a rebuild goes ahead when the oldest events that the live generation was folded from are gone.
     public var acceptsShortenedLog = false

@@ -4,7 +4,7 @@ internal import Redis
 internal import Refold
 internal import Timing
 
-/// Finds out where a projection's cache stands, and why it is behind if it is: from the two servers.
+/// Finds out the state of a projection's cache, and why it is behind if it is, from the two servers.
 struct CacheInspection: Sendable {
     private let server: CacheServer
     private let projection: ProjectionName

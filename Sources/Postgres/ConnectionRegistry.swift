@@ -13,7 +13,7 @@ public final class ConnectionRegistry: Sendable {
 
     private struct State {
         var switches: [ObjectIdentifier: AbortSwitch] = [:]
-        /// Of those connections that are made.
+        /// Of connections that are established.
         var sessions: [ObjectIdentifier: Session] = [:]
         var wasAborted = false
     }

@@ -1,6 +1,6 @@
 internal import CPostgres
 
-/// What was put into a pipeline; each gives one reply, in order.
+/// What a pipeline consists of; each gets one reply, in order.
 private enum Sent {
     case settings
     case deallocation(name: String)
@@ -151,7 +151,7 @@ extension PostgresConnection {
             }
             settle(item, outcome, firstError)
         }
-        // Ahead of the end may come what the commit at the end was refused for, such as a deferred constraint.
+        // Before the end may come the error for which the commit at the end was refused, such as a deferred constraint.
         var isSynchronised = false
         while !isSynchronised && PQstatus(pointer) != CONNECTION_BAD {
             guard let end = link.nextResult(pointer) else { continue }

@@ -17,7 +17,7 @@ public struct PostgresOptions: Sendable {
     public var preparedStatementLimit: Int
     /// Where the server's notices and warnings go. Without one they are dropped.
     public var logger: Logger?
-    /// Through which the connection can be ended together with others, from its first attempt to connect.
+    /// The registry through which the connection can be ended together with others, from its first attempt to connect.
     public var registry: ConnectionRegistry?
 
     /// Creates options; every default is the one that Refold's own sessions use.

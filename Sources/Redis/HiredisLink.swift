@@ -71,7 +71,7 @@ final class HiredisLink {
         var isReadable = false
         while replies.count < commands.count {
             if isReadable {
-                // Before sending more: replies that we leave lying pile up in the server's memory.
+                // Before sending more: replies that are left unread pile up in the server's memory.
                 try receive(into: &replies, upTo: commands.count)
             } else {
                 if sent == outgoing.count {

@@ -59,7 +59,7 @@ public struct RedisURL: Sendable, Hashable {
         default:
             throw Self.invalid("its scheme is none of redis, unix and redis+unix")
         }
-        // A byte, not a character: a password may begin with a mark that would make one of both.
+        // A byte, not a character: a password may begin with a combining mark that would merge with it.
         let colon = login.utf8.firstIndex(of: UInt8(ascii: ":")) ?? login.endIndex
         let user = try Self.decoded(login[..<colon], "user")
         self.user = user.isEmpty ? nil : user

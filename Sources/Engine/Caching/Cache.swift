@@ -20,7 +20,7 @@ package protocol Cache: Sendable {
     /// - Returns: nil when it is not cached, which says nothing about the read model.
     func row(_ projection: ProjectionName, key: String) async throws -> CachedRow?
 
-    /// Where a projection's cache stands, as any process can find out from the two servers.
+    /// The state of a projection's cache, as any process can find out from the two servers.
     ///
     /// - Parameter connection: a session with the database.
     func status(of projection: ProjectionName, on connection: PostgresConnection) async -> CacheStatus
@@ -39,6 +39,6 @@ package protocol Cache: Sendable {
         within limit: Duration
     ) async throws -> Bool
 
-    /// Looks whether the server can be what the cache needs.
+    /// Checks whether the server is fit to be the cache.
     func check() async throws -> CacheCheck
 }

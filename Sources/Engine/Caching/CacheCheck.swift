@@ -6,7 +6,7 @@ package struct CacheCheck: Sendable {
     package let policy: String
     /// Its memory in bytes; 0 for no bound.
     package let memoryLimit: Int
-    /// What is in use of it.
+    /// How much of it is in use.
     package let memoryUsed: Int
     /// What is wrong, each with what can be done about it; none when all is well.
     package let problems: [(problem: String, remedy: String)]

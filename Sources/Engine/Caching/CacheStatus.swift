@@ -23,7 +23,7 @@ public enum CacheState: String, Sendable {
     case off
 }
 
-/// Where a projection's cache stands.
+/// The state of a projection's cache.
 package struct CacheStatus: Sendable {
     package var state: CacheState
     /// The generation that is live in the cache.

@@ -94,7 +94,7 @@ package actor EventFeed {
         }
     }
 
-    /// How far a cycle reads. In a hole, to the next event at least: however long the hole is, it is one step.
+    /// How far a cycle reads. In a hole, at least to the next event: however long the hole, it is one step.
     private func limit(
         of start: GlobalPosition,
         _ end: GlobalPosition,

@@ -150,7 +150,7 @@ private final class Stretches: Sendable {
         }
     }
 
-    /// Says where the first event behind an empty stretch stands; nil when none is left.
+    /// Records the position of the first event after an empty stretch; nil when none is left.
     func nextEvent(is position: GlobalPosition?) {
         let emptyThrough = position.map { GlobalPosition($0.rawValue - 1) } ?? through
         state.withLock { $0.emptyThrough = max($0.emptyThrough, emptyThrough) }

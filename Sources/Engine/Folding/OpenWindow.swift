@@ -18,7 +18,7 @@ package struct OpenWindow {
         opened = now
     }
 
-    /// Takes what a pass did in.
+    /// Takes in the result of a pass.
     package mutating func add(_ pass: BatchFolder.Pass) {
         events += pass.events
         deadLetters += pass.deadLetters

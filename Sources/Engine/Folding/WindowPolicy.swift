@@ -47,7 +47,7 @@ package struct WindowPolicy: Sendable {
     }
 
     private let limits: WindowLimits
-    /// What is encoded of one window beside the rows themselves: small beside the budget.
+    /// Bytes encoded of one window in addition to the rows themselves: small against the budget.
     package let mostChangedBytes: Int
 
     /// - Parameter budget: bytes that the rows of all projections may take.

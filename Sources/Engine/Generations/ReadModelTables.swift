@@ -145,8 +145,8 @@ package struct ReadModelTables: Sendable {
     /// Detaches a table from its parent.
     ///
     /// CONCURRENTLY takes no lock that readers of the parent feel, and waits for older snapshots; an interrupted one is
-    /// finished. It cannot run in a transaction, so its time limits are the session's: behind a pooler, which has none
-    /// to lend, the parent is locked for as short a moment as possible.
+    /// finished. It cannot run in a transaction, so its time limits are the session's: behind a pooler, where there is
+    /// none, the parent is locked for as short a moment as possible.
     func detach(_ partition: Partition, from parent: String) async throws {
         let statement = "ALTER TABLE \(parent) DETACH PARTITION \(partition.name)"
         if connection.isPooled || partition.isDetaching {

@@ -104,7 +104,7 @@ package struct ReadModelViews: Sendable {
         ).bool(0, 0)
     }
 
-    /// Lets the view's owner read the parent, where that is another role: a view reads with its owner's rights.
+    /// Lets the view's owner read the parent if that is another role: a view reads with its owner's rights.
     private func grantParent(of table: TableDefinition) async throws {
         let grants = try await connection.query(
             Statements.grantsOnParent,

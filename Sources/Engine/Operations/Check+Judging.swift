@@ -1,7 +1,7 @@
 package import EventStore
 internal import Refold
 
-/// What the doctor says of what was found; no server is asked here.
+/// How the doctor judges what was found; no server is asked here.
 extension Check {
     /// - Parameter version: as `server_version_num` has it.
     package static func server(version: Int, address: String) -> Check {

@@ -6,7 +6,7 @@ internal import Refold
 extension Engine {
     /// Looks at everything that refold needs, and says what to do about what is missing. Changes nothing.
     ///
-    /// Never throws: what cannot be looked at is a check that failed. What is found is judged in `Check+Judging.swift`.
+    /// Never throws: a check that cannot be made counts as failed. What is found is judged in `Check+Judging.swift`.
     public func doctor() async -> [Check] {
         var checks: [Check] = []
         do {
@@ -95,8 +95,8 @@ extension Engine {
         }
     }
 
-    /// What is free on the disk that has the server's data. PostgreSQL does not tell, so this takes a server on this machine,
-    /// and the right to know where its data are; nil otherwise.
+    /// Free space on the disk that has the server's data. PostgreSQL does not report it, so this needs a server on this
+    /// machine, and the right to know where its data are; nil otherwise.
     private func freeBytes(on connection: PostgresConnection) async -> Int64? {
         guard connection.address.hasPrefix("/"),
             let found = try? await connection.query("SELECT current_setting('data_directory', true)"),

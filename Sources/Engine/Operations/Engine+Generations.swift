@@ -80,7 +80,7 @@ extension Engine {
         let identities = Dictionary(uniqueKeysWithValues: projections.map { ($0.name, identity(of: $0)) })
         var generations: [GenerationStatus] = []
         for listed in try await GenerationStore(connection).listed() {
-            // Only of those that are to be dropped: others may be depended on as they like.
+            // Only of those that are to be dropped: anything may depend on the others.
             let dependents =
                 listed.role == .retired ? try await ReadModelTables(connection).dependents(on: listed.number) : nil
             generations.append(

@@ -14,7 +14,7 @@ public struct ShownRow: Sendable {
     public let source: Source
     /// The generation that is live there; nil when there is none.
     public let generation: GenerationNumber?
-    /// The row as a JSON object of the view's columns, in the cache's case with `_position` before them; nil for no row.
+    /// The row as a JSON object of the view's columns, from the cache with `_position` before them; nil for no row.
     public let json: String?
 }
 

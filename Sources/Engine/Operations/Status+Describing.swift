@@ -1,7 +1,7 @@
 internal import EventStore
 package import Refold
 
-/// What the status says of what was found; no server is asked here.
+/// How the status describes what was found; no server is asked here.
 extension ProjectionStatus {
     /// - Parameters:
     ///   - live: the generation that the pointer leads to.

@@ -45,7 +45,7 @@ package struct CheckpointStore: Sendable {
         try await checkpoint(of: generation, lock: lock)?.position ?? .zero
     }
 
-    /// The furthest that a live generation has been folded of a log; nil without one.
+    /// The furthest position of a log to which a live generation has been folded; nil without one.
     func newestLivePosition(in log: LogID) async throws -> GlobalPosition? {
         try await connection.query(Statements.newestLive, [.int64(log.rawValue)])
             .rows.first?.optionalInt64(0).map { GlobalPosition($0) }

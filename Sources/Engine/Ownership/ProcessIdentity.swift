@@ -49,7 +49,7 @@ package struct ProcessIdentity: Sendable, Hashable {
         return now != started
     }
 
-    /// The 22nd field of `/proc/PID/stat` (proc(5)), counted from behind the command's name, which may hold anything.
+    /// The 22nd field of `/proc/PID/stat` (proc(5)), counted from after the command's name, which may hold anything.
     private static func startTime(of pid: Int32) -> Int64? {
         guard let stat = contents(of: "/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: name)...].split(separator: " ")

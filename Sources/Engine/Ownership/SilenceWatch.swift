@@ -29,7 +29,7 @@ final class SilenceWatch: Sendable {
     /// The process works under a lease.
     func begins(_ lease: Lease) { state.withLock { $0.leases.append(lease) } }
 
-    /// It does not any more.
+    /// It no longer does.
     func ends(_ lease: Lease) { state.withLock { $0.leases.removeAll { $0.id == lease.id } } }
 
     /// Watches from now on, for as long as the engine has sessions.

@@ -1,6 +1,7 @@
 package import Refold
 
-/// Which projections a daemon tails, among all the daemons that could: a value that says what to take and what to give.
+/// Which projections a daemon tails, among all the daemons that could: a value that says what to take and what to give
+/// away.
 ///
 /// Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", IEEE/ACM ToN 6(1),
 /// 1998): each projection prefers the member with the greatest hash of both names, so when a member joins or leaves
@@ -56,8 +57,8 @@ package struct WorkShare: Sendable {
     /// - Parameters:
     ///   - candidates: the projections that this daemon was told to tail.
     ///   - members: all daemons that are alive, this one included.
-    /// - Returns: what is owned already and what is free and prefers this daemon; and one projection to give away, at
-    ///   most one each lease time, so that a new daemon disturbs little.
+    /// - Returns: what is owned already or is free and prefers this daemon; and one projection to give away, at most
+    ///   one each lease time, so that a new daemon disturbs little.
     package mutating func decide(
         _ candidates: [Candidate],
         among members: [Member],
@@ -91,8 +92,8 @@ package struct WorkShare: Sendable {
         }?.leaseID
     }
 
-    /// The same on every machine: FNV-1a of both names, mixed (the finalizer of SplitMix64), since FNV's upper bits hang
-    /// on the last bytes only.
+    /// The same on every machine: FNV-1a of both names, mixed (the finalizer of SplitMix64), since FNV's upper bits
+    /// depend on the last bytes only.
     private static func weight(_ member: Member, _ candidate: Candidate) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in "\(member.leaseID) \(candidate.projection)".utf8 {

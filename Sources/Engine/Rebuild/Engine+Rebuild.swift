@@ -80,7 +80,8 @@ extension Engine {
     ///
     /// - Parameter progress: called about four times a second.
     /// - Returns: an outcome for each projection, in the order of the request.
-    /// - Throws: what concerns all of them and keeps the rebuild from beginning, such as a store that cannot be read.
+    /// - Throws: an error that concerns all of them and keeps the rebuild from beginning, such as a store that cannot
+    ///   be read.
     public func rebuild(
         _ request: RebuildRequest,
         progress: @escaping @Sendable ([RebuildProgress]) -> Void = { _ in }

@@ -37,7 +37,7 @@ struct RebuildRun {
     }
 
     /// - Returns: an outcome for each projection, in the order of the request.
-    /// - Throws: what kept the first attempt from beginning; `CancellationError`.
+    /// - Throws: the error that kept the first attempt from beginning; `CancellationError`.
     mutating func run() async throws -> [RebuildOutcome] {
         if request.fresh { try await retireUnfinished() }
         var hasBegun = false

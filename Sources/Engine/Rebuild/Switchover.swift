@@ -121,7 +121,7 @@ struct Switchover {
 extension Engine {
     /// Whether the pointer was moved to a generation, now or before.
     ///
-    /// - Throws: what the database fails with when it cannot be asked for as long as ``EngineSettings/retryLimit`` says.
+    /// - Throws: the database's error when it cannot be asked for as long as ``EngineSettings/retryLimit`` says.
     fileprivate func hasPointed(at generation: GenerationNumber) async throws -> Bool {
         var backoff = Backoff(limit: settings.retryLimit)
         while true {

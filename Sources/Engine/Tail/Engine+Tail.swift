@@ -28,8 +28,8 @@ extension Engine {
     ///
     /// - Returns: the windows that failed to commit when it was stopped; nothing is lost, the next start folds them
     ///   again.
-    /// - Throws: what keeps it from starting: an unreachable server, a store that cannot be read; with `untilCaughtUp` also
-    ///   another owner (``EngineError/Code/owned``) and what stopped a projection.
+    /// - Throws: an error that keeps it from starting: an unreachable server, a store that cannot be read; with
+    ///   `untilCaughtUp` also another owner (``EngineError/Code/owned``) and what stopped a projection.
     @discardableResult
     public func tail(_ request: TailRequest) async throws -> [TailRemainder] {
         let tails =

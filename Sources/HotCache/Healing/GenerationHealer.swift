@@ -188,11 +188,11 @@ struct GenerationHealer: Sendable {
 /// What was written of a hot set.
 struct WarmedRows: Sendable {
     var count = 0
-    /// There are more groups than have a set.
+    /// There are more groups than may have a set.
     var isCrowded = false
 }
 
-/// Names that pieces of work add to, one after the other.
+/// Names that several steps add to, one after the other.
 private actor NameSet {
     private(set) var names: Set<[UInt8]> = []
 

@@ -8,16 +8,16 @@ struct HotSetSelection {
     let top: [ChangedRecord]
     /// The best rows of the largest groups, group after group.
     let groups: [ChangedRecord]
-    /// There are more groups than have a set.
+    /// There are more groups than may have a set.
     let isCrowded: Bool
 
     private typealias Ranked = (value: Double, record: ChangedRecord)
 
-    /// What counting the rows of each group may remember.
+    /// How much counting the rows of each group may keep in memory.
     private static let mostGroups = 100_000
 
-    /// - Returns: nil for a table with so many groups that finding the largest takes memory which a rebuild has not: the
-    ///   database finds them later.
+    /// - Returns: nil for a table with so many groups that finding the largest takes memory that a rebuild does not
+    ///   have: the database finds them later.
     init?(_ hotSet: HotSet, from records: [ChangedRecord], encoder: HotRowEncoder) {
         /// The rows with the greatest values; of equal ones the last by the bytes of the key, as in the cache's sorted sets.
         func best(_ count: Int, of rows: [Ranked]) -> [ChangedRecord] {

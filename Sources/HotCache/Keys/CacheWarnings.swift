@@ -3,9 +3,9 @@ internal import Logging
 internal import Refold
 internal import Synchronization
 
-/// What operators have to know of the cache's content, said once rather than with every write.
+/// Warnings about the cache's content, given once rather than with every write.
 final class CacheWarnings: Sendable {
-    /// What a writer of bad data can make it remember.
+    /// How much a writer of bad data can make it remember.
     private static let most = 1000
 
     private let logger: Logger

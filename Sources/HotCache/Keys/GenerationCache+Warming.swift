@@ -22,14 +22,14 @@ extension GenerationCache {
                 let piece = piece(of: rows, from: first)
                 first = piece.endIndex
                 let transaction = [RedisCommand("MULTI", [])] + writing(piece, of: rows) + [RedisCommand("EXEC", [])]
-                // The look for the next piece goes along.
+                // The look for the next piece is sent along.
                 let replies = try await redis.pipeline(transaction + look)
                 found = Array(replies.suffix(look.count))
                 try checkTransaction(replies.prefix(transaction.count))
             }
             _ = try await redis.send(RedisCommand("UNWATCH", []))
         } catch {
-            // Else the next transaction on this connection would fail for the key watched here.
+            // Otherwise the next transaction on this connection would fail for the key watched here.
             _ = try? await redis.send(RedisCommand("UNWATCH", []))
             throw error
         }
@@ -50,7 +50,7 @@ extension GenerationCache {
         var hot = RedisCommand("ZADD", [.text(base + "hot")])
         var stale = RedisCommand("ZREM", [.text(base + "stale")])
         var settings: [RedisCommand] = []
-        // What is not written stays stale, and its row goes at the end.
+        // What is not written stays stale, and its row is removed at the end.
         for row in piece where !isTooLarge(row, of: rows) {
             rows.bytes.withUnsafeBytes { bytes in
                 let key = UnsafeRawBufferPointer(rebasing: bytes[row.start..<row.keyEnd])

@@ -94,7 +94,7 @@ package actor RedisCacheWriter: CacheWriter {
         waker.yield()
     }
 
-    /// Where a projection's cache stands, with what this writer knows.
+    /// The state of a projection's cache, with what this writer knows.
     package nonisolated func status(
         of projection: ProjectionName,
         on connection: PostgresConnection
