@@ -27,7 +27,8 @@ extension Engine {
     /// - Parameters:
     ///   - keeper: keeps the lease under which it is acquired.
     ///   - store: the store that it is folded from.
-    /// - Throws: ``EngineError/Code/owned`` when a live process owns it.
+    /// - Throws: ``EngineError/Code/owned`` when a live process owns it, ``EngineError/Code/fenced`` when its former owner
+    ///   has pointed at it or given it up since the caller read it.
     func openRunner(
         _ projection: any Projection,
         _ generation: Generation,
@@ -43,6 +44,7 @@ extension Engine {
         )
         do {
             let owned = try await keeper.acquire(generation, within: options.timeout, on: connection)
+            let generation = try await reread(generation, under: keeper.lease, on: connection)
             let writer = GenerationWriter(
                 connection: connection,
                 generation: generation,
@@ -64,5 +66,20 @@ extension Engine {
             await connection.close()
             throw error
         }
+    }
+
+    /// A generation as it is now that nobody else can change it. The former owner may have settled it since the caller read
+    /// it, and dropped the version tables with that; or pointed at it, which leaves nothing to rebuild.
+    private func reread(
+        _ read: Generation,
+        under lease: Lease,
+        on connection: PostgresConnection
+    ) async throws -> Generation {
+        let current = try await GenerationStore(connection).generation(read.number)
+        if let current, current.state != .retired, (current.state == .pointed) == (read.state == .pointed) {
+            return current
+        }
+        try await CheckpointStore(connection).release(read.number, of: lease)
+        throw EngineError.fenced(read)
     }
 }
