@@ -11,7 +11,7 @@ enum BinaryNumeric {
 
     /// The exact value.
     ///
-    /// - Throws: ``EngineError/Code/differs`` for NaN, an infinity, or more digits than a `ExactDecimal` has: rows have
+    /// - Throws: ``EngineError/Code/unreadableRow`` for NaN, an infinity, or more digits than an `ExactDecimal` has: rows have
     ///   none of these unless another program wrote them.
     static func decimal(_ bytes: UnsafeRawBufferPointer) throws -> ExactDecimal {
         func int16(_ offset: Int) -> UInt16 {

@@ -16,7 +16,7 @@ package struct RowDecoder {
 
     /// Keeps all rows of a result, and remembers the wanted keys that it does not have as absent.
     ///
-    /// - Throws: ``EngineError/Code/differs`` for a column of another type and for a value that no projection wrote.
+    /// - Throws: ``EngineError/Code/unreadableRow`` for a column of another type and for a value that no projection wrote.
     package mutating func keep(_ result: PostgresResult, wanted: [EncodedKey] = [], in memory: TableMemory) throws {
         try checkTypes(of: result)
         for row in 0..<result.count { try keep(row, of: result, in: memory) }
