@@ -42,7 +42,7 @@ extension Engine {
             for: projection.name.rawValue,
             ["enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"]
         )
-        do {
+        return try await connection.closedOnFailure { connection in
             let owned = try await keeper.acquire(generation, within: options.timeout, on: connection)
             let generation = try await reread(generation, under: keeper.lease, on: connection)
             let writer = GenerationWriter(
@@ -62,9 +62,6 @@ extension Engine {
                 time: time,
                 logger: logger
             )
-        } catch {
-            await connection.close()
-            throw error
         }
     }
 
