@@ -45,17 +45,22 @@ package struct ProcessIdentity: Sendable, Hashable {
             return false
         }
         if kill(pid, 0) != 0 && errno == ESRCH { return true }
-        guard let now = Self.startTime(of: pid), started != 0 else { return false }
-        return now != started
+        guard let found = Self.stat(of: pid) else { return false }
+        return found.isZombie || (started != 0 && found.started != started)
     }
 
-    /// The 22nd field of `/proc/PID/stat` (proc(5)), counted from after the command's name, which may hold anything.
-    private static func startTime(of pid: Int32) -> Int64? {
+    private static func startTime(of pid: Int32) -> Int64? { stat(of: pid)?.started }
+
+    /// What `/proc/PID/stat` says (proc(5), fields 3, 20 and 22, counted from after the command's name, which may hold
+    /// anything).
+    ///
+    /// A zombie has ended and is only not reaped yet, which in a container whose first process reaps nothing it never
+    /// will be. A process whose first thread alone has ended is shown as a zombie too, with its other threads counted.
+    private static func stat(of pid: Int32) -> (isZombie: Bool, started: Int64)? {
         guard let stat = contents(of: "/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: name)...].split(separator: " ")
-        // A process that has ended and is not reaped yet does nothing any more.
-        guard fields.count > 19, fields[0] != "Z" else { return nil }
-        return Int64(fields[19])
+        guard fields.count > 19, let threads = Int(fields[17]), let started = Int64(fields[19]) else { return nil }
+        return (fields[0] == "Z" && threads <= 1, started)
     }
 
     private static func contents(of path: String) -> String? {
