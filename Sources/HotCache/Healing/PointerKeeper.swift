@@ -13,13 +13,6 @@ actor PointerKeeper {
     /// How long the rows of a former live generation stay, for readers that asked for the pointer just before.
     private static let retiredTTL: Duration = .seconds(600)
 
-    /// A move of PostgreSQL's pointer that has yet to reach the cache.
-    private struct PendingFlip {
-        let revision: Int64
-        /// The generation's position when the move was seen, so at or past everything that readers saw before it.
-        let position: Int64
-    }
-
     private let connections: CacheConnections
     private let server: CacheServer
     private let queue: CacheQueue
@@ -30,7 +23,7 @@ actor PointerKeeper {
     private let logger: Logger
 
     private var schedule: PointerSchedule
-    private var pendingFlips: [ProjectionName: PendingFlip] = [:]
+    private var moves = PointerMoves()
 
     init(
         _ cache: RedisCache,
@@ -75,26 +68,17 @@ actor PointerKeeper {
         let cached = try await cache.pointer(renewing: renewing)
         await note(cached.renewal, of: followed)
         let pointer = try await LivePointer(of: projection, checkpointOf: generation, on: connections.openDatabase())
-        guard pointer.fencingValue == fencingValue else { throw LeaseLost() }
-        if let sent = followed.sent, cached.owner != fencingValue || cached.through != sent {
-            // Flushed, restarted, restored or taken by another.
-            queue.update(generation, fencingValue: fencingValue) { $0.forgetSent() }
-            return
-        }
-        guard pointer.live == generation, let sent = followed.sent else { return }
-        if cached.live == generation && cached.revision == pointer.revision {
-            pendingFlips[projection] = nil
-            return
-        }
-        let pending = pendingFlips[projection].flatMap { $0.revision == pointer.revision ? $0 : nil }
-        let required = pending?.position ?? pointer.position
-        pendingFlips[projection] = PendingFlip(revision: pointer.revision, position: required)
+        switch moves.next(for: followed, cached, pointer, mayBeRead: mayBeRead) {
+        case .none: break
+        case .giveUp: throw LeaseLost()
+        case .forget: queue.update(generation, fencingValue: fencingValue) { $0.forgetSent() }
         // What is missing is on its way.
-        guard sent >= required else { return checkSoon(within: .milliseconds(20)) }
-        guard mayBeRead else { return }
-        if try await flip(cache, from: cached, to: pointer.revision, atLeast: required, for: Self.ttl) {
-            pendingFlips[projection] = nil
-            queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
+        case .wait: checkSoon(within: .milliseconds(20))
+        case .flip(let position):
+            if try await flip(cache, from: cached, to: pointer.revision, atLeast: position, for: Self.ttl) {
+                moves.hasReached(projection)
+                queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
+            }
         }
     }
 

@@ -1,9 +1,9 @@
-internal import Engine
+package import Engine
 internal import Redis
 internal import Refold
 
 /// What the cache says about a projection and one of its generations.
-struct CachedPointer: Sendable {
+package struct CachedPointer: Sendable {
     let live: GenerationNumber?
     let revision: Int64?
     let owner: FencingValue?
@@ -12,6 +12,15 @@ struct CachedPointer: Sendable {
     let ttl: Int64
     /// The answer to the call that renews it.
     let renewal: RedisReply?
+
+    package init(live: GenerationNumber?, revision: Int64?, owner: FencingValue?, through: Int64?) {
+        self.live = live
+        self.revision = revision
+        self.owner = owner
+        self.through = through
+        ttl = -2
+        renewal = nil
+    }
 
     /// Reads it, with one question to the server.
     ///

@@ -1,14 +1,21 @@
-internal import Engine
+package import Engine
 internal import Postgres
 internal import Refold
 
 /// What PostgreSQL says about a projection and one of its generations.
-struct LivePointer: Sendable {
+package struct LivePointer: Sendable {
     let live: GenerationNumber?
     let revision: Int64
     /// The generation's checkpoint, and its owner's fencing value.
     let position: Int64
     let fencingValue: FencingValue
+
+    package init(live: GenerationNumber?, revision: Int64, position: Int64, fencingValue: FencingValue) {
+        self.live = live
+        self.revision = revision
+        self.position = position
+        self.fencingValue = fencingValue
+    }
 
     /// Reads the pointer, and then the checkpoint: a move between the two changes the fencing value, which the generation's
     /// owner notices, and the position is at or past everything that readers saw when the pointer was read.
