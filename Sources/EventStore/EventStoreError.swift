@@ -134,7 +134,8 @@ extension EventStoreError {
         EventStoreError(
             .logShrank,
             "the log shrank: its newest position is \(lastValue), but positions up to \(passed) were read before",
-            remedy: "find out whether a backup was restored or the sequence was set back; then refold rebuild --fresh",
+            remedy:
+                "find out whether a backup was restored or the sequence was set back; then \(Program.name) rebuild --fresh",
             position: lastValue
         )
     }
@@ -144,7 +145,8 @@ extension EventStoreError {
         EventStoreError(
             .otherLog,
             "\(found), so what was folded may never have happened here",
-            remedy: "correct the database URL; if the log was replaced or a backup restored, refold rebuild --fresh",
+            remedy:
+                "correct the database URL; if the log was replaced or a backup restored, \(Program.name) rebuild --fresh",
             position: position
         )
     }

@@ -104,7 +104,8 @@ struct CacheInspection: Sendable {
 
     private func missing(_ live: GenerationNumber, _ cached: CachedPointer, _ pointer: LivePointer) -> String {
         guard cached.owner != nil else {
-            return "nobody has warmed generation \(live): a running daemon does, or refold cache warm \(projection)"
+            return
+                "nobody has warmed generation \(live): a running daemon does, or \(Program.name) cache warm \(projection)"
         }
         guard let through = cached.through else { return "generation \(live) is being warmed" }
         if through > pointer.position {

@@ -1,3 +1,5 @@
+internal import Refold
+
 extension Failure {
     /// Ends a command in which several things failed on their own: all lines are printed, the gravest code is the exit
     /// code. A conflict with another process is the least grave, so that it hides nothing.
@@ -8,7 +10,8 @@ extension Failure {
         guard let worst = worst(of: failures) else { return }
         let lines = failures.compactMap(\.line)
         if asOneLine {
-            let rest = lines.dropFirst().map { $0.hasPrefix("refold: ") ? String($0.dropFirst(8)) : $0 }
+            let prefix = "\(Program.name): "
+            let rest = lines.dropFirst().map { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0 }
             Console.error((lines.prefix(1) + rest).joined(separator: "; "))
         } else {
             for line in lines { Console.error(line) }

@@ -4,6 +4,7 @@ package import Engine
 internal import EventStore
 internal import Postgres
 internal import Redis
+internal import Refold
 
 /// What an error means to the caller of the command: an exit code of sysexits(3) and one line.
 package struct Failure: Sendable, Equatable {
@@ -63,7 +64,7 @@ package struct Failure: Sendable, Equatable {
     private init(_ code: Int32, _ message: String, _ remedy: String?) {
         let text = remedy.map { "\(message) — \($0)" } ?? message
         // One line, whatever a server or the argument parser put into its message.
-        self.init(code, "refold: " + text.split(whereSeparator: \.isNewline).joined(separator: " "))
+        self.init(code, "\(Program.name): " + text.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
 
     // MARK: By module
@@ -131,12 +132,16 @@ package struct Failure: Sendable, Equatable {
     private init(refused error: PostgresError) {
         switch error.sqlState {
         case .undefinedTable, .invalidSchemaName, .undefinedFunction:
-            self.init(Self.configuration, "a table, schema or function is missing: \(error)", "run refold migrate")
+            self.init(
+                Self.configuration,
+                "a table, schema or function is missing: \(error)",
+                "run \(Program.name) migrate"
+            )
         case .undefinedColumn:
             self.init(
                 Self.configuration,
                 "a column is missing: \(error)",
-                "this command needs an events table with all columns that refold migrate makes; or run refold migrate"
+                "this command needs an events table with all columns that \(Program.name) migrate makes; or run \(Program.name) migrate"
             )
         case .insufficientPrivilege:
             self.init(Self.configuration, "\(error)", "grant the role of database.url what it needs")

@@ -17,7 +17,10 @@ public enum RefoldCommand {
     /// code.
     public static func main(_ installation: Installation) async -> Never {
         shareFreedMemory()
-        exit(await Installation.$current.withValue(installation) { await run() })
+        let code = await Program.$name.withValue(installation.name) {
+            await Installation.$current.withValue(installation) { await run() }
+        }
+        exit(code)
     }
 
     /// Events are put into memory by one thread and freed by others, hundreds of megabytes a second. Left to itself,

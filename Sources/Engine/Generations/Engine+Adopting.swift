@@ -41,7 +41,7 @@ extension Engine {
     /// - Throws: ``EngineError/Code/notMigrated`` where refold's own tables are missing or of an older version,
     ///   ``EngineError/Code/otherSchema`` where a newer refold has migrated them.
     func requireMigration(on connection: PostgresConnection) async throws {
-        let remedy = "run refold migrate"
+        let remedy = "run \(Program.name) migrate"
         guard let version = try await SchemaStore(connection).version() else {
             throw EngineError(.notMigrated, "refold's tables are not in this database yet", remedy: remedy)
         }

@@ -163,7 +163,7 @@ extension EngineError {
             .notMigrated,
             projection: name,
             "projection \(name) is not in this database yet",
-            remedy: "run refold migrate"
+            remedy: "run \(Program.name) migrate"
         )
     }
 
@@ -172,7 +172,7 @@ extension EngineError {
             .pointerMoved,
             projection: projection,
             "the pointer of \(projection) moved meanwhile",
-            remedy: "look at refold generations and try again"
+            remedy: "look at \(Program.name) generations and try again"
         )
     }
 }

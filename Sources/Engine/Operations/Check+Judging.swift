@@ -42,7 +42,7 @@ extension Check {
             .identityDiffers,
             projection: first.projection,
             "other versions or settings folded the live generations of \(names)",
-            remedy: "run refold rebuild \(names)"
+            remedy: "run \(Program.name) rebuild \(names)"
         )
         return .failed("identity", error, remedy: error.remedy)
     }

@@ -82,7 +82,7 @@ extension EngineError {
             .nothingLive,
             projection: projection,
             "\(projection) has no live generation yet",
-            remedy: "run refold rebuild \(projection) or refold tail"
+            remedy: "run \(Program.name) rebuild \(projection) or \(Program.name) tail"
         )
     }
 
@@ -91,7 +91,7 @@ extension EngineError {
             .unsettled,
             projection: generation.projection,
             "the live generation \(generation.number) of \(generation.projection) is still empty: it is being built",
-            remedy: "let refold tail catch up; it warms the cache by itself"
+            remedy: "let \(Program.name) tail catch up; it warms the cache by itself"
         )
     }
 }

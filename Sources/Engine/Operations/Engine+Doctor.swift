@@ -34,7 +34,7 @@ extension Engine {
             checks.append(.passed("migration", "refold's tables and the pointers of all projections are there"))
             checks.append(.identity(of: generations))
             if let problem = status.store.problem as? EventStoreError, problem.isOfAnotherLog {
-                checks.append(.failed("live generations", problem, remedy: "run refold rebuild --fresh"))
+                checks.append(.failed("live generations", problem, remedy: "run \(Program.name) rebuild --fresh"))
             }
             checks += Check.projections(status.projections)
             checks.append(.mark(heldBy: status.store.hold))
@@ -42,7 +42,7 @@ extension Engine {
             checks.append(.retired(generations))
             checks.append(.disk(for: generations, freeBytes: await freeBytes(on: connection)))
         } catch {
-            checks.append(.failed("migration", error, remedy: "run refold migrate"))
+            checks.append(.failed("migration", error, remedy: "run \(Program.name) migrate"))
         }
         return checks
     }
@@ -91,7 +91,7 @@ extension Engine {
             // Nothing was read before there were tables.
             guard let error = error as? EventStoreError else { return .failed("log", error, remedy: "see the message") }
             guard error.code == .database else { return .failed("log", error, remedy: "rebuild all projections") }
-            return .warning("log", error.message, remedy: "run refold migrate")
+            return .warning("log", error.message, remedy: "run \(Program.name) migrate")
         }
     }
 

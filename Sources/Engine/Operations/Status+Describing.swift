@@ -51,7 +51,9 @@ extension ProjectionStatus {
     package mutating func compare(with mark: GlobalPosition, lagTime: Duration?) {
         self.mark = mark
         self.lagTime = lagTime
-        if state == .live, cause == nil, lag > 0 { cause = "nobody keeps it up with the log: start refold tail" }
+        if state == .live, cause == nil, lag > 0 {
+            cause = "nobody keeps it up with the log: start \(Program.name) tail"
+        }
     }
 
     mutating func note(_ found: CacheStatus) {

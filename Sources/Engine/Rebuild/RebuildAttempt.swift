@@ -359,7 +359,7 @@ struct AttachedRebuild: Sendable {
                 error.code == .outpaced
                     ? "\(error.message) (generation \(number))"
                     : "the pointer of \(name) moved while generation \(number) was folded",
-                remedy: "the generation is kept as ready: run refold rebuild \(name) to point at it"
+                remedy: "the generation is kept as ready: run \(Program.name) rebuild \(name) to point at it"
             )
         }
         return PointedRebuild(attempt: attempt, runner: runner)

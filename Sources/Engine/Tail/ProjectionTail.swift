@@ -221,7 +221,7 @@ extension EngineError {
             projection: generation.projection,
             "the live generation \(generation.number) of \(generation.projection) was folded by version "
                 + "\(generation.version), with other tables or with other settings",
-            remedy: "run refold rebuild \(generation.projection)"
+            remedy: "run \(Program.name) rebuild \(generation.projection)"
         )
     }
 }

@@ -1,3 +1,5 @@
+internal import Refold
+
 extension StoreCatalog {
     /// Decides whether the store can be read without ever skipping an event.
     ///
@@ -126,7 +128,7 @@ extension StoreCatalog {
             ("timestamp", ["timestamp with time zone", "timestamp without time zone"]),
         ]
         let remedy =
-            "reading in order (rebuild, tail) is not concerned; for this, use a store as refold migrate makes it"
+            "reading in order (rebuild, tail) is not concerned; for this, use a store as \(Program.name) migrate makes it"
         for (column, types) in wanted {
             guard let found = columns.first(where: { $0.name == column }) else {
                 throw EventStoreError(
@@ -239,7 +241,8 @@ extension EventStoreError {
         EventStoreError(
             .eventsTableMissing,
             "there is no table \(name)",
-            remedy: "run `refold migrate` to create it, or configure the schema and table of the existing store"
+            remedy:
+                "run `\(Program.name) migrate` to create it, or configure the schema and table of the existing store"
         )
     }
 }

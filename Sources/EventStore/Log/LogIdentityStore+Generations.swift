@@ -23,7 +23,7 @@ extension LogIdentityStore {
             throw EventStoreError(
                 .otherLog,
                 "it was folded from a log that no longer exists",
-                remedy: "refold rebuild --fresh makes one of the present log"
+                remedy: "\(Program.name) rebuild --fresh makes one of the present log"
             )
         }
         guard checkpoint > .zero else { return [] }

@@ -11,7 +11,10 @@ struct CacheCommand: ParsableCommand {
     )
 
     func run() throws {
-        throw UsageError("cache takes a command", remedy: "use refold cache warm NAME or refold cache clear NAME")
+        throw UsageError(
+            "cache takes a command",
+            remedy: "use \(Program.name) cache warm NAME or \(Program.name) cache clear NAME"
+        )
     }
 
     struct Warm: AsyncParsableCommand {

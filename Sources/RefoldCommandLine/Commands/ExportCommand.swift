@@ -45,7 +45,7 @@ struct ExportCommand: AsyncParsableCommand {
         if let stream { return streams.readStream(stream) }
         let after = GlobalPosition(max(0, from.rawValue - 1))
         return streams.readAll(after: after, through: through) { holder in
-            Console.error("refold: waiting: \(holder)")
+            Console.error("\(Program.name): waiting: \(holder)")
         }
     }
 
@@ -55,7 +55,7 @@ struct ExportCommand: AsyncParsableCommand {
             let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
-                Console.error("refold: the output cannot be written: \(String(cString: strerror(errno)))")
+                Console.error("\(Program.name): the output cannot be written: \(String(cString: strerror(errno)))")
                 throw SilentExit(code: Failure.inputOutput)
             }
             rest = rest.dropFirst(count)

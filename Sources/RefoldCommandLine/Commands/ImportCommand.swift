@@ -44,7 +44,7 @@ struct ImportCommand: AsyncParsableCommand {
                 }
             }
         } catch let error as EventStoreError where !error.badLines.isEmpty {
-            for line in error.badLines { Console.error("refold: \(line)") }
+            for line in error.badLines { Console.error("\(Program.name): \(line)") }
             throw SilentExit(code: Failure.data)
         }
         report(summary, ContinuousClock.now - started)

@@ -16,7 +16,9 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let engine = try shared.engine()
-        try await SignalRunner.result(of: engine, unfinished: "run refold migrate again") { try await engine.migrate() }
+        try await SignalRunner.result(of: engine, unfinished: "run \(Program.name) migrate again") {
+            try await engine.migrate()
+        }
         let table = "\(engine.settings.store.schema).\(engine.settings.store.eventsTable)"
         let names = engine.projections.map(\.name.rawValue)
         if json {

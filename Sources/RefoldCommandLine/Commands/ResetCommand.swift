@@ -22,12 +22,12 @@ struct ResetCommand: AsyncParsableCommand {
         let projection = try engine.projection(named: projection)
         try Confirmation.require(
             "Reset \(projection.name)? Readers see it empty until tail has folded the log again; "
-                + "the rows of now are kept for refold rollback.",
+                + "the rows of now are kept for \(Program.name) rollback.",
             yes
         )
         let generation = try await SignalRunner.result(
             of: engine,
-            unfinished: "run refold status to see where it stands"
+            unfinished: "run \(Program.name) status to see where it stands"
         ) {
             [acceptShortenedLog] in try await engine.reset(projection, acceptsShortenedLog: acceptShortenedLog)
         }

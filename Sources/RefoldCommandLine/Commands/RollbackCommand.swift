@@ -29,7 +29,7 @@ struct RollbackCommand: AsyncParsableCommand {
         }
         let generation = try await SignalRunner.result(
             of: engine,
-            unfinished: "run refold status to see where it stands"
+            unfinished: "run \(Program.name) status to see where it stands"
         ) {
             [now] in try await engine.rollback(projection, now: now)
         }

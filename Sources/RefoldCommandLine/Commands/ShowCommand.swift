@@ -30,7 +30,9 @@ struct ShowCommand: AsyncParsableCommand {
             Console.out(row)
         }
         guard shown.json != nil else {
-            Console.error("refold: \(projection.name) has no row \(key.joined(separator: ", ")) — look for another key")
+            Console.error(
+                "\(Program.name): \(projection.name) has no row \(key.joined(separator: ", ")) — look for another key"
+            )
             throw SilentExit(code: Failure.data)
         }
     }

@@ -12,7 +12,10 @@ struct StreamsCommand: ParsableCommand {
     )
 
     func run() throws {
-        throw UsageError("streams takes a command", remedy: "use refold streams list or refold streams show STREAM")
+        throw UsageError(
+            "streams takes a command",
+            remedy: "use \(Program.name) streams list or \(Program.name) streams show STREAM"
+        )
     }
 
     struct List: AsyncParsableCommand {

@@ -47,13 +47,13 @@ extension StreamsCommand {
                 newest = event.version
             }
             guard let newest else {
-                Console.error("refold: there is no stream \(stream) — see refold streams list")
+                Console.error("\(Program.name): there is no stream \(stream) — see \(Program.name) streams list")
                 throw SilentExit(code: Failure.data)
             }
             if let asOf { return try await streams.version(of: stream, at: asOf) ?? StreamPosition(-1) }
             guard let at else { return newest }
             guard at <= newest.rawValue else {
-                Console.error("refold: stream \(stream) has no version \(at) — it stands at \(newest)")
+                Console.error("\(Program.name): stream \(stream) has no version \(at) — it stands at \(newest)")
                 throw SilentExit(code: Failure.data)
             }
             return StreamPosition(at)

@@ -34,8 +34,8 @@ struct TailCommand: AsyncParsableCommand {
         for remainder in remainders {
             Console.error(
                 remainder.isStopped
-                    ? "refold: \(remainder.projection) is stopped, and not all of it is folded: \(remainder.error)"
-                    : "refold: stopped before all of \(remainder.projection) was committed: \(remainder.error) — nothing is "
+                    ? "\(Program.name): \(remainder.projection) is stopped, and not all of it is folded: \(remainder.error)"
+                    : "\(Program.name): stopped before all of \(remainder.projection) was committed: \(remainder.error) — nothing is "
                         + "lost, the next start folds it again"
             )
         }
