@@ -20,6 +20,8 @@ let package = Package(
         .library(name: "RefoldTestKit", targets: ["RefoldTestKit"]),
         // Events: appending, reading, subscribing, over a connection.
         .library(name: "EventStore", targets: ["EventStore", "Postgres"]),
+        // Sending records to Kafka and consuming them, without the rest of Refold.
+        .library(name: "Kafka", targets: ["Kafka"]),
         // What decides, and its repository.
         .library(name: "Aggregates", targets: ["Aggregates", "AggregateStore"]),
         // Every command, for the projections of a program.
@@ -39,6 +41,7 @@ let package = Package(
         // The C libraries.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
 
@@ -58,6 +61,15 @@ let package = Package(
             name: "Redis",
             dependencies: [
                 "CHiredis", "BlockingCalls", "Timing", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+
+        // The carrier of events to other services.
+        .target(
+            name: "Kafka",
+            dependencies: [
+                "BlockingCalls", "CRdkafka", "Refold", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),
@@ -212,6 +224,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "MockCluster",
+            dependencies: ["CRdkafka"],
+            path: "Tests/Support/MockCluster",
+            swiftSettings: settings
+        ),
+
         // Tests that need no server and no second process.
         .testTarget(
             name: "AggregateStoreTests",
@@ -265,6 +284,12 @@ let package = Package(
             name: "EventStoreTests",
             dependencies: ["EventStore", "Refold"],
             path: "Tests/Pure/EventStoreTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KafkaTests",
+            dependencies: ["Kafka", "Refold"],
+            path: "Tests/Pure/KafkaTests",
             swiftSettings: settings
         ),
         .testTarget(
@@ -348,6 +373,14 @@ let package = Package(
             dependencies: ["EventStore", "Postgres", "Redis", "Refold", "SampleLog", "TestSupport"],
             path: "Tests/Servers/IntegrationTests",
             exclude: ["Fixtures"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KafkaServerTests",
+            dependencies: [
+                "Kafka", "MockCluster", "Postgres", "Refold", "TestSupport",
+            ],
+            path: "Tests/Servers/KafkaServerTests",
             swiftSettings: settings
         ),
         .testTarget(

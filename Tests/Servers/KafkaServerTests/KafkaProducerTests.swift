@@ -1,0 +1,164 @@
+import Kafka
+import TestSupport
+import Testing
+
+@Suite("A producer") struct KafkaProducerTests {
+    private func numbers(_ range: Range<Int>, _ topic: String, partitions: Int) -> KafkaBatch {
+        var batch = KafkaBatch()
+        for number in range {
+            batch.append(
+                KafkaRecord(
+                    topic: topic,
+                    partition: Int32(number % partitions),
+                    key: Array("k\(number)".utf8),
+                    value: Array("\(number)".utf8),
+                    headers: [KafkaHeader("number", Array("\(number)".utf8)), KafkaHeader("empty", [])]
+                )
+            )
+        }
+        return batch
+    }
+
+    /// What a new group finds, by partition and in order, until there are so many.
+    private func received(_ kafka: KafkaCluster, _ topic: String, _ count: Int) async throws -> [Int32: [KafkaMessage]]
+    {
+        let messages = try kafka.subscribe([topic], group: "readers-\(UInt32.random(in: 0 ... .max))")
+        var found: [Int32: [KafkaMessage]] = [:]
+        for try await message in messages {
+            found[message.partition.number, default: []].append(message)
+            if found.values.reduce(0, { $0 + $1.count }) == count { break }
+        }
+        await messages.close()
+        return found
+    }
+
+    @Test("sends records with key and headers, in order within a partition") func order() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 3)
+            let kafka = KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers]))
+            let producer = try kafka.producer()
+            try await producer.send(numbers(0..<3_000, "numbers", partitions: 3))
+            await producer.close()
+            let found = try await received(kafka, "numbers", 3_000)
+            for partition in 0..<3 as Range<Int32> {
+                let values = found[partition, default: []].map { String(decoding: $0.value ?? [], as: UTF8.self) }
+                #expect(values == stride(from: Int(partition), to: 3_000, by: 3).map { "\($0)" })
+            }
+            let first = try #require(found[1]?.first)
+            #expect(first.key == Array("k1".utf8))
+            #expect(first.header("number") == Array("1".utf8) && first.header("empty") == [])
+            #expect(first.header("other") == nil)
+        }
+    }
+
+    @Test("waits while brokers are away, and loses nothing") func brokersAway() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 1)
+            let kafka = KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers]))
+            let producer = try kafka.producer()
+            try await producer.send(numbers(0..<10, "numbers", partitions: 1))
+            try await mock.goDown()
+            let delivery = try await producer.schedule(numbers(10..<20, "numbers", partitions: 1))
+            try await wait(for: "the producer to notice") { producer.trouble?.code == .unreachable }
+            #expect(!delivery.isOver)
+            try await mock.comeUp()
+            try await delivery.value()
+            #expect(producer.trouble == nil)
+            await producer.close()
+            #expect(try await received(kafka, "numbers", 20)[0]?.map(\.offset) == Array(0..<20))
+        }
+    }
+
+    @Test("keeps the order when requests fail and are repeated") func retries() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 1)
+            let kafka = KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers]))
+            let producer = try kafka.producer()
+            // Not enough replicas, not the leader, a lost connection.
+            try await mock.command("errors 0 19 6 -195 19")
+            for start in stride(from: 0, to: 2_000, by: 100) {
+                _ = try await producer.schedule(numbers(start..<(start + 100), "numbers", partitions: 1))
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(try await producer.flush(within: .seconds(60)))
+            await producer.close()
+            let values = try await received(kafka, "numbers", 2_000)[0]?.map {
+                String(decoding: $0.value ?? [], as: UTF8.self)
+            }
+            #expect(values == (0..<2_000).map { "\($0)" })
+        }
+    }
+
+    @Test("gives up what is on its way when it is purged or closed") func purge() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 1)
+            let kafka = KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers]))
+            let producer = try kafka.producer()
+            try await producer.send(numbers(0..<1, "numbers", partitions: 1))
+            try await mock.goDown()
+            let purged = try await producer.schedule(numbers(1..<10, "numbers", partitions: 1))
+            producer.purge()
+            let failure = await #expect(throws: KafkaError.self) { try await purged.value() }
+            #expect(failure?.code == .purged)
+            let closed = try await producer.schedule(numbers(1..<10, "numbers", partitions: 1))
+            await producer.close()
+            await #expect(throws: KafkaError.self) { try await closed.value() }
+        }
+    }
+
+    @Test("keeps no more than its queue holds, and a caller that waits for room can be cancelled") func bounded()
+        async throws
+    {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 1)
+            let producer = try KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers])).producer()
+            try await mock.goDown()
+            let batch = numbers(0..<(KafkaProducer.queueCount + 1), "numbers", partitions: 1)
+            let sending = Task { try await producer.schedule(batch) }
+            try await wait(for: "a full queue") { producer.pendingCount == KafkaProducer.queueCount }
+            sending.cancel()
+            let failure = await #expect(throws: KafkaError.self) { try await sending.value }
+            #expect(failure?.code == .cancelled)
+            await producer.close()
+            #expect(producer.pendingCount == 0)
+        }
+    }
+
+    @Test("refuses a partition that there is not, and properties that it relies on") func refusals() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 1)
+            let settings = KafkaSettings(bootstrapServers: [mock.servers])
+            let producer = try KafkaCluster(settings).producer()
+            try await producer.send(numbers(0..<1, "numbers", partitions: 1))
+            let record = KafkaRecord(topic: "numbers", partition: 7, value: [])
+            let failure = await #expect(throws: KafkaError.self) { try await producer.send(record) }
+            #expect(failure?.code == .unknownTopic)
+            await producer.close()
+            var wrong = settings
+            wrong.properties["acks"] = "1"
+            #expect(throws: KafkaError.self) { _ = try KafkaCluster(wrong).producer() }
+            wrong.properties = ["no.such.property": "1"]
+            let refused = #expect(throws: KafkaError.self) { _ = try KafkaCluster(wrong).producer() }
+            #expect(refused?.code == .configuration && refused?.message.contains("no.such.property") == true)
+        }
+    }
+}
+
+@Suite("An admin client") struct KafkaAdminTests {
+    @Test("counts partitions, and creates no topic by asking") func counts() async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("two", partitions: 2)
+            let admin = try KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers])).admin()
+            #expect(try await admin.partitionCounts(of: ["two", "none"]) == ["two": 2])
+            #expect(try await admin.partitionCounts(of: ["none"]) == [:])
+        }
+    }
+
+    @Test("names the brokers that cannot be reached") func unreachable() async throws {
+        let admin = try KafkaCluster(KafkaSettings(bootstrapServers: ["127.0.0.1:1"])).admin()
+        let failure = await #expect(throws: KafkaError.self) {
+            try await admin.partitionCounts(of: ["a"], within: .milliseconds(500))
+        }
+        #expect(failure?.code == .unreachable && failure?.description.contains("127.0.0.1:1") == true)
+    }
+}
