@@ -126,6 +126,16 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What sends the log to Kafka.
+        .target(
+            name: "Relay",
+            dependencies: [
+                "Engine", "EventStore", "Kafka", "Postgres", "Refold", "Timing",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+
         // The hot rows in Redis, behind the engine's protocol for a cache.
         .target(
             name: "HotCache",
@@ -157,8 +167,8 @@ let package = Package(
         .target(
             name: "RefoldCommandLine",
             dependencies: [
-                "AggregateStore", "Aggregates", "CMalloc", "Engine", "EventStore", "HotCache", "Postgres",
-                "Redis", "Refold",
+                "AggregateStore", "Aggregates", "CMalloc", "Engine", "EventStore", "HotCache", "Kafka", "Postgres",
+                "Redis", "Refold", "Relay",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -320,6 +330,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "RelayTests",
+            dependencies: ["Engine", "EventStore", "Refold", "Relay"],
+            path: "Tests/Pure/RelayTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SampleLogTests",
             dependencies: ["EventStore", "Refold", "SampleLog", "VideoDomain"],
             path: "Tests/Pure/SampleLogTests",
@@ -393,6 +409,14 @@ let package = Package(
             name: "RedisServerTests",
             dependencies: ["Redis", "TestSupport"],
             path: "Tests/Servers/RedisServerTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayServerTests",
+            dependencies: [
+                "EventStore", "Kafka", "MockCluster", "Postgres", "Refold", "TestSupport",
+            ],
+            path: "Tests/Servers/RelayServerTests",
             swiftSettings: settings
         ),
         .testTarget(

@@ -2,6 +2,7 @@ internal import AggregateStore
 internal import ArgumentParser
 package import Engine
 internal import EventStore
+internal import Kafka
 internal import Postgres
 internal import Redis
 internal import Refold
@@ -27,6 +28,7 @@ package struct Failure: Sendable, Equatable {
         case let error as AggregateStoreError: self.init(Self.data, error.message, error.remedy)
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
+        case let error as KafkaError: self.init(error)
         case let error as CutOff:
             let message =
                 error.tookTooLong
@@ -170,6 +172,27 @@ package struct Failure: Sendable, Equatable {
         case let state where state?.category == .systemError:
             "the server's files or disk fail: see its log, then run it again"
         default: "see the server's log, then run it again"
+        }
+    }
+
+    private init(_ error: KafkaError) {
+        switch error.code {
+        case .configuration, .notAllowed, .unsupported, .unknownTopic:
+            self.init(
+                Self.configuration,
+                "\(error)",
+                "correct the settings under relay, or the topics and rights in Kafka"
+            )
+        case .tooLarge:
+            self.init(
+                Self.data,
+                "\(error)",
+                "raise the topic's max.message.bytes and message.max.bytes in relay.properties"
+            )
+        case .gap, .fork, .notRelayed: self.init(Self.data, "\(error)", nil)
+        default:
+            let remedy = "start the brokers, or correct relay.bootstrap-servers (REFOLD_RELAY_BOOTSTRAP_SERVERS)"
+            self.init(error.isTransient ? Self.unavailable : Self.software, "\(error)", remedy)
         }
     }
 

@@ -18,6 +18,7 @@ struct RootCommand: AsyncParsableCommand {
                 RebuildCommand.self, TailCommand.self, StatusCommand.self,
                 ShowCommand.self, GenerationsCommand.self, ResetCommand.self, RollbackCommand.self, CacheCommand.self,
                 DoctorCommand.self, AppendCommand.self, StreamsCommand.self, ImportCommand.self, ExportCommand.self,
+                RelayCommand.self,
             ]
         )
     }

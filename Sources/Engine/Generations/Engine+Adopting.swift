@@ -1,5 +1,5 @@
 internal import EventStore
-internal import Postgres
+package import Postgres
 internal import Refold
 
 /// How this version treats generations and tables of other versions of refold.
@@ -40,7 +40,7 @@ extension Engine {
 
     /// - Throws: ``EngineError/Code/notMigrated`` where refold's own tables are missing or of an older version,
     ///   ``EngineError/Code/otherSchema`` where a newer refold has migrated them.
-    func requireMigration(on connection: PostgresConnection) async throws {
+    package func requireMigration(on connection: PostgresConnection) async throws {
         let remedy = "run \(Program.name) migrate"
         guard let version = try await SchemaStore(connection).version() else {
             throw EngineError(.notMigrated, "refold's tables are not in this database yet", remedy: remedy)

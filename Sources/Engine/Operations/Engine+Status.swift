@@ -49,7 +49,9 @@ extension Engine {
             projections[index].compare(with: store.mark, lagTime: lagTime)
         }
         await addCacheStates(to: &projections, connection)
-        return Status(store: store, projections: projections)
+        var relays = try await RelayStore.all(on: connection)
+        for index in relays.indices { relays[index].mark = store.mark }
+        return Status(store: store, projections: projections, relays: relays)
     }
 
     // MARK: The projections

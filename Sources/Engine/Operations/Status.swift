@@ -7,6 +7,8 @@ public struct Status: Sendable {
     public var store: StoreStatus
     /// The projections, in the order of their list.
     public var projections: [ProjectionStatus]
+    /// The relays to Kafka that have begun at some time; none where the log is not sent.
+    public var relays: [RelayStatus] = []
 }
 
 /// The state of the event store.

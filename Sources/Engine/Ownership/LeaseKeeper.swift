@@ -5,8 +5,8 @@ internal import Synchronization
 internal import Timing
 
 /// Keeps this process's lease alive on a session of its own, and takes generations under it.
-final class LeaseKeeper: Sendable {
-    let lease: Lease
+package final class LeaseKeeper: Sendable {
+    package let lease: Lease
     /// Of other processes' leases.
     private let sightings = Sightings()
     private let engine: Engine
@@ -116,7 +116,9 @@ final class LeaseKeeper: Sendable {
     }
 
     /// What can be done about an owner now.
-    func judge(_ ownership: Ownership) -> Ownership.Judgement { sightings.judge(ownership, at: engine.time.now) }
+    package func judge(_ ownership: Ownership) -> Ownership.Judgement {
+        sightings.judge(ownership, at: engine.time.now)
+    }
 
     private func connected() async throws -> PostgresConnection {
         if let connection = connection.withLock({ $0 }), await connection.isUsable { return connection }
@@ -132,7 +134,7 @@ final class LeaseKeeper: Sendable {
 
 extension Engine {
     /// Lends a lease that is kept alive meanwhile, and frees what was taken under it.
-    func withLease<R: Sendable>(_ body: (LeaseKeeper) async throws -> R) async throws -> R {
+    package func withLease<R: Sendable>(_ body: (LeaseKeeper) async throws -> R) async throws -> R {
         let keeper = LeaseKeeper(engine: self, tails: [])
         return try await keeping(keeper) { try await body(keeper) }
     }

@@ -135,7 +135,7 @@ extension Engine {
 
 extension Error {
     /// Whether the same, repeated on a new connection, may well succeed.
-    var isTransient: Bool {
+    package var isTransient: Bool {
         switch self {
         case let error as PostgresError: error.isTransient
         case let error as EventStoreError: error.isTransient

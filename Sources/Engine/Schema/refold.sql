@@ -155,6 +155,29 @@ BEGIN
         USING ERRCODE = 'RF002';
 END $$;
 
+-- How far the log was sent to Kafka: one row for each version of the topics.
+CREATE TABLE IF NOT EXISTS refold.relays (
+    version text PRIMARY KEY,
+    log_id bigint,
+    -- Kafka has acknowledged everything up to here.
+    position bigint NOT NULL DEFAULT 0,
+    -- Raised whenever a relay begins, so that consumers know the records of the one before.
+    epoch bigint NOT NULL DEFAULT 0,
+    -- By topic, for each partition the position of the last record that was acknowledged.
+    partitions jsonb NOT NULL DEFAULT '{}',
+    -- In which run of the server, and on which timeline, the relay began.
+    server_run text,
+    timeline bigint,
+    -- Events above this position may be others than those that were sent; null once every partition says so.
+    fork bigint,
+    owner uuid,
+    owner_since timestamptz,
+    fencing_value bigint NOT NULL DEFAULT refold.new_fencing_value(),
+    -- Why nothing is sent.
+    waiting_for text,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 40);
+
 -- Which version of refold these tables are for; a binary that knows another one refuses to start.
 CREATE TABLE IF NOT EXISTS refold.schema_version (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),

@@ -91,8 +91,8 @@ public struct NewEvent: Sendable, Hashable {
 }
 
 /// The names of the members that every event's metadata may have.
-enum EventMetadata {
-    static let typeVersion = "type_version"
+package enum EventMetadata {
+    package static let typeVersion = "type_version"
     static let correlationID = "correlation_id"
     static let causationID = "causation_id"
     static let userID = "user_id"

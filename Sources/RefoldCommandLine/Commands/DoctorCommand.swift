@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Engine
+internal import Kafka
 internal import Logging
 internal import Refold
+internal import Relay
 
 /// `refold doctor`
 struct DoctorCommand: AsyncParsableCommand {
@@ -16,7 +18,9 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try shared.load()
-        let checks = [settings.variablesCheck] + (try await settings.makeEngine(logging: .critical).doctor())
+        let engine = try settings.makeEngine(logging: .critical)
+        var checks = [settings.variablesCheck] + (await engine.doctor())
+        if !settings.relay.kafka.bootstrapServers.isEmpty { checks.append(await Relay(engine, settings.relay).check()) }
         if json {
             let result: JSON = [
                 "checks": .array(checks.map(\.json)), "settings": .array(settings.origins.map(\.json)),

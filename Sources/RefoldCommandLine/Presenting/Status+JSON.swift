@@ -5,7 +5,23 @@ package import Refold
 extension Status {
     /// The object that `status --json` prints.
     package var json: JSON {
-        ["store": store.json, "projections": .array(projections.map(\.json))]
+        var status: JSON.Object = JSON.Object([
+            JSON.Object.Member("store", store.json),
+            JSON.Object.Member("projections", .array(projections.map(\.json))),
+        ])
+        // Most installations have none.
+        if !relays.isEmpty { status["relays"] = .array(relays.map(\.json)) }
+        return .object(status)
+    }
+}
+
+extension RelayStatus {
+    fileprivate var json: JSON {
+        [
+            "version": .text(version), "position": .integer(position.rawValue),
+            "high_water_mark": .integer(mark.rawValue), "lag_events": .integer(lag), "epoch": .integer(epoch),
+            "cause": .optional(cause), "owner": owner?.json ?? .null,
+        ]
     }
 }
 

@@ -13,7 +13,18 @@ extension Status {
         for projection in projections { table.append(projection.cells) }
         lines += table.lines
         lines += projections.compactMap(\.buildingLine)
+        lines += relays.flatMap(\.lines)
         return lines + store.notes + projections.flatMap(\.notes)
+    }
+}
+
+extension RelayStatus {
+    fileprivate var lines: [String] {
+        let name = version.isEmpty ? "relay" : "relay of version \(version)"
+        let who = owner.map { "\($0.host) \($0.pid)" } ?? "nobody sends"
+        let line =
+            "\(name): position \(Format.grouped(position.rawValue)), lag \(Format.grouped(lag)), epoch \(epoch), \(who)"
+        return [line] + (cause.map { ["! \(name): \($0)"] } ?? [])
     }
 }
 

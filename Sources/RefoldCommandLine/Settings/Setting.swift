@@ -1,8 +1,10 @@
 internal import Engine
 internal import EventStore
+internal import Kafka
 internal import Postgres
 internal import Redis
 package import Refold
+internal import Relay
 
 /// One key of the settings: its default, and how its text becomes a value.
 package struct Setting: Sendable {
@@ -41,7 +43,7 @@ package struct Setting: Sendable {
     package static func all(projections: [any Projection]) -> [Setting] {
         // Projections that share a setting all state it; it stands with those of the projection that it is named for.
         let stated = projections.flatMap(\.settings)
-        var all = general
+        var all = general + relay
         for projection in projections {
             all += general(of: projection)
             for setting in stated
@@ -126,6 +128,46 @@ package struct Setting: Sendable {
         },
         Setting("engine.window-events", "10000000") { text, settings throws(SettingError) in
             settings.engine.windowEvents = try text.integer(in: 1...1_000_000_000_000)
+        },
+    ]
+
+    private static let relay: [Setting] = [
+        Setting("relay.bootstrap-servers", isList: true) { text, settings in
+            settings.relay.kafka.bootstrapServers = text.values
+        },
+        Setting("relay.properties", isList: true, isSecret: true) { text, settings throws(SettingError) in
+            for property in text.values {
+                let parts = property.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2 else { throw text.refused(because: "a property is written NAME=VALUE") }
+                settings.relay.kafka.properties[String(parts[0])] = String(parts[1])
+            }
+        },
+        Setting(
+            "relay.topics",
+            "streaming.started:video-events:user_id",
+            "streaming.quality_changed:video-events:user_id",
+            "streaming.ended:video-events:user_id",
+            "streaming.heartbeat:video-heartbeat:user_id",
+            "recommendation.updated:recommendation-events:user_id",
+            isList: true
+        ) { text, settings throws(SettingError) in
+            var routes: [TopicRoute] = []
+            for value in text.values {
+                guard let route = TopicRoute(value), !routes.contains(where: { $0.type == route.type }) else {
+                    throw text.refused(value, expected: "TYPE:TOPIC:KEY, once for each type")
+                }
+                routes.append(route)
+            }
+            settings.relay.routes = routes
+        },
+        Setting("relay.version", "") { text, settings throws(SettingError) in
+            guard text.text.isEmpty || TopicRoute.isTopic(text.text) else {
+                throw text.refused(expected: "a word that can be part of a topic's name")
+            }
+            settings.relay.version = text.text
+        },
+        Setting("relay.marker-interval", "1s") { text, settings throws(SettingError) in
+            settings.relay.markerInterval = try text.duration(atLeast: .milliseconds(10), atMost: .hours(1))
         },
     ]
 

@@ -1,7 +1,9 @@
 package import Engine
 internal import EventStore
 package import HotCache
+internal import Kafka
 package import Refold
+package import Relay
 
 /// Everything that was set: defaults, then the file, then the environment.
 package struct Settings: Sendable {
@@ -9,6 +11,8 @@ package struct Settings: Sendable {
     package var engine = EngineSettings()
     /// Where the cache is; nil for none.
     package var cache: CacheSettings?
+    /// What is sent to Kafka, and where; without brokers nothing is.
+    package var relay = RelaySettings(kafka: KafkaSettings(bootstrapServers: []), routes: [])
     /// Which rows of a projection are cached; none where nothing is said.
     package var hotSets: [ProjectionName: HotSetSettings] = [:]
     /// The projections that these settings give.

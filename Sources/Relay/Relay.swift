@@ -1,0 +1,66 @@
+public import Engine
+internal import EventStore
+internal import Kafka
+internal import Logging
+internal import Postgres
+internal import Refold
+internal import Timing
+
+/// Sends the log to Kafka: the events of the configured types, in the order of their positions, never above the
+/// high-water mark.
+///
+/// One process at a time sends, by lease; others stand by. What Kafka has acknowledged is kept as a checkpoint in
+/// PostgreSQL; a relay that begins again repeats what came after it, recognisably.
+public struct Relay: Sendable {
+    let engine: Engine
+    let settings: RelaySettings
+
+    /// - Parameters:
+    ///   - engine: whose store is sent.
+    ///   - settings: what is sent, and where.
+    public init(_ engine: Engine, _ settings: RelaySettings) {
+        self.engine = engine
+        self.settings = settings
+    }
+
+    /// Sends for ever, or until caught up.
+    ///
+    /// Cancelling the task stops it cleanly: what is on its way is waited for for a moment, the checkpoint is stored and
+    /// the lease ended. Once it runs, only a changed number of partitions, refused records, wrong settings and another
+    /// log end it.
+    ///
+    /// - Throws: what keeps it from starting, such as unreachable brokers (`KafkaError`) or missing topics; with
+    ///   `untilCaughtUp` also another owner (``EngineError/Code/owned``).
+    public func run(_ request: RelayRequest = RelayRequest()) async throws {
+        guard !settings.kafka.bootstrapServers.isEmpty else { throw RelayError.noServers() }
+        let daemon = RelayDaemon(self, request)
+        // Not a child task: cancellation must let it store what is acknowledged, and a cancelled task's statements are
+        // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
+        let work = Task { try await engine.withLease { try await daemon.run($0) } }
+        try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            daemon.stop()
+            Task {
+                try? await engine.time.sleep(for: RelayDaemon.stopLimit)
+                work.cancel()
+            }
+        }
+    }
+
+    /// Looks at the cluster and its topics.
+    public func check() async -> Check {
+        do {
+            let counts = try await KafkaAdmin(settings.kafka).partitionCounts(of: settings.topics, within: .seconds(5))
+            let missing = settings.topics.filter { counts[$0] == nil }
+            guard missing.isEmpty else { throw RelayError.missing(missing, settings) }
+            let topics = settings.topics.map { "\($0) (\(counts[$0] ?? 0))" }.joined(separator: ", ")
+            return Check("Kafka", .passed, "topics and their partitions: \(topics)")
+        } catch let error as EngineError {
+            return Check("Kafka", .failed, error.message, remedy: error.remedy, error: error)
+        } catch {
+            let remedy = "start the brokers, or correct relay.bootstrap-servers"
+            return Check("Kafka", .failed, "\(error)", remedy: remedy, error: error)
+        }
+    }
+}
