@@ -63,15 +63,8 @@ package struct RedisCache: Cache {
         RedisCacheWriter(self, connect: connect)
     }
 
-    /// First the live generation, then the row.
     package func row(_ projection: ProjectionName, key: String) async throws -> CachedRow? {
-        let keys = server.keys(projection)
-        return try await server.reading { redis in
-            guard let number = try await redis.send(RedisCommand("GET", [keys.live])).integerValue else { return nil }
-            let live = GenerationNumber(number)
-            let row = try await redis.send(RedisCommand("GET", [keys.row(live, key)]))
-            return row.bytes.map { CachedRow(generation: live, json: $0) }
-        }
+        try await rows(projection, keys: [key])[0]
     }
 
     package func status(of projection: ProjectionName, on connection: PostgresConnection) async -> CacheStatus {

@@ -20,6 +20,14 @@ package protocol Cache: Sendable {
     /// - Returns: nil when it is not cached, which says nothing about the read model.
     func row(_ projection: ProjectionName, key: String) async throws -> CachedRow?
 
+    /// Rows of one generation, in the order of their keys; nil in the place of one that is not cached.
+    func rows(_ projection: ProjectionName, keys: [String]) async throws -> [CachedRow?]
+
+    /// How many rows have a time after the given one, by the projection's ranking by time.
+    ///
+    /// - Returns: nil when the cache cannot say: it is not there, has no such ranking, or does not go back so far.
+    func counts(_ projection: ProjectionName, after time: Timestamp) async throws -> CachedCounts?
+
     /// The state of a projection's cache, as any process can find out from the two servers.
     ///
     /// - Parameter connection: a session with the database.

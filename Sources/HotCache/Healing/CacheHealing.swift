@@ -118,7 +118,7 @@ actor CacheHealing {
         let pace = (paces[generation] ?? HealingPace(notBefore: time.now)).afterFailure(at: time.now)
         paces[generation] = pace
         switch error {
-        case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd:
+        case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd, CacheFailure.incomplete:
             // The keys are gone or have another fencing value: the lease is confirmed and everything rewritten, at
             // once.
             paces[generation]?.notBefore = time.now

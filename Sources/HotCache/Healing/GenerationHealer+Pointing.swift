@@ -42,10 +42,7 @@ extension GenerationHealer {
             }
             try await sending.waitForAll()
         }
-        try await cache.replaceRanking(Array("top".utf8), by: encoder.encodeRanked(chosen.top))
-        let groups = RankingWriter(cache)
-        try await groups.take(encoder.encodeRanked(chosen.groups))
-        try await groups.finish()
+        try await preloadRankings(chosen)
         try await cache.keep(for: ttl)
         return PreloadedRows(
             fencingValue: followed.fencingValue,
@@ -54,6 +51,23 @@ extension GenerationHealer {
             start: start,
             losses: losses
         )
+    }
+
+    private func preloadRankings(_ chosen: HotSetSelection) async throws {
+        let encoder = followed.encoder
+        if let times = chosen.times {
+            let members = try await TimeRankingWriter(cache, times)
+            for first in stride(from: 0, to: chosen.top.count, by: HotSetReader.piece) {
+                let piece = chosen.top[first..<min(first + HotSetReader.piece, chosen.top.count)]
+                try await members.take(encoder.encodeRanked(Array(piece)))
+            }
+            return try await members.finish()
+        }
+        try await cache.emptyTimes(isOnlyLeftOver: true)
+        try await cache.replaceRanking(Array("top".utf8), by: encoder.encodeRanked(chosen.top))
+        let groups = RankingWriter(cache)
+        try await groups.take(encoder.encodeRanked(chosen.groups))
+        try await groups.finish()
     }
 
     /// Confirms that what was sent beforehand is committed.

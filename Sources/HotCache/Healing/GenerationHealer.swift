@@ -103,16 +103,34 @@ struct GenerationHealer: Sendable {
             guard isConfirmed || lease.fencingValue == fencingValue else { throw LeaseLost() }
             var warmed = WarmedRows()
             warmed.count = try await reader.readHotRows(on: connection) { try await cache.warm($0) }
-            let top = try followed.hotSet.ranking.map { try reader.readTop($0, on: connection) } ?? .none
-            try await cache.replaceRanking(Array("top".utf8), by: top)
-            let groups = RankingWriter(cache)
-            if let ranking = followed.hotSet.ranking {
-                warmed.isCrowded = try await reader.readGroups(ranking, on: connection) { try await groups.take($0) }
-            }
-            try await groups.finish()
+            warmed.isCrowded = try await warmRankings(on: connection)
             return (warmed, lease.position.rawValue)
         }
         return try await finishWarming(warmed, through: reached, for: ttl, since: start)
+    }
+
+    /// Rewrites the rankings.
+    ///
+    /// - Returns: whether there are more groups than have a set.
+    private func warmRankings(on connection: isolated PostgresConnection) async throws -> Bool {
+        let ranking = followed.hotSet.ranking
+        if let ranking, let within = ranking.within {
+            let times = try reader.readTimes(ranking, within: within, on: connection)
+            let members = try await TimeRankingWriter(cache, times)
+            try await reader.readMembers(ranking, since: times.since, on: connection) { try await members.take($0) }
+            try await members.finish()
+            return times.isCrowded
+        }
+        try await cache.emptyTimes(isOnlyLeftOver: true)
+        let top = try ranking.map { try reader.readTop($0, on: connection) } ?? .none
+        try await cache.replaceRanking(Array("top".utf8), by: top)
+        let groups = RankingWriter(cache)
+        var isCrowded = false
+        if let ranking {
+            isCrowded = try await reader.readGroups(ranking, on: connection) { try await groups.take($0) }
+        }
+        try await groups.finish()
+        return isCrowded
     }
 
     /// Removes the generation from the cache, its pointer first, and then rewrites it.

@@ -13,6 +13,8 @@ package struct HotRowEncoder: Sendable {
     private let orderColumn: Int?
     private let scoreColumn: Int?
     private let groupColumn: Int?
+    private let unlessColumn: Int?
+    private let isByTime: Bool
     /// `,"name":` for each part of the key and each column; nil for columns that are not public.
     private let keyNames: [[UInt8]]
     private let columnNames: [[UInt8]?]
@@ -25,6 +27,8 @@ package struct HotRowEncoder: Sendable {
         orderColumn = hotSet.order
         scoreColumn = hotSet.ranking?.score
         groupColumn = hotSet.ranking?.group
+        unlessColumn = hotSet.ranking?.unless
+        isByTime = hotSet.ranking?.isByTime ?? false
         func member(_ name: String) -> [UInt8] {
             var bytes = [UInt8(ascii: ",")]
             bytes.appendJSON(text: name)
@@ -144,7 +148,10 @@ package struct HotRowEncoder: Sendable {
 
     /// The score in the rankings; NaN for none.
     func score(_ record: ChangedRecord) -> Double {
-        scoreColumn.map { number($0, in: record) } ?? .nan
+        guard let scoreColumn else { return .nan }
+        if let unlessColumn, !isNull(unlessColumn, in: record) { return .nan }
+        let score = number(scoreColumn, in: record)
+        return isByTime ? score + Double(HotSet.epoch) : score
     }
 
     /// The value of a column that is a number or a time, NaN for null.

@@ -15,13 +15,6 @@ package struct HotSet: Sendable {
     let within: Double?
     let ranking: Ranking?
 
-    struct Ranking: Sendable {
-        let score: Int
-        let group: Int?
-        let best: Int
-        let groups: Int
-    }
-
     var definition: TableDefinition { model.tables[table] }
 
     /// What the key of a group's set begins with, before the group's value, which is bytes; nil for no such sets.
@@ -57,12 +50,7 @@ package struct HotSet: Sendable {
         self.table = table
         let columns = model.tables[table].columns
         func column(_ wanted: String, _ setting: String, _ types: Set<ColumnType>) throws -> Int {
-            guard let index = columns.firstIndex(where: { $0.name == wanted }), types.contains(columns[index].type)
-            else {
-                let fitting = columns.filter { types.contains($0.type) }.map(\.name).joined(separator: ", ")
-                throw Self.unusable(name, setting, "\"\(wanted)\" is not among the columns that fit: \(fitting)")
-            }
-            return index
+            try Self.column(wanted, of: name, setting, columns) { types.contains($0.type) }
         }
         guard settings.limit >= 1 else { throw Self.unusable(name, "hot.limit", "it is below 1") }
         guard settings.ttl >= .seconds(1) else { throw Self.unusable(name, "hot.ttl", "it is below a second") }
@@ -77,29 +65,31 @@ package struct HotSet: Sendable {
             order = try column(wanted, "hot.column", Self.ordered)
             within = nil
         }
-        ranking = try settings.ranking.map { ranking in
-            guard (1...HotRanking.mostPlaces).contains(ranking.best) else {
-                throw Self.unusable(name, "hot.ranking.best", "it is not from 1 to \(HotRanking.mostPlaces)")
-            }
-            guard (1...HotRanking.mostGroups).contains(ranking.groups) else {
-                throw Self.unusable(name, "hot.ranking.groups", "it is not from 1 to \(HotRanking.mostGroups)")
-            }
-            // The rows have this place among the keys.
-            guard ranking.group != "row" else { throw Self.unusable(name, "hot.ranking", "a group cannot be \"row\"") }
-            return Ranking(
-                score: try column(ranking.score, "hot.ranking", Self.ordered),
-                group: try ranking.group.map { try column($0, "hot.ranking", [.text]) },
-                best: ranking.best,
-                groups: ranking.groups
-            )
-        }
+        ranking = try settings.ranking.map { try Ranking($0, of: name, columns) }
         groupPrefix = ranking?.group.map { Array((columns[$0].name + ":").utf8) }
     }
 
     /// Types whose values have an order that a number can tell.
-    private static let ordered: Set<ColumnType> = [.integer, .double, .timestamp, .decimal, .date]
+    static let ordered: Set<ColumnType> = [.integer, .double, .timestamp, .decimal, .date]
 
-    private static func unusable(_ name: ProjectionName, _ setting: String, _ reason: String) -> EngineError {
+    /// The column that a setting names, if it fits.
+    static func column(
+        _ wanted: String,
+        of projection: ProjectionName,
+        _ setting: String,
+        _ columns: [ColumnDefinition],
+        _ fits: (ColumnDefinition) -> Bool
+    ) throws -> Int {
+        guard let index = columns.firstIndex(where: { $0.name == wanted && fits($0) }) else {
+            let fitting = columns.filter(fits).map(\.name).joined(separator: ", ")
+            let reason =
+                "\"\(wanted)\" is not among the columns that fit: \(fitting.isEmpty ? "there is none" : fitting)"
+            throw unusable(projection, setting, reason)
+        }
+        return index
+    }
+
+    static func unusable(_ name: ProjectionName, _ setting: String, _ reason: String) -> EngineError {
         EngineError(
             .setting,
             projection: name,

@@ -18,16 +18,16 @@ struct HotSetReader: Sendable {
     static let piece = 2000
     static let bytesPerPiece = 1 << 20
 
-    private var table: GenerationTable { GenerationTable(hotSet.definition, generation: generation) }
+    var table: GenerationTable { GenerationTable(hotSet.definition, generation: generation) }
     private var from: String { "SELECT \(table.readList) FROM \(table.quotedName) t" }
-    /// What a ranking needs of a row: key, score and group.
-    private var rankedList: String { table.readList { $0 == hotSet.ranking?.group } }
-    private var fromRanked: String { "SELECT \(rankedList) FROM \(table.quotedName) t" }
+    /// What a ranking needs of a row: key, score and group, and whether it is in a set.
+    private var rankedList: String { table.readList { $0 == hotSet.ranking?.group || $0 == hotSet.ranking?.unless } }
+    var fromRanked: String { "SELECT \(rankedList) FROM \(table.quotedName) t" }
 
-    private func column(_ index: Int) -> String { "t." + quoteIdentifier(hotSet.definition.columns[index].name) }
+    func column(_ index: Int) -> String { "t." + quoteIdentifier(hotSet.definition.columns[index].name) }
 
     /// Greatest value first, as the cache's sorted sets have it: of equal ones the last by the bytes of the key.
-    private func descending(_ value: String) -> String {
+    func descending(_ value: String) -> String {
         let key = hotSet.definition.key.map { "t.\(quoteIdentifier($0.name))::text COLLATE \"C\" DESC" }
         return " ORDER BY \(value) DESC, \(key.joined(separator: ", "))"
     }
@@ -36,6 +36,11 @@ struct HotSetReader: Sendable {
     private func counts(_ index: Int) -> String {
         let isNumber = hotSet.definition.columns[index].type == .double ? " AND \(column(index)) <> 'NaN'" : ""
         return " WHERE \(column(index)) IS NOT NULL" + isNumber
+    }
+
+    /// Rows that have a place in a ranking.
+    func counts(_ ranking: HotSet.Ranking) -> String {
+        counts(ranking.score) + (ranking.unless.map { " AND \(column($0)) IS NULL" } ?? "")
     }
 
     private var hotSQL: String {
@@ -56,7 +61,7 @@ struct HotSetReader: Sendable {
 
     /// Rows that have a place in a group's set, if the group has one.
     private func countsInGroup(_ ranking: HotSet.Ranking, _ group: Int) -> String {
-        counts(ranking.score) + " AND octet_length(\(column(group))) <= \(HotSet.longestGroup)"
+        counts(ranking) + " AND octet_length(\(column(group))) <= \(HotSet.longestGroup)"
     }
 
     /// The best of each of the largest groups, group after group. The numbering sorts narrow rows only; the few that count
@@ -94,7 +99,7 @@ struct HotSetReader: Sendable {
 
     /// The best rows by score.
     func readTop(_ ranking: HotSet.Ranking, on connection: isolated PostgresConnection) throws -> HotRows {
-        let sql = fromRanked + counts(ranking.score) + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
+        let sql = fromRanked + counts(ranking) + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
         return try rows(of: connection.query(sql), encoder.encodeRanked)
     }
 
@@ -126,13 +131,13 @@ struct HotSetReader: Sendable {
         on connection: isolated PostgresConnection
     ) throws -> HotRows {
         guard let group = ranking.group else { return .none }
-        let condition = counts(ranking.score) + " AND \(column(group)) = $1"
+        let condition = counts(ranking) + " AND \(column(group)) = $1"
         let sql = fromRanked + condition + descending(column(ranking.score)) + " LIMIT \(ranking.best)"
         let text = String(decoding: Array(value), as: UTF8.self)
         return try rows(of: connection.query(sql, [.text(text)]), encoder.encodeRanked)
     }
 
-    private func read(
+    func read(
         _ sql: String,
         on connection: isolated PostgresConnection,
         encode: ([ChangedRecord]) -> HotRows,
@@ -163,7 +168,7 @@ struct HotSetReader: Sendable {
     }
 
     /// The rows go through the memory that folding uses, so that both ways give the same bytes.
-    private func rows(of result: PostgresResult, _ encode: ([ChangedRecord]) -> HotRows) throws -> HotRows {
+    func rows(of result: PostgresResult, _ encode: ([ChangedRecord]) -> HotRows) throws -> HotRows {
         let rows = Rows(hotSet.model, isComplete: false)
         let memory = rows.memories[hotSet.table]
         var decoder = RowDecoder(definition: memory.definition)

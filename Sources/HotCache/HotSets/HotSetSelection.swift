@@ -4,12 +4,14 @@ internal import Refold
 struct HotSetSelection {
     /// The rows of the hot set, in no order.
     let hot: [ChangedRecord]
-    /// The best rows by score.
+    /// The best rows by score; of a ranking by time all members, in no order.
     let top: [ChangedRecord]
-    /// The best rows of the largest groups, group after group.
+    /// The best rows of the largest groups, group after group; none of a ranking by time, whose members are in `top`.
     let groups: [ChangedRecord]
     /// There are more groups than may have a set.
     let isCrowded: Bool
+    /// What the sets of a ranking by time are to have; nil for another ranking.
+    let times: TimeRanking?
 
     private typealias Ranked = (value: Double, record: ChangedRecord)
 
@@ -42,26 +44,46 @@ struct HotSetSelection {
         hot = best(hotSet.settings.limit, of: candidates)
 
         guard let ranking = hotSet.ranking else {
-            (top, groups, isCrowded) = ([], [], false)
+            (top, groups, isCrowded, times) = ([], [], false, nil)
             return
         }
-        let scored = ranked(by: encoder.score)
+        /// The rows that are recent enough, and from which score on they are all there.
+        func newest(_ rows: [Ranked], within: Double) -> (rows: [Ranked], since: Double) {
+            let since = HotSet.since(rows.lazy.map(\.value).max() ?? HotSet.noTime, within: within)
+            let recent = rows.filter { $0.value >= since }
+            guard recent.count > ranking.best else { return (recent, since) }
+            let firstLeftOut = recent.map(\.value).sorted(by: >)[ranking.best]
+            return (best(ranking.best, of: recent).map { (encoder.score($0), $0) }, firstLeftOut)
+        }
+        var scored = ranked(by: encoder.score)
+        var since: Double?
+        if let within = ranking.within { (scored, since) = newest(scored, within: within) }
         top = best(ranking.best, of: scored)
-        guard let group = ranking.group else {
-            (groups, isCrowded) = ([], false)
-            return
+        guard let largest = Self.largestGroups(of: ranking, scored, encoder) else { return nil }
+        isCrowded = largest.isCrowded
+        groups = since == nil ? largest.groups.flatMap { best(ranking.best, of: $0.rows) } : []
+        times = since.map { since in
+            let names = largest.groups.map { $0.name.withBytes { Array($0) } }
+            return TimeRanking(since: since, groups: Set(names), isCrowded: largest.isCrowded)
         }
+    }
+
+    /// The groups that have a set, with their rows; nil when there are too many to be counted.
+    private static func largestGroups(
+        of ranking: HotSet.Ranking,
+        _ rows: [Ranked],
+        _ encoder: HotRowEncoder
+    ) -> (groups: [(name: Text, rows: [Ranked])], isCrowded: Bool)? {
+        guard let group = ranking.group else { return ([], false) }
         var members: [Text: [Ranked]] = [:]
-        for row in scored where encoder.hasGroup(group, row.record) {
+        for row in rows where encoder.hasGroup(group, row.record) {
             members[Text(copying: row.record.bytes(group)), default: []].append(row)
-            guard members.count <= Self.mostGroups else { return nil }
+            guard members.count <= mostGroups else { return nil }
         }
-        var largest = Array(members)
-        isCrowded = largest.count > ranking.groups
-        if isCrowded {
-            largest.sort { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
-            largest.removeSubrange(ranking.groups...)
-        }
-        groups = largest.flatMap { best(ranking.best, of: $0.value) }
+        var largest = members.map { (name: $0.key, rows: $0.value) }
+        guard largest.count > ranking.groups else { return (largest, false) }
+        largest.sort { ($1.rows.count, $0.name) < ($0.rows.count, $1.name) }
+        largest.removeSubrange(ranking.groups...)
+        return (largest, true)
     }
 }

@@ -8,6 +8,8 @@ enum CacheFailure: Error {
     case fenced
     /// Keys were of another type; they are gone now, and everything is to be rewritten.
     case odd
+    /// A part of a ranking by time is gone, and everything is to be rewritten.
+    case incomplete
     /// The pointer is not there, or the generation lacks something.
     case unfit
     /// The server refused: out of memory, loading, a replica.
@@ -35,6 +37,7 @@ extension CacheFailure: CustomStringConvertible {
         case .unowned: "its keys are gone from the server: they are rewritten"
         case .fenced: "another owner has written to its keys"
         case .odd: "keys of another type were in the place of its own: they are rewritten"
+        case .incomplete: "a part of its ranking by time is gone: it is rewritten"
         case .unfit: "the pointer was moved, or the generation is not there yet"
         case .refused(let refusal): "the server refuses writes: \(refusal)"
         }

@@ -9,7 +9,8 @@ internal import Refold
 /// | `<prefix>:<projection>:live` | number of the live generation; expires unless its owner renews it |
 /// | `<prefix>:<projection>:revision` | the pointer's revision in PostgreSQL when `live` was set |
 /// | `…:<g>:row:<key>` | a row: a JSON object |
-/// | `…:<g>:top`, `…:<g>:<group column>:<value>` | the best keys by score |
+/// | `…:<g>:top`, `…:<g>:<group column>:<value>` | the best keys by score, or by time the recent ones |
+/// | `…:<g>:since` | the score above which a ranking by time has all keys; absent while it is being filled |
 /// | `…:<g>:owner` | the fencing value of the process that may write |
 /// | `…:<g>:crowded` | there were more groups than may have a set: no new one gets one before the next warming |
 /// | `…:<g>:through` | all commits up to this position are in the cache; absent while it is being warmed |
@@ -26,8 +27,11 @@ struct CacheKeys: Sendable {
     var live: RedisArgument { .text("\(prefix):\(projection):live") }
     var revision: RedisArgument { .text("\(prefix):\(projection):revision") }
 
+    /// What the keys of a generation begin with, before its number.
+    var base: String { "\(prefix):\(projection):" }
+
     /// What the keys of a generation begin with.
-    func base(_ generation: GenerationNumber) -> String { "\(prefix):\(projection):\(generation):" }
+    func base(_ generation: GenerationNumber) -> String { "\(base)\(generation):" }
 
     func key(_ generation: GenerationNumber, _ name: String) -> RedisArgument { .text(base(generation) + name) }
 

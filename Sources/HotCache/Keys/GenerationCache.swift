@@ -18,7 +18,7 @@ struct GenerationCache: Sendable {
     static let rowsPerCall = 200
     /// Keys that a call of a script passes over or removes at most.
     static let keysPerCall = 1000
-    private static let bytesPerCall = 256 << 10
+    static let bytesPerCall = 256 << 10
     /// Calls sent before their replies are awaited.
     static let callsPerPipeline = 32
     private static let bytesPerPipeline = 2 << 20
@@ -74,6 +74,7 @@ struct GenerationCache: Sendable {
     ///   - position: nil when more of them are to come.
     ///   - progressed: called with each part that has arrived.
     /// - Returns: the sorted sets that may lack a key now.
+    /// - Throws: ``CacheFailure/incomplete`` when a part of a ranking by time is gone.
     func write(
         _ windows: [HotRows],
         through position: Int64?,
@@ -114,11 +115,17 @@ struct GenerationCache: Sendable {
             warnings.removed(answer[2].elements?.compactMap(\.bytes) ?? [])
             names.formUnion(answer.dropFirst(3).compactMap(\.bytes))
         }
+        // Its sets are filled all together, not one by one.
+        if !names.isEmpty, hotSet.ranking?.isByTime ?? false { throw CacheFailure.incomplete }
         return names
     }
 
     private func writing(through position: Int64?) -> RedisCommand {
-        var call = redis[.write].call(keyCount: 0, capacity: position == nil ? Self.bytesPerCall : 128)
+        let isByTime = hotSet.ranking?.isByTime ?? false
+        var call = redis[isByTime ? .writeTimes : .write].call(
+            keyCount: 0,
+            capacity: position == nil ? Self.bytesPerCall : 128
+        )
         call.append(base)
         call.append(fencingValue.rawValue)
         call.append(hotSet.ttlSeconds)
@@ -128,6 +135,7 @@ struct GenerationCache: Sendable {
         call.append(Int64(hotSet.ranking?.best ?? 0))
         call.append(Int64(hotSet.ranking?.groups ?? 0))
         if let position { call.append(position) } else { call.append("") }
+        if let within = hotSet.ranking?.within { call.append(within) } else { call.append("") }
         return call
     }
 

@@ -153,10 +153,10 @@ package struct FollowedGeneration: Sendable {
         return Array(windows)
     }
 
-    /// Windows that were taken did not arrive, or only in part. What a ranking lost in that part is not known: it is
-    /// rewritten.
+    /// Windows that were taken did not arrive, or only in part. What a ranking of the best lost in that part is not known:
+    /// it is rewritten. One by time says itself from when on it is complete.
     package mutating func lost(_ taken: [Window]) {
-        if hotSet.ranking != nil { return forgetSent() }
+        if let ranking = hotSet.ranking, !ranking.isByTime { return forgetSent() }
         for window in taken {
             missed = max(missed, window.through)
             missedRemovals = missedRemovals || window.rows.hasRemovals

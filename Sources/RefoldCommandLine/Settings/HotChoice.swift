@@ -12,6 +12,12 @@ package struct HotChoice: Sendable, Hashable {
     var group = ""
     var best: Int
     var groups: Int
+    var unless = ""
+    /// Nil for a ranking of the best.
+    var rankedWithin: Duration?
+    var rankedLimit: Int
+    /// Whether the projection's default has a ranking: without a column it is turned off then, rather than incomplete.
+    private let isRankedByDefault: Bool
 
     /// What a projection states as its default.
     init(_ settings: HotSetSettings) {
@@ -25,6 +31,8 @@ package struct HotChoice: Sendable, Hashable {
         let ranking = settings.ranking ?? HotRanking(score: "")
         (rankedBy, group) = (ranking.score, ranking.group ?? "")
         (best, groups) = (ranking.best, ranking.groups)
+        (unless, rankedWithin, rankedLimit) = (ranking.unless ?? "", ranking.within, ranking.limit)
+        isRankedByDefault = settings.ranking != nil
     }
 
     /// The same for the cache, which checks whether the columns exist.
@@ -36,9 +44,20 @@ package struct HotChoice: Sendable, Hashable {
             case "all": .all
             default: .none
             }
-        let ranking =
-            rankedBy.isEmpty
-            ? nil : HotRanking(score: rankedBy, group: group.isEmpty ? nil : group, best: best, groups: groups)
         return HotSetSettings(choice, limit: limit, ttl: ttl, ranking: ranking)
+    }
+
+    private var ranking: HotRanking? {
+        let isStated = isRankedByDefault || (rankedWithin == nil && unless.isEmpty)
+        guard !rankedBy.isEmpty || !isStated else { return nil }
+        return HotRanking(
+            score: rankedBy,
+            group: group.isEmpty ? nil : group,
+            unless: unless.isEmpty ? nil : unless,
+            best: best,
+            groups: groups,
+            within: rankedWithin,
+            limit: rankedLimit
+        )
     }
 }

@@ -212,6 +212,18 @@ package struct Setting: Sendable {
             Setting("\(prefix).hot.ranking.groups", "\(defaults.groups)") { text, settings throws(SettingError) in
                 settings.hot[name, default: defaults].groups = try text.integer(in: 1...HotRanking.mostGroups)
             },
+            Setting("\(prefix).hot.ranking.within", defaults.rankedWithin?.asDefault ?? "") {
+                text,
+                settings throws(SettingError) in
+                settings.hot[name, default: defaults].rankedWithin =
+                    text.text.isEmpty ? nil : try text.duration(atLeast: .milliseconds(1), atMost: .days(36_500))
+            },
+            Setting("\(prefix).hot.ranking.unless", defaults.unless) { text, settings in
+                settings.hot[name, default: defaults].unless = text.text
+            },
+            Setting("\(prefix).hot.ranking.limit", "\(defaults.rankedLimit)") { text, settings throws(SettingError) in
+                settings.hot[name, default: defaults].rankedLimit = try text.integer(in: 1...HotRanking.mostMembers)
+            },
         ]
     }
 

@@ -107,6 +107,12 @@ struct FollowedGenerationTests {
         ranked.committed(try rows(.put("a")), through: 11, fits: true)
         ranked.lost(ranked.takeWindows())
         #expect(ranked.need == .warm)
+
+        // One by time says itself from when on it is complete.
+        var timed = try warm(ranking: HotRanking(time: "seen", within: .seconds(60)))
+        timed.committed(try rows(.put("a")), through: 11, fits: true)
+        timed.lost(timed.takeWindows())
+        #expect(timed.need == .refresh(after: 10))
     }
 
     @Test("Readers may be sent to it while what commits arrives, and for ten seconds while nothing does")

@@ -172,6 +172,30 @@ struct HotRowEncoderTests {
         #expect(texts[0].json == nil)
     }
 
+    @Test(
+        "A ranking has the column's value as its score, one by time microseconds since 1970; a row may be in none",
+        arguments: [
+            (HotRanking(score: "score"), ShelfChange.put("a", score: 0.5, hour: 1), 0.5),
+            (HotRanking(score: "seen"), .put("a", hour: 1), 3_600_000_000),
+            (HotRanking(score: "seen", unless: "score"), .put("a", score: 1, hour: 1), .nan),
+            (HotRanking(time: "seen", within: .seconds(1)), .put("a", hour: 1), 946_688_400_000_000),
+            (HotRanking(time: "seen", within: .seconds(1)), .put("a", hour: -262_969), -3_600_000_000),
+            (HotRanking(time: "seen", within: .seconds(1), unless: "score"), .put("a", hour: 0), 946_684_800_000_000),
+            (HotRanking(time: "seen", within: .seconds(1), unless: "score"), .put("a", score: 0, hour: 0), .nan),
+        ]
+    )
+    func scores(ranking: HotRanking, change: ShelfChange, score: Double) throws {
+        let projection = Shelf()
+        let hotSet = try #require(try HotSet(HotSetSettings(.all, ranking: ranking), of: projection))
+        let rows = Rows(projection.model, isComplete: true)
+        rows.beginPass()
+        _ = rows.apply(change.event(at: 1), with: projection)
+        rows.acceptPass()
+        let found = HotRowEncoder(hotSet).encode(rows.memories[1].takeChanges()).rows.map(\.score)
+        // By their bits, since NaN does not equal itself.
+        #expect(found.map(\.bitPattern) == [score.bitPattern])
+    }
+
     @Test("A hot set that does not fit its projection is refused with the setting's name")
     func refusedSettings() throws {
         let projection = Shelf()
@@ -184,6 +208,21 @@ struct HotRowEncoderTests {
             (HotSetSettings(.all, ranking: HotRanking(score: "genre")), "hot.ranking"),
             (HotSetSettings(.all, ranking: HotRanking(score: "score", group: "score")), "hot.ranking"),
             (HotSetSettings(.all, ranking: HotRanking(score: "score", best: 0)), "hot.ranking"),
+            (HotSetSettings(.all, ranking: HotRanking(score: "score", unless: "seen")), "hot.ranking.unless"),
+            (HotSetSettings(.all, ranking: HotRanking(time: "score", within: .seconds(1))), "hot.ranking"),
+            (HotSetSettings(.all, ranking: HotRanking(time: "seen", within: .zero)), "hot.ranking.within"),
+            (
+                HotSetSettings(.all, ranking: HotRanking(time: "seen", within: .seconds(1), limit: 0)),
+                "hot.ranking.limit"
+            ),
+            (
+                HotSetSettings(.all, ranking: HotRanking(time: "seen", within: .seconds(1), limit: 1_000_001)),
+                "hot.ranking.limit"
+            ),
+            (
+                HotSetSettings(.all, ranking: HotRanking(time: "seen", within: .seconds(1), groups: 0)),
+                "hot.ranking.groups"
+            ),
         ] {
             let error = #expect(throws: EngineError.self) { try HotSet(settings, of: projection) }
             #expect(error?.code == .setting)

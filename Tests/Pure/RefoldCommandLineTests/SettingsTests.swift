@@ -76,8 +76,10 @@ struct SettingsTests {
             case .top: wanted.append("\(section).hot.column")
             case .all, .none: break
             }
-            if projection.defaultHotSet.ranking != nil {
-                wanted += ["by", "group", "best", "groups"].map { "\(section).hot.ranking.\($0)" }
+            if let ranking = projection.defaultHotSet.ranking {
+                let ofKind = ranking.within == nil ? ["best"] : ["within", "limit"]
+                let keys = ["by", "group", "groups"] + ofKind + (ranking.unless == nil ? [] : ["unless"])
+                wanted += keys.map { "\(section).hot.ranking.\($0)" }
             }
             wanted += projection.settings.map(\.key)
             #expect(stated.isSuperset(of: wanted), "\(projection.name): \(Set(wanted).subtracting(stated))")
@@ -184,6 +186,9 @@ struct SettingsTests {
             ("projections.trending_score.half-life", "0s", "half-life"),
             ("projections.trending_score.hot.by", "luck", "recent, top, all, none"),
             ("projections.trending_score.hot.limit", "0", "hot.limit"),
+            ("projections.trending_score.hot.ranking.best", "10001", "from 1 to 10000"),
+            ("projections.trending_score.hot.ranking.limit", "1000001", "from 1 to 1000000"),
+            ("projections.trending_score.hot.ranking.within", "0s", "from 1ms to 36500d"),
             ("store.sweep-delays", "1s,soon", "soon"), ("redis.timeout", "fast", "fast"),
             ("store.sweep-delays", "1s,100000000000d", "from 0ms to 365d"),
             ("store.idle-interval", "9223372036854775807ms", "from 1ms to 1h"),
@@ -210,6 +215,43 @@ struct SettingsTests {
         let name = "REFOLD_PROJECTIONS_TRENDING_SCORE_HOT_COLUMN"
         let error = try #require(#expect(throws: EngineError.self) { try load(nil, [name: "genre"]) })
         #expect(error.code == .setting && error.message.contains("score"))
+    }
+
+    @Test("A ranking by time is stated key by key, and turned off by having no column")
+    func rankingByTime() throws {
+        let section = "REFOLD_PROJECTIONS_USER_PROFILES_HOT_RANKING"
+        let stated = [
+            "\(section)_BY": "last_active", "\(section)_WITHIN": "90s", "\(section)_GROUP": "name",
+            "\(section)_LIMIT": "7", "\(section)_GROUPS": "3",
+        ]
+        let wanted = HotRanking(time: "last_active", within: .seconds(90), group: "name", limit: 7, groups: 3)
+        #expect(try load(nil, stated).hotSets["user_profiles"]?.ranking == wanted)
+        let off = ["REFOLD_PROJECTIONS_TRENDING_SCORE_HOT_RANKING_BY": ""]
+        #expect(try load(nil, off).hotSets["trending_score"]?.ranking == nil)
+    }
+
+    @Test(
+        "A ranking by time of columns that do not fit is refused with those that do",
+        arguments: [
+            (["trending_score.hot.ranking.within": "30s"], "\"score\"", "last_watched"),
+            (["user_profiles.hot.ranking.within": "30s"], "\"\"", "last_active"),
+            (["user_profiles.hot.ranking.unless": "email"], "hot.ranking", "total_watch_time"),
+            (["trending_score.hot.ranking.unless": "score"], "hot.ranking.unless", "genre"),
+            (
+                ["account_balances.hot.ranking.by": "last_activity", "account_balances.hot.ranking.unless": "nothing"],
+                "\"nothing\"", "closed_at"
+            ),
+        ]
+    )
+    func wrongRanking(settings: [String: String], named: String, fitting: String) throws {
+        let variables = settings.map { key, value in
+            ("REFOLD_PROJECTIONS_" + key.uppercased().map { ".-".contains($0) ? "_" : String($0) }.joined(), value)
+        }
+        let error = try #require(
+            #expect(throws: EngineError.self) { try load(nil, Dictionary(uniqueKeysWithValues: variables)) }
+        )
+        #expect(error.code == .setting)
+        #expect(error.message.contains(named) && error.message.contains(fitting), "\(error.message)")
     }
 
     @Test(

@@ -18,12 +18,14 @@ actor CacheHarness {
     nonisolated let writer: RedisCacheWriter
     nonisolated let generation: GenerationNumber
     nonisolated let fencingValue: FencingValue
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
     private let redisTimeouts = RedisTimeouts(command: .seconds(10))
     private let projection = Shelf()
     private let rows: Rows
     private let encoder: HotRowEncoder
     private(set) var position: Int64
+    /// What a ranking by time has come by so far.
+    var timesSeen = TimesSeen()
 
     static let prefix = "test[*]"
 
@@ -156,6 +158,7 @@ actor CacheHarness {
         let changed = rows.memories.map { $0.takeChanges() }
         let hot = isTold ? writer.encode(changed, of: generation) : .none
         try await write(encoder.encode(changed[1]).texts)
+        try await noteTimes()
         if isTold { writer.committed(hot, of: generation, through: GlobalPosition(position)) }
     }
 
@@ -233,8 +236,10 @@ actor CacheHarness {
     }
 
     /// The same generation, taken over by another process.
-    nonisolated func takenOver() async throws -> CacheHarness {
-        try await CacheHarness(database, server, settings, generation: generation)
+    ///
+    /// - Parameter settings: those of the other process; nil for the same.
+    nonisolated func takenOver(_ settings: HotSetSettings? = nil) async throws -> CacheHarness {
+        try await CacheHarness(database, server, settings ?? self.settings, generation: generation)
     }
 
     // MARK: Looking
@@ -287,6 +292,7 @@ actor CacheHarness {
         if let wrong = try await wrongRow(cached.map { base + "row:" + $0 }, redis) { return wrong }
 
         guard let ranking = settings.ranking else { return nil }
+        if ranking.within != nil { return try await wrongTimes(ranking, all, redis) }
         if let wrong = try await wrongRanking(base + "top", group: nil, ranking, redis) { return wrong }
         guard ranking.group != nil else { return nil }
         let groups = try await ids("SELECT DISTINCT genre FROM \(table) WHERE score IS NOT NULL AND genre IS NOT NULL")
@@ -300,7 +306,7 @@ actor CacheHarness {
         return nil
     }
 
-    private var table: String { "refold_data.shelf_g\(generation)" }
+    var table: String { "refold_data.shelf_g\(generation)" }
 
     private var hotSQL: String {
         let limit = "id COLLATE \"C\" DESC LIMIT \(settings.limit)"

@@ -4,7 +4,7 @@
 -- Arguments: base, how much at most.
 sound()
 local count, taken = tonumber(ARGV[2]), 0
-for _, name in ipairs({'owner', 'through', 'crowded', 'top', 'grouped'}) do
+for _, name in ipairs({'owner', 'through', 'crowded', 'since', 'top', 'grouped'}) do
     redis.call('UNLINK', base .. name)
 end
 for _, group in ipairs(redis.call('SPOP', base .. 'groups', count)) do

@@ -14,7 +14,7 @@ local function last(name)
     end
 end
 if ARGV[4] == '0' then
-    local names = {'owner', 'through', 'crowded', 'hot', 'stale', 'top', 'groups', 'grouped'}
+    local names = {'owner', 'through', 'crowded', 'since', 'hot', 'stale', 'top', 'groups', 'grouped'}
     for _, name in ipairs(names) do last(name) end
 end
 local page = redis.call('SSCAN', base .. 'groups', ARGV[4], 'COUNT', ARGV[5])
