@@ -12,6 +12,8 @@ extension RowValue {
             switch (part, column.type) {
             case (.integer(let number), .integer):
                 withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+            case (.timestamp(let time), .timestamp):
+                withUnsafeBytes(of: time.rawValue.littleEndian) { bytes.append(contentsOf: $0) }
             case (.date(let day), .date):
                 withUnsafeBytes(of: day.rawValue.littleEndian) { bytes.append(contentsOf: $0) }
             case (.text(let text), .text):
@@ -60,6 +62,7 @@ extension RowValue {
             TextListBytes.forEach(in: row.bytes(index)) { texts.append(Text(copying: $0)) }
             return .texts(texts)
         case .numberSet: return .numbers(numbers(in: row.bytes(index)))
+        case .integerList: return .integers(IntegerListBytes.integers(in: row.bytes(index)))
         }
     }
 
@@ -87,6 +90,7 @@ extension RowValue {
         case .date(let day): record.setWord(index, day.word)
         case .text(let text): text.withBytes { record.setBytes(index, $0) }
         case .texts(let texts): record.setTexts(index, texts)
+        case .integers(let integers): integers.withUnsafeBytes { record.setBytes(index, $0) }
         case .numbers(let numbers):
             precondition(numbers.count < 512, "a test places small sets only")
             let bytes = numbers.sorted().flatMap { number in withUnsafeBytes(of: number.littleEndian) { Array($0) } }

@@ -23,6 +23,8 @@ public enum RowValue: Sendable, Hashable {
     case texts([Text])
     /// A set of numbers.
     case numbers(Set<UInt16>)
+    /// A list of integers, in order.
+    case integers([Int64])
 
     /// A timestamp in ISO 8601.
     public static func time(_ text: String) -> RowValue {
@@ -99,6 +101,7 @@ extension RowValue: CustomStringConvertible {
         case .decimal(let number): ".exact(\"\(number)\")"
         case .date(let day): ".day(\"\(day)\")"
         case .texts(let texts): "\(texts.map { String($0) })"
+        case .integers(let integers): ".integers(\(integers))"
         case .numbers(let numbers): numbers.count > 20 ? "\(numbers.count) numbers" : "\(numbers.sorted())"
         }
     }

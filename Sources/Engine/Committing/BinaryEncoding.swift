@@ -15,6 +15,7 @@ extension BinaryFields {
         case .date: append(row.day(index))
         case .text, .numberSet: append(bytes: row.bytes(index))
         case .textList, .textSet: append(jsonb: { $0.appendJSON(texts: row.bytes(index)) })
+        case .integerList: append(jsonb: { $0.appendJSON(integers: row.bytes(index)) })
         }
     }
 
@@ -22,7 +23,7 @@ extension BinaryFields {
     mutating func appendKey(_ index: Int, of key: [KeyColumn], in bytes: UnsafeRawBufferPointer) {
         let part = KeyParts.part(index, of: key, in: bytes)
         switch key[index].type {
-        case .integer: append(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
+        case .integer, .timestamp: append(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
         case .date: append(Day(rawValue: Int32(littleEndian: part.loadUnaligned(as: Int32.self))))
         default: append(bytes: part)
         }
@@ -38,7 +39,7 @@ package enum KeyParts {
         for (place, column) in key.enumerated() {
             let length =
                 switch column.type {
-                case .integer: 8
+                case .integer, .timestamp: 8
                 case .date: 4
                 default:
                     place == key.count - 1
@@ -74,7 +75,7 @@ extension ColumnType {
         case .timestamp: (1184, 1185)
         case .decimal: (1700, 1231)
         case .date: (1082, 1182)
-        case .textList, .textSet: (3802, 3807)
+        case .textList, .textSet, .integerList: (3802, 3807)
         case .numberSet: (17, 1001)
         }
     }

@@ -132,3 +132,8 @@ extension Day {
     /// The binary form of `date`.
     var binary: [UInt8] { withUnsafeBytes(of: rawValue.bigEndian) { Array($0) } }
 }
+
+extension Timestamp {
+    /// The binary form of `timestamptz`.
+    var binary: [UInt8] { withUnsafeBytes(of: rawValue.bigEndian) { Array($0) } }
+}

@@ -1,8 +1,8 @@
 package import Postgres
 package import Refold
 
-/// Puts rows read from the database into memory: key, columns, `_position`, in binary, collections of texts as
-/// `text[]`.
+/// Puts rows read from the database into memory: key, columns, `_position`, in binary, lists and sets of texts and lists
+/// of integers as `text[]`.
 ///
 /// Only the engine should write these tables, but others could: types and values are checked before use, and a value
 /// that no projection wrote is an error that names table and column.
@@ -45,7 +45,7 @@ package struct RowDecoder {
 
     private mutating func appendKeyPart(_ index: Int, _ column: KeyColumn, _ bytes: UnsafeRawBufferPointer) throws {
         switch column.type {
-        case .integer:
+        case .integer, .timestamp:
             let number: Int64 = try fixed(bytes, column.name)
             withUnsafeBytes(of: number.littleEndian) { keyBytes.append(contentsOf: $0) }
         case .date:
@@ -89,6 +89,11 @@ package struct RowDecoder {
                 throw unreadable(column.name, "a set that is not sorted, or has a member twice")
             }
             record.setTexts(index, texts)
+        case .integerList:
+            guard let texts = BinaryArray.texts(bytes) else { throw unreadable(column.name, "an array not of texts") }
+            let integers = texts.compactMap { Int64(String($0)) }
+            guard integers.count == texts.count else { throw unreadable(column.name, "a list not of integers") }
+            integers.withUnsafeBytes { record.setBytes(index, $0) }
         }
     }
 
@@ -127,7 +132,7 @@ extension ColumnType {
     /// The type that a column of this one is read as.
     fileprivate var readID: UInt32 {
         switch self {
-        case .textList, .textSet: ColumnType.text.objectIDs.array
+        case .textList, .textSet, .integerList: ColumnType.text.objectIDs.array
         default: objectIDs.element
         }
     }

@@ -33,7 +33,8 @@ package struct GenerationIdentity: Sendable, Hashable {
         let tables = projection.model.tables.map { table in
             let key = table.key.map { "\($0.name) \($0.type)" }
             let columns = table.columns.map { "\($0.name) \($0.type) \($0.isNullable) \($0.isPublic)" }
-            return "\(table.name)(\((key + columns).joined(separator: ",")))"
+            let indexes = table.indexes.map { "index \($0.joined(separator: " "))" }
+            return "\(table.name)(\((key + columns + indexes).joined(separator: ",")))"
         }
         let settings = projection.settings.filter(\.changesFold).sorted { $0.name < $1.name }.map(\.identity)
         return StableHash.hex((["v\(projection.version)", store] + tables + settings).joined(separator: ";"))

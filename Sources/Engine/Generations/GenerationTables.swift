@@ -49,7 +49,13 @@ package struct GenerationTable: Sendable {
         """
     }
 
-    package var addKeySQL: String { "ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))" }
+    /// The primary key, and the indexes that the table states; PostgreSQL chooses their names.
+    package var addKeySQL: String {
+        let indexes = definition.indexes.map { index in
+            "CREATE INDEX ON \(quotedName) (\(index.map { quoteIdentifier($0) }.joined(separator: ", ")))"
+        }
+        return (["ALTER TABLE \(quotedName) ADD PRIMARY KEY (\(keyList))"] + indexes).joined(separator: ";\n")
+    }
 
     /// Statistics that will do until autovacuum's turn, which takes all rows: naming columns leaves the count of changes
     /// as it is. A tenth of the usual sample, and no collections, whose comparison took longer than writing the table;
@@ -129,7 +135,7 @@ package struct GenerationTable: Sendable {
         return "unnest(\(arrays.joined(separator: ", "))) AS k (\(names.joined(separator: ", ")))"
     }
 
-    /// Key, columns, `_position`, with collections of texts as `text[]`, whose binary form needs no JSON parser.
+    /// Key, columns, `_position`, with lists and sets as `text[]`, whose binary form needs no JSON parser.
     package var readList: String { readList { _ in true } }
 
     /// The same with nothing in the texts and collections that are not wanted.
@@ -138,9 +144,11 @@ package struct GenerationTable: Sendable {
             let name = "t." + quoteIdentifier(column.name)
             return switch column.type {
             case .text where !isWanted(index): "''::text"
-            case .textList where !isWanted(index), .textSet where !isWanted(index): "'{}'::text[]"
+            case .textList where !isWanted(index), .textSet where !isWanted(index),
+                .integerList where !isWanted(index):
+                "'{}'::text[]"
             case .numberSet where !isWanted(index): "''::bytea"
-            case .textList, .textSet:
+            case .textList, .textSet, .integerList:
                 // The array of a null's elements would be empty, not null.
                 "CASE WHEN \(name) IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(\(name))) END"
             default: name
@@ -156,7 +164,7 @@ extension ColumnType {
     fileprivate var isCollection: Bool {
         switch self {
         case .integer, .double, .boolean, .text, .timestamp, .decimal, .date: false
-        case .textList, .textSet, .numberSet: true
+        case .textList, .textSet, .numberSet, .integerList: true
         }
     }
 
@@ -170,7 +178,7 @@ extension ColumnType {
         case .timestamp: "timestamptz"
         case .decimal: "numeric"
         case .date: "date"
-        case .textList, .textSet: "jsonb"
+        case .textList, .textSet, .integerList: "jsonb"
         case .numberSet: "bytea"
         }
     }

@@ -102,6 +102,9 @@ extension TableDefinition {
             case .date:
                 guard let day = Day(text) else { throw refusal("day like 2024-03-01") }
                 return .binary(type: column.type.objectIDs.element, bytes: day.binary)
+            case .timestamp:
+                guard let time = Timestamp(text) else { throw refusal("time like 2024-03-01T12:00:00Z") }
+                return .binary(type: column.type.objectIDs.element, bytes: time.binary)
             default:
                 return .text(text)
             }

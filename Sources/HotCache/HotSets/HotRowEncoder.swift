@@ -5,8 +5,8 @@ package import Refold
 /// public columns in the order of the view; and the numbers that decide whether a row is hot and where it ranks.
 ///
 /// Timestamps are ISO 8601 in UTC with six digits after the second, days its date alone, floating point numbers the
-/// shortest that read back the same, decimals numbers with all their digits, lists and sets of texts arrays, `bytea` its
-/// hexadecimal text; what JSON has no number for is a text as in PostgreSQL (`"NaN"`). The same rows give the same bytes,
+/// shortest that read back the same, decimals numbers with all their digits, lists and sets of texts and lists
+/// of integers arrays, `bytea` its hexadecimal text; what JSON has no number for is a text as in PostgreSQL (`"NaN"`). The same rows give the same bytes,
 /// whether they come from folding or from the database.
 package struct HotRowEncoder: Sendable {
     private let definition: TableDefinition
@@ -129,6 +129,7 @@ package struct HotRowEncoder: Sendable {
         case .text: bytes.appendJSON(text: record.bytes(index))
         case .textList, .textSet: bytes.appendJSON(texts: record.bytes(index))
         case .numberSet: bytes.appendJSON(hexadecimal: record.bytes(index))
+        case .integerList: bytes.appendJSON(integers: record.bytes(index))
         }
     }
 
@@ -195,6 +196,8 @@ package struct HotRowEncoder: Sendable {
         switch definition.key[index].type {
         case .integer: bytes.appendDecimal(Int64(littleEndian: part.loadUnaligned(as: Int64.self)))
         case .date: bytes.appendJSON(Self.day(part))
+        case .timestamp:
+            bytes.appendJSON(Timestamp(microseconds: Int64(littleEndian: part.loadUnaligned(as: Int64.self))))
         default: bytes.appendJSON(text: part)
         }
     }

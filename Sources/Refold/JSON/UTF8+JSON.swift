@@ -46,6 +46,16 @@ extension [UInt8] {
         append(UInt8(ascii: "]"))
     }
 
+    /// An array of the integers that are stored as ``IntegerListBytes``.
+    package mutating func appendJSON(integers: UnsafeRawBufferPointer) {
+        append(UInt8(ascii: "["))
+        for (place, integer) in IntegerListBytes.integers(in: integers).enumerated() {
+            if place > 0 { append(UInt8(ascii: ",")) }
+            appendDecimal(integer)
+        }
+        append(UInt8(ascii: "]"))
+    }
+
     /// The shortest number that reads back the same; a value for which JSON has no number is a text, as in PostgreSQL.
     package mutating func appendJSON(_ number: Double) {
         guard number.isFinite else {

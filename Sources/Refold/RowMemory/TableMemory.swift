@@ -41,7 +41,7 @@ package final class TableMemory {
         self.isComplete = isComplete
         stride = RowHeap.aligned(definition.recordBytes)
         heap = RowHeap(recordBytes: stride)
-        keyHasParts = definition.key.count > 1
+        keyHasParts = definition.key.map(\.type) == [.text, .integer]
         var nulls: UInt64 = 0
         for (bit, column) in definition.columns.enumerated() where column.isNullable {
             nulls |= 1 << UInt64(bit)

@@ -20,12 +20,14 @@ public enum ColumnType: String, Sendable, Hashable, CaseIterable {
     case textSet
     /// Distinct numbers from 0 to 8,191 in canonical bytes (see ``NumberSet``): `bytea`.
     case numberSet
+    /// Integers in the order given: a `jsonb` array (see ``IntegerList``).
+    case integerList
 
     /// Whether the value needs memory of its own beside the record.
     var isBlob: Bool {
         switch self {
         case .integer, .double, .boolean, .timestamp, .decimal, .date: false
-        case .text, .textList, .textSet, .numberSet: true
+        case .text, .textList, .textSet, .numberSet, .integerList: true
         }
     }
 
@@ -115,6 +117,14 @@ public enum NumberSet: ColumnValue {
     /// From this many members on the set is stored as bits.
     static let bitSetThreshold = 512
     static let bitSetBytes = 1024
+}
+
+/// Integers of 64 bits in the order given, repetitions included, stored as a `jsonb` array.
+///
+/// The type only marks a column; the list is read and set as a whole, as `[Int64]`, through the row's subscript.
+public enum IntegerList: ColumnValue {
+    /// A `jsonb` array of numbers.
+    public static var columnType: ColumnType { .integerList }
 }
 
 /// A typed handle of one column of one table; made by ``ReadModel/addColumn(_:to:isPublic:)``.

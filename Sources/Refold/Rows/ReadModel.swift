@@ -18,12 +18,14 @@ public struct ReadModel: Sendable, Hashable {
     /// - Parameters:
     ///   - name: the table's name, unique in the database, of at most 40 bytes; readers see the view
     ///     `read_models.<name>`.
-    ///   - key: what identifies a row, in the order of the primary key: a text, an integer, a day, or a text and an
-    ///     integer.
+    ///   - key: what identifies a row, in the order of the primary key: a text, an integer, a day, a text and an integer,
+    ///     or a time and a text.
     ///   - isPublic: whether readers get a view; tables that a projection needs for itself have none.
     public mutating func addTable(_ name: String, key: KeyColumn..., isPublic: Bool = true) -> Table {
         guard let keyForm = KeyForm(key.map(\.type)) else {
-            preconditionFailure("the key of table \(name) is a text, an integer, a day, or a text and an integer")
+            preconditionFailure(
+                "the key of table \(name) is a text, an integer, a day, a text and an integer, or a time and a text"
+            )
         }
         for column in key { Self.check(column.name, of: name) }
         // PostgreSQL cuts names after 63 bytes, and those of generations are longer.
@@ -55,10 +57,7 @@ public struct ReadModel: Sendable, Hashable {
         isPublic: Bool = true
     ) -> Column<Value> {
         Self.check(name, of: table.name)
-        precondition(
-            table.index < tables.count && tables[table.index].identity == table.identity,
-            "table \(table.name) is one of another model"
-        )
+        checkTable(table)
         var definition = tables[table.index]
         precondition(definition.columns.count < 64, "table \(table.name) has more than 64 columns")
         precondition(
@@ -82,6 +81,34 @@ public struct ReadModel: Sendable, Hashable {
         tables[table.index] = definition
         return column
     }
+
+    /// Adds an index beside the primary key, for readers that look for rows by other columns: `last_active` makes the
+    /// users of the last hour one look-up.
+    ///
+    /// It exists from the moment on in which readers see the generation, and each commit that changes one of its columns
+    /// updates it. A projection itself reaches rows by their key alone.
+    ///
+    /// - Parameter columns: public columns of types with a fixed length, as integers and times: an entry has room for
+    ///   2,704 bytes.
+    public mutating func addIndex(to table: Table, on columns: String...) {
+        checkTable(table)
+        let definition = tables[table.index]
+        precondition(definition.isPublic && !columns.isEmpty, "an index of table \(table.name) would serve no reader")
+        for name in columns {
+            precondition(
+                definition.columns.contains { $0.name == name && $0.isPublic && !$0.type.isBlob },
+                "column \(name) of table \(table.name) cannot be indexed"
+            )
+        }
+        tables[table.index].indexes.append(columns)
+    }
+
+    private func checkTable(_ table: Table) {
+        precondition(
+            table.index < tables.count && tables[table.index].identity == table.identity,
+            "table \(table.name) is one of another model"
+        )
+    }
 }
 
 /// A handle of one table of a projection; made by ``ReadModel/addTable(_:key:isPublic:)``. One of another model stops
@@ -97,7 +124,7 @@ public struct Table: Sendable, Hashable {
 
 /// The keys that a row can be reached by.
 enum KeyForm: Sendable {
-    case text, integer, date, textAndInteger
+    case text, integer, date, textAndInteger, timestampAndText
 
     init?(_ types: [ColumnType]) {
         switch types {
@@ -105,6 +132,7 @@ enum KeyForm: Sendable {
         case [.integer]: self = .integer
         case [.date]: self = .date
         case [.text, .integer]: self = .textAndInteger
+        case [.timestamp, .text]: self = .timestampAndText
         default: return nil
         }
     }
@@ -114,7 +142,7 @@ enum KeyForm: Sendable {
 public struct KeyColumn: Sendable, Hashable {
     /// The column's name.
     public let name: String
-    /// `.text`, `.integer` or `.date`.
+    /// `.text`, `.integer`, `.date` or `.timestamp`.
     public let type: ColumnType
 
     /// A key column of type `text`.
@@ -123,6 +151,8 @@ public struct KeyColumn: Sendable, Hashable {
     public static func integer(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .integer) }
     /// A key column of type `date`.
     public static func date(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .date) }
+    /// A key column of type `timestamptz`.
+    public static func timestamp(_ name: String) -> KeyColumn { KeyColumn(name: name, type: .timestamp) }
 }
 
 /// A table as its projection states it.
@@ -133,6 +163,8 @@ public struct TableDefinition: Sendable, Hashable {
     public let key: [KeyColumn]
     /// The other columns, in order.
     public internal(set) var columns: [ColumnDefinition]
+    /// The columns of each index beside the primary key, in the order they were added.
+    public internal(set) var indexes: [[String]] = []
     /// Whether readers get a view of it.
     public let isPublic: Bool
     /// Its place in the model.

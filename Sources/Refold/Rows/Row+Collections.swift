@@ -26,6 +26,12 @@ extension Row {
         setTexts(distinct, column.offset, isSet: true)
     }
 
+    /// How many members a set has; it takes time in proportion.
+    public func count(of column: Column<TextSet>) -> Int {
+        check(column)
+        return TextListBytes.count(in: record.blob(column.offset).bytes)
+    }
+
     /// Whether a set has a member.
     public func contains(_ member: Text, in column: Column<TextSet>) -> Bool {
         check(column)
@@ -57,6 +63,24 @@ extension Row {
             check(column)
             withMemory { $0.setNull(record, column.nullBit, newValue == nil) }
             setTexts(newValue ?? [], column.offset)
+        }
+    }
+
+    /// A list of integers; reading copies them, and setting more than ``Rows/largestCollection`` bytes, 8 each, refuses
+    /// the event.
+    public subscript(column: Column<IntegerList>) -> [Int64] {
+        get {
+            check(column)
+            return IntegerListBytes.integers(in: record.blob(column.offset).bytes)
+        }
+        nonmutating set {
+            check(column)
+            newValue.withUnsafeBytes { bytes in
+                withMemory { memory in
+                    guard memory.isAllowed(bytes.count, in: column.offset) else { return }
+                    memory.setBytes(record, column.offset, bytes)
+                }
+            }
         }
     }
 

@@ -73,6 +73,14 @@ public final class Rows {
         }
     }
 
+    /// The row with a key of a time and a text, or nil when there is none.
+    public func find(_ table: Table, _ key: Timestamp, _ part: Text) throws -> Row? {
+        try withMemory(of: table, .timestampAndText) { memory in
+            let bytes = encode(key, part)
+            return try row(memory, record(memory, bytes, keyHash(bytes)))
+        }
+    }
+
     /// The row with a text key; when there is none it is inserted, every column null or empty.
     public func findOrInsert(_ table: Table, _ key: Text) throws -> Row {
         prefetcher.note(table.index, key)
@@ -101,6 +109,32 @@ public final class Rows {
         return try withMemory(of: table, .textAndInteger) { memory in
             let hash = keyHash(text: key.withBytes { prefetcher.hash(of: $0) }, part)
             return try findOrInsert(memory, encode(key, part), hash)
+        }
+    }
+
+    /// The row with a key of a time and a text; when there is none it is inserted, every column null or empty.
+    public func findOrInsert(_ table: Table, _ key: Timestamp, _ part: Text) throws -> Row {
+        try withMemory(of: table, .timestampAndText) { memory in
+            let bytes = encode(key, part)
+            return try findOrInsert(memory, bytes, keyHash(bytes))
+        }
+    }
+
+    /// Makes sure that the rows with these keys are in memory, as far as they exist: those that are not are loaded
+    /// together. For an event that needs several rows; each look-up alone finds one that is missing and makes the event
+    /// start over.
+    public func load(_ table: Table, _ keys: [Text]) throws {
+        try withMemory(of: table, .text) { memory in
+            guard !memory.isComplete else { return }
+            var miss: (any Error)?
+            for key in keys {
+                do {
+                    _ = try key.withBytes { try record(memory, $0, keyHash($0)) }
+                } catch {
+                    miss = error
+                }
+            }
+            if let miss { throw miss }
         }
     }
 
@@ -158,14 +192,26 @@ public final class Rows {
     /// A text and an integer: the text's length, the text, the integer.
     private func encode(_ text: Text, _ number: Int64) -> UnsafeRawBufferPointer {
         let count = 4 + text.count + 8
-        if keyBuffer.count < count {
-            keyBuffer.deallocate()
-            keyBuffer = .allocate(byteCount: count * 2, alignment: 8)
-        }
+        makeRoom(for: count)
         keyBuffer.storeBytes(of: UInt32(text.count).littleEndian, as: UInt32.self)
         text.withBytes { UnsafeMutableRawBufferPointer(rebasing: keyBuffer[4..<(4 + $0.count)]).copyMemory(from: $0) }
         keyBuffer.storeBytes(of: number.littleEndian, toByteOffset: 4 + text.count, as: Int64.self)
         return UnsafeRawBufferPointer(rebasing: keyBuffer[..<count])
+    }
+
+    /// A time and a text: the time's microseconds, the text.
+    private func encode(_ time: Timestamp, _ text: Text) -> UnsafeRawBufferPointer {
+        let count = 8 + text.count
+        makeRoom(for: count)
+        keyBuffer.storeBytes(of: time.rawValue.littleEndian, as: Int64.self)
+        text.withBytes { UnsafeMutableRawBufferPointer(rebasing: keyBuffer[8..<count]).copyMemory(from: $0) }
+        return UnsafeRawBufferPointer(rebasing: keyBuffer[..<count])
+    }
+
+    private func makeRoom(for count: Int) {
+        guard keyBuffer.count < count else { return }
+        keyBuffer.deallocate()
+        keyBuffer = .allocate(byteCount: count * 2, alignment: 8)
     }
 
     // MARK: For the engine: passes over a batch
@@ -264,8 +310,8 @@ public final class Rows {
 /// A look-up needed a row that is not in memory; let the error propagate.
 struct RowMissing: Error {}
 
-/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers as 64 bits
-/// and days as 32 bits, little-endian.
+/// The bytes of a key: the parts in order, a text that is not the last with its length before it, integers and
+/// times as 64 bits and days as 32 bits, little-endian.
 package struct EncodedKey: Hashable, Sendable {
     package let bytes: [UInt8]
 

@@ -23,6 +23,7 @@ struct HotRowEncoderTests {
         let list: Column<[Text]>
         let set: Column<TextSet>
         let numbers: Column<NumberSet>
+        let integers: Column<IntegerList>
         let amount: Column<ExactDecimal>
         let day: Column<Day>
         let missing: Column<Text?>
@@ -40,6 +41,7 @@ struct HotRowEncoderTests {
             list = model.addColumn("list", to: table)
             set = model.addColumn("set", to: table)
             numbers = model.addColumn("numbers", to: table)
+            integers = model.addColumn("integers", to: table)
             amount = model.addColumn("amount", to: table)
             day = model.addColumn("day", to: table)
             missing = model.addColumn("missing", to: table)
@@ -85,6 +87,7 @@ struct HotRowEncoderTests {
                 row[my.list] = ["z", "a\"", "z"]
                 for member: Text in ["b", "a"] { row.insert(member, into: my.set) }
                 for member: UInt16 in [258, 3] { row.insert(member, into: my.numbers) }
+                row[my.integers] = [3, .min, 0]
                 row[my.amount] = try #require(ExactDecimal("-123456789012345678901234567890.120"))
                 row[my.day] = Day(rawValue: 8_825)
             }
@@ -94,7 +97,7 @@ struct HotRowEncoderTests {
         #expect(
             texts[0].json == #"{"_position":41,"name":"a\"b","part":-7,"whole":-9223372036854775808,"real":0.1,"#
                 + #""flag":true,"text":"tab\u0009üñ\\","time":"2024-02-29T23:59:59.000250Z","list":["z","a\"","z"],"#
-                + #""set":["a","b"],"numbers":"\\x03000201","#
+                + #""set":["a","b"],"numbers":"\\x03000201","integers":[3,-9223372036854775808,0],"#
                 + #""amount":-123456789012345678901234567890.12,"day":"2024-02-29","missing":null}"#
         )
     }

@@ -12,6 +12,7 @@ struct RandomOperations {
         + [0, -1, 1, 256, .min, .max].map { .number($0) }
         + [0, -1, 1, 8_826, .min, .max].map { .day($0) }
         + [("", 0), ("a", 0), ("ab", 0), ("a", 1), ("a", 98), ("ab", .max), (longKey, -1)].map { .pair($0.0, $0.1) }
+        + [(0, ""), (0, "a"), (1, "a"), (.max, "*"), (-1, longKey)].map { .moment($0.0, $0.1) }
     private static let longKey = String(repeating: "x", count: 52)
 
     /// Keys that are drawn: more of them than `keys` when rows are to come and go.
@@ -29,7 +30,7 @@ struct RandomOperations {
 
     mutating func operation() -> RowOperation {
         let key = generator.pick(drawn)
-        switch Int.random(in: 0..<32, using: &generator) {
+        switch Int.random(in: 0..<34, using: &generator) {
         case 0: return .touch(key)
         case 1: return .integer(key, integer())
         case 2: return .optionalInteger(key, optional { $0.integer() })
@@ -55,6 +56,7 @@ struct RandomOperations {
         case 27: return .day(key, day())
         case 28: return .optionalDay(key, optional { $0.day() })
         case 29, 30: return .addDecimal(key, decimal())
+        case 31, 32: return .integers(key, (0..<Int.random(in: 0..<4, using: &generator)).map { _ in integer() })
         default: return generator.once(in: 3) ? .refuseIfPresent(key) : .touch(key)
         }
     }

@@ -22,6 +22,7 @@ enum RowOperation {
     case texts(ModelKey, [String])
     case insertText(ModelKey, String)
     case insertNumbers(ModelKey, first: UInt16, count: Int, step: Int)
+    case integers(ModelKey, [Int64])
     case add(ModelKey, Int64)
     case addDecimal(ModelKey, ExactDecimal)
     case delete(ModelKey)
@@ -95,6 +96,8 @@ enum RowOperation {
         case .insertNumbers(let key, let first, let count, let step):
             let row = try model.findOrInsert(key, in: rows)
             for number in Self.numbers(first, count, step) { row.insert(number, into: model.table(of: key).numbers) }
+        case .integers(let key, let value):
+            try model.findOrInsert(key, in: rows)[model.table(of: key).integers] = value
         case .decimal(let key, let value):
             try model.findOrInsert(key, in: rows)[model.table(of: key).decimal] = value
         case .optionalDecimal(let key, let value):
@@ -152,6 +155,7 @@ enum RowOperation {
         case .insertText(let key, let value): rows[key, default: .init()].texts.insert(value)
         case .insertNumbers(let key, let first, let count, let step):
             rows[key, default: .init()].numbers.formUnion(Self.numbers(first, count, step))
+        case .integers(let key, let value): rows[key, default: .init()].integers = value
         case .add(let key, let amount): return Self.add(amount, to: key, &rows)
         case .delete(let key): rows[key] = nil
         case .toggle(let key): rows[key] = rows[key] == nil ? ModelRow() : nil

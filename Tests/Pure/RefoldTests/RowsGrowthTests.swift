@@ -108,7 +108,7 @@ struct RowsGrowthTests {
             )
             rows.acceptPass()
         }
-        var store: StoredTables = [[:], [:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:], [:]]
         rows.write(to: &store)
         // Every other row is used again, so that those that go lie among those that stay.
         for number in stride(from: 0, to: 12_000, by: 2) {

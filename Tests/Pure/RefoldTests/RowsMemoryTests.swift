@@ -40,11 +40,28 @@ struct RowsMemoryTests {
             return
         }
         #expect(rows.hasMissingKeys)
-        #expect(rows.missingKeys.map { $0.map(\.bytes) } == [[Array("b".utf8)], [], [], []])
+        #expect(rows.missingKeys.map { $0.map(\.bytes) } == [[Array("b".utf8)], [], [], [], []])
         #expect(rows.missingBytes > 0)
         rows.undoPass()
         #expect(rows.memories[2].takeChanges().isEmpty)
         rows.beginPass()
+        #expect(!rows.hasMissingKeys)
+    }
+
+    @Test("Rows that are asked for together are missed together, those that are there apart")
+    func loadTogether() throws {
+        let rows = Rows(model.model, isComplete: false)
+        stored(["a"], in: rows)
+        let table = model.byText.table
+        rows.beginPass()
+        #expect(throws: (any Error).self) {
+            try rows.load(table, ["a", "b", Text(String(repeating: "x", count: 2_001)), "c"])
+        }
+        #expect(rows.missingKeys[0].map(\.bytes).sorted { $0[0] < $1[0] } == [Array("b".utf8), Array("c".utf8)])
+        rows.undoPass()
+        for key in ["b", "c"] { rows.memories[0].loadAbsent(EncodedKey(bytes: ModelKey.text(key).encoded)) }
+        rows.beginPass()
+        try rows.load(table, ["a", "b", "c"])
         #expect(!rows.hasMissingKeys)
     }
 
@@ -182,12 +199,12 @@ struct RowsMemoryTests {
     func noLongerComplete() {
         let rows = Rows(model.model, isComplete: true)
         pass(rows, at: 1, .integer(.text("a"), 1), .integer(.number(1), 1))
-        var store: StoredTables = [[:], [:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:], [:]]
         rows.write(to: &store)
         rows.beginPass()
         rows.evict(downTo: 0)
         #expect(rows.bytes == 0)
-        #expect(rows.memories.map(\.isComplete) == [false, false, true, true])
+        #expect(rows.memories.map(\.isComplete) == [false, false, true, true, true])
         guard case .missed = event(rows, at: 2, .add(.text("a"), 1)) else {
             Issue.record("the row was taken for absent")
             return
@@ -203,7 +220,7 @@ struct RowsMemoryTests {
     func accounting() {
         let rows = Rows(model.model, isComplete: true)
         var generator = SeededGenerator(seed: 7)
-        var store: StoredTables = [[:], [:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:], [:]]
         var position: Int64 = 0
         for round in 0..<20 {
             for _ in 0..<30 {

@@ -6,6 +6,7 @@ enum ModelKey: Hashable {
     case number(Int64)
     case pair(String, Int64)
     case day(Int32)
+    case moment(Int64, String)
 
     /// What ``EncodedKey`` should hold.
     var encoded: [UInt8] {
@@ -13,6 +14,7 @@ enum ModelKey: Hashable {
         case .text(let text): Array(text.utf8)
         case .number(let number): Self.bytes(number)
         case .day(let day): Self.bytes(day)
+        case .moment(let time, let text): Self.bytes(time) + Array(text.utf8)
         case .pair(let text, let number): Self.bytes(UInt32(text.utf8.count)) + Array(text.utf8) + Self.bytes(number)
         }
     }
@@ -68,6 +70,7 @@ struct ModelRow: Hashable {
     var optionalList: [String]?
     var texts: Set<String> = []
     var numbers: Set<UInt16> = []
+    var integers: [Int64] = []
 
     /// The cells in the order of the table's columns.
     var cells: [ModelCell] {
@@ -77,12 +80,13 @@ struct ModelRow: Hashable {
             .decimal(decimal), optionalDecimal.map { .decimal($0) } ?? .null, .integer(Int64(day)),
             .integer(optionalDay.map { Int64($0) }), .text(text), .text(optionalText), .texts(list),
             .texts(optionalList),
-            .texts(texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }), .numbers(numbers),
+            .texts(texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }),
+            .bytes(integers.flatMap { ModelKey.bytes($0) }), .numbers(numbers),
         ]
     }
 }
 
-/// Four tables with the four forms of key, each with a column of every type.
+/// Five tables with the five forms of key, each with a column of every type.
 struct RowsModel: Sendable {
     struct WideTable: Sendable {
         let table: Table
@@ -104,6 +108,7 @@ struct RowsModel: Sendable {
         let optionalList: Column<[Text]?>
         let texts: Column<TextSet>
         let numbers: Column<NumberSet>
+        let integers: Column<IntegerList>
 
         init(_ table: Table, in model: inout ReadModel) {
             self.table = table
@@ -124,6 +129,7 @@ struct RowsModel: Sendable {
             list = model.addColumn("list", to: table)
             optionalList = model.addColumn("optional_list", to: table)
             texts = model.addColumn("texts", to: table)
+            integers = model.addColumn("integers", to: table)
             numbers = model.addColumn("numbers", to: table)
         }
     }
@@ -133,6 +139,7 @@ struct RowsModel: Sendable {
     let byNumber: WideTable
     let byPair: WideTable
     let byDay: WideTable
+    let byMoment: WideTable
 
     init() {
         var model = ReadModel()
@@ -140,6 +147,7 @@ struct RowsModel: Sendable {
         byNumber = WideTable(model.addTable("by_number", key: .integer("id")), in: &model)
         byPair = WideTable(model.addTable("by_pair", key: .text("id"), .integer("part")), in: &model)
         byDay = WideTable(model.addTable("by_day", key: .date("id")), in: &model)
+        byMoment = WideTable(model.addTable("by_moment", key: .timestamp("time"), .text("id")), in: &model)
         self.model = model
     }
 
@@ -149,6 +157,7 @@ struct RowsModel: Sendable {
         case .number: byNumber
         case .pair: byPair
         case .day: byDay
+        case .moment: byMoment
         }
     }
 
@@ -158,6 +167,8 @@ struct RowsModel: Sendable {
         case .number(let number): try rows.find(byNumber.table, number)
         case .pair(let text, let number): try rows.find(byPair.table, Text(text), number)
         case .day(let day): try rows.find(byDay.table, Day(rawValue: day))
+        case .moment(let time, let text):
+            try rows.find(byMoment.table, Timestamp(microseconds: time), Text(text))
         }
     }
 
@@ -167,6 +178,8 @@ struct RowsModel: Sendable {
         case .number(let number): try rows.findOrInsert(byNumber.table, number)
         case .pair(let text, let number): try rows.findOrInsert(byPair.table, Text(text), number)
         case .day(let day): try rows.findOrInsert(byDay.table, Day(rawValue: day))
+        case .moment(let time, let text):
+            try rows.findOrInsert(byMoment.table, Timestamp(microseconds: time), Text(text))
         }
     }
 
@@ -177,6 +190,7 @@ struct RowsModel: Sendable {
         case .number: 1
         case .pair: 2
         case .day: 3
+        case .moment: 4
         }
     }
 }
@@ -195,7 +209,7 @@ extension ChangedRecord {
             switch column.type {
             case .integer, .double, .boolean, .timestamp, .date: return .word(word(index))
             case .decimal: return .decimal(decimal(index))
-            case .text, .textList, .textSet, .numberSet: return .bytes(Array(bytes(index)))
+            case .text, .textList, .textSet, .numberSet, .integerList: return .bytes(Array(bytes(index)))
             }
         }
         return StoredRow(position: position, cells: cells)

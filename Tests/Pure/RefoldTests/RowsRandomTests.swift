@@ -8,7 +8,7 @@ struct RowsRandomTests {
 
     /// The dictionary's rows as the store should have them, positions apart.
     private func cells(_ rows: [ModelKey: ModelRow]) -> [[[UInt8]: [ModelCell]]] {
-        var tables: [[[UInt8]: [ModelCell]]] = [[:], [:], [:], [:]]
+        var tables: [[[UInt8]: [ModelCell]]] = [[:], [:], [:], [:], [:]]
         for (key, row) in rows { tables[model.tableIndex(of: key)][key.encoded] = row.cells }
         return tables
     }
@@ -25,7 +25,7 @@ struct RowsRandomTests {
         var operations = RandomOperations(seed: UInt64(seed))
         let rows = Rows(model.model, isComplete: true)
         var expected: [ModelKey: ModelRow] = [:]
-        var store: StoredTables = [[:], [:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:], [:]]
         var position: Int64 = 0
         for _ in 0..<80 {
             let before = (rows: rows.snapshot(), expected: expected)
@@ -81,7 +81,7 @@ struct RowsRandomTests {
         let rows = Rows(model.model, isComplete: false)
         let staying = Rows(model.model, isComplete: true)
         var expected: [ModelKey: ModelRow] = [:]
-        var store: StoredTables = [[:], [:], [:], [:]]
+        var store: StoredTables = [[:], [:], [:], [:], [:]]
         var position: Int64 = 0
         for _ in 0..<60 {
             let first = position + 1

@@ -30,6 +30,7 @@ package struct EveryType: Projection {
     package let list: Column<[Text]>
     package let optionalList: Column<[Text]?>
     package let texts: Column<TextSet>
+    package let integers: Column<IntegerList>
 
     package let pairs: Table
     package let members: Column<NumberSet>
@@ -37,6 +38,9 @@ package struct EveryType: Projection {
     package let note: Column<Text?>
     package let days: Table
     package let sum: Column<ExactDecimal>
+    package let moments: Table
+    package let seconds: Column<IntegerList>
+    package let width: Column<Int64>
 
     package init(_ script: Script = [:]) {
         self.script = script
@@ -59,12 +63,17 @@ package struct EveryType: Projection {
         list = model.addColumn("list", to: wide)
         optionalList = model.addColumn("optional_list", to: wide)
         texts = model.addColumn("texts", to: wide)
+        integers = model.addColumn("integers", to: wide)
         pairs = model.addTable("every_pair", key: .text("id"), .integer("part"), isPublic: false)
         members = model.addColumn("members", to: pairs)
         numbered = model.addTable("every_number", key: .integer("id"))
         note = model.addColumn("note", to: numbered)
         days = model.addTable("every_day", key: .date("day"))
         sum = model.addColumn("sum", to: days)
+        moments = model.addTable("every_moment", key: .timestamp("moment"), .text("of"))
+        seconds = model.addColumn("seconds", to: moments, isPublic: false)
+        width = model.addColumn("the width", to: moments)
+        model.addIndex(to: moments, on: "the width")
         self.model = model
     }
 
@@ -106,7 +115,8 @@ package final class EveryRow {
                         switch column.type {
                         case .integer, .double, .boolean, .timestamp, .date: return "\(row.word(index))"
                         case .decimal: return "\(row.decimal(index))"
-                        case .text, .textList, .textSet, .numberSet: return "\(Array(row.bytes(index)))"
+                        case .text, .textList, .textSet, .numberSet, .integerList:
+                            return "\(Array(row.bytes(index)))"
                         }
                     }
             }

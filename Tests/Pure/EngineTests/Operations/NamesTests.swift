@@ -117,6 +117,7 @@ struct NamesTests {
             }.identityText("s"),
             Changing { model, _ in _ = model.addTable("more", key: .integer("id")) }.identityText("s"),
             Changing { model, _ in _ = model.addTable("more", key: .text("id")) }.identityText("s"),
+            Changing { model, table in model.addIndex(to: table, on: "count") }.identityText("s"),
         ]
         #expect(Set(identities).count == identities.count)
     }
