@@ -15,4 +15,14 @@ extension EventType {
     public static let contentWatched: EventType = "content.watched"
     /// A user rated a title; see `ContentRated`.
     public static let contentRated: EventType = "content.rated"
+    /// A viewing session began; see `StreamingStarted`.
+    public static let streamingStarted: EventType = "streaming.started"
+    /// A session goes on in another quality; see `StreamingQualityChanged`.
+    public static let streamingQualityChanged: EventType = "streaming.quality_changed"
+    /// A session is still there; see `StreamingHeartbeat`.
+    public static let streamingHeartbeat: EventType = "streaming.heartbeat"
+    /// A session is over; see `StreamingEnded`.
+    public static let streamingEnded: EventType = "streaming.ended"
+    /// A user gets other recommendations; see `RecommendationUpdated`.
+    public static let recommendationUpdated: EventType = "recommendation.updated"
 }
