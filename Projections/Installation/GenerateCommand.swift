@@ -16,6 +16,8 @@ struct GenerateCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @Option(help: "How many events to append.") var events: Int?
+    @Option(help: "How many viewing sessions to append after them, some thirty events each; live: to keep beating.")
+    var sessions: Int?
     @Option(help: "How many users act in the log; a fiftieth of the events unless given.") var users: Int?
     @Option(help: "How many contents there are; a two-hundredth of the events unless given.") var contents: Int?
     @Option(help: "The seed of all ids and choices.") var seed: UInt64 = 1
@@ -30,7 +32,9 @@ struct GenerateCommand: AsyncParsableCommand {
     @Flag(help: "Print a JSON object.") var json = false
 
     func validate() throws {
-        guard live || events != nil else { throw ValidationError("--events is missing: how many to append") }
+        guard live || events != nil || sessions != nil else {
+            throw ValidationError("--events is missing: how many to append")
+        }
         guard !live || events == nil else { throw ValidationError("--events does not go with --live; use --for") }
         let onlyLive: [(String, Bool)] = [
             ("--writers", writers != nil), ("--rate", rate != nil), ("--rollback", rollback != nil),
@@ -38,6 +42,7 @@ struct GenerateCommand: AsyncParsableCommand {
         ]
         if !live, let (name, _) = onlyLive.first(where: \.1) { throw ValidationError("\(name) goes with --live") }
         try require(events ?? 0, in: 0...1_000_000_000, "--events")
+        try require(sessions ?? 0, in: 0...1_000_000, "--sessions")
         try require(users ?? 1, in: 1...100_000_000, "--users")
         try require(contents ?? 1, in: 1...100_000_000, "--contents")
         try require(writers ?? 1, in: 1...1_000, "--writers")
@@ -60,13 +65,20 @@ struct GenerateCommand: AsyncParsableCommand {
     }
 
     private func load(into store: EventStoreSettings, _ engine: Engine) async throws {
-        let log = SampleLog(events: events ?? 0, users: users, contents: contents, seed: seed)
+        let log = SampleLog(
+            events: events ?? 0,
+            users: users,
+            contents: contents,
+            sessions: sessions ?? 0,
+            seed: seed
+        )
         let (isShown, total) = (!quiet && Console.errorIsTerminal, log.events)
         let started = ContinuousClock.now
         let summary = try await engine.withConnection(for: "generate") { connection in
             try await SampleLoader(into: store).load(log, on: connection) { sent in
                 if isShown {
-                    Console.show(bar: "generating: \(Format.grouped(Int64(sent))) of \(Format.grouped(Int64(total)))")
+                    let most = max(sent, total)
+                    Console.show(bar: "generating: \(Format.grouped(Int64(sent))) of \(Format.grouped(Int64(most)))")
                 }
             }
         }
@@ -95,6 +107,7 @@ struct GenerateCommand: AsyncParsableCommand {
             duration: time?.duration,
             users: users ?? 20_000,
             contents: contents ?? 5_000,
+            sessions: sessions ?? 0,
             seed: seed,
             into: store
         )

@@ -28,6 +28,13 @@ struct LivePlan: Sendable {
     let isRolledBack: Bool
 }
 
+extension LivePlan {
+    /// One event in a transaction of its own.
+    init(_ event: SampleEvent, of stream: String) {
+        self.init(events: [Item(event: event, stream: stream)], pause: .zero, discardedFirst: 0, isRolledBack: false)
+    }
+}
+
 /// The endless transactions of one live writer.
 struct LivePlans: Sendable {
     private let transactionTime: Duration

@@ -81,6 +81,41 @@ struct LiveWriter: Sendable {
         return counts
     }
 
+    /// Keeps viewing sessions beating: one statement for each of their events, spread over the second it belongs to. One
+    /// that falls behind by more than a second goes on from the present.
+    func beat(
+        _ sessions: SampleEvents,
+        until deadline: ContinuousClock.Instant?,
+        connect: @Sendable () async throws -> PostgresConnection,
+        ended: @Sendable (LiveTransaction) -> Void
+    ) async throws -> LiveCounts {
+        try await PostgresConnection.with(connect()) { connection in
+            let clock = ContinuousClock()
+            var (sessions, counts) = (sessions, LiveCounts())
+            var second = clock.now
+            do {
+                while !Task.isCancelled {
+                    let events = sessions.nextSecond()
+                    for (place, event) in events.enumerated() {
+                        let due = second + .seconds(1) * place / events.count
+                        if let deadline, max(due, clock.now) >= deadline { return counts }
+                        if due > clock.now { try await clock.sleep(until: due, tolerance: .zero) }
+                        let plan = LivePlan(event, of: sessions.name(of: event.stream))
+                        let positions = try await perform(plan, on: connection)
+                        counts.count(plan, wasRefused: positions == nil)
+                        if let positions { ended(LiveTransaction(positions: positions, wasCommitted: true)) }
+                    }
+                    second = max(second + .seconds(1), clock.now - .seconds(1))
+                    if let deadline, max(second, clock.now) >= deadline { return counts }
+                    if second > clock.now { try await clock.sleep(until: second, tolerance: .zero) }
+                }
+            } catch  where Task.isCancelled {
+                // The event under way was rolled back, or never sent.
+            }
+            return counts
+        }
+    }
+
     /// The positions of the plan's events, or nil when the server ended the transaction for the sake of others.
     private func perform(_ plan: LivePlan, on connection: PostgresConnection) async throws -> [GlobalPosition]? {
         do {

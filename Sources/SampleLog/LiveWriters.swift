@@ -16,6 +16,8 @@ public struct LiveWriters: Sendable {
     /// The longest time for which a transaction pauses between its events. Up to two milliseconds, each transaction is
     /// one statement that appends one event.
     public let transactionTime: Duration
+    /// How many viewing sessions are kept beating, by one more writer; their events come on top of the rate.
+    public let sessions: Int
     /// After which time the writers stop; nil is when their task is cancelled.
     public let duration: Duration?
 
@@ -30,6 +32,7 @@ public struct LiveWriters: Sendable {
     ///   - duration: when to stop; nil to run until cancelled.
     ///   - users: how many users act.
     ///   - contents: how many contents there are.
+    ///   - sessions: how many viewing sessions are kept beating; at least 0.
     ///   - seed: the seed of the users and contents, as in `SampleLog`. Everything else is random.
     ///   - store: the tables to append to.
     public init(
@@ -40,15 +43,20 @@ public struct LiveWriters: Sendable {
         duration: Duration? = nil,
         users: Int = 20_000,
         contents: Int = 5_000,
+        sessions: Int = 0,
         seed: UInt64 = 1,
         into store: EventStoreSettings = EventStoreSettings()
     ) {
-        precondition(writers > 0 && rate ?? 1 > 0 && (0...1).contains(rollback), "nobody can write like that")
+        precondition(
+            writers > 0 && sessions >= 0 && rate ?? 1 > 0 && (0...1).contains(rollback),
+            "nobody can write like that"
+        )
         self.writers = writers
         self.rate = rate
         self.rollback = rollback
         self.transactionTime = transactionTime
         self.duration = duration
+        self.sessions = sessions
         log = SampleLog(events: 1_000_000, users: users, contents: contents, seed: seed)
         self.store = store
     }
@@ -81,6 +89,15 @@ public struct LiveWriters: Sendable {
                 group.addTask {
                     try await writer.run(plans, pace: pace, until: deadline, connect: connect, ended: ended)
                 }
+            }
+            if sessions > 0 {
+                let beating = SampleEvents(
+                    log: SampleLog(events: 0, users: log.users, contents: log.contents, seed: log.seed),
+                    origin: .empty,
+                    actor: random.next(),
+                    arrival: .kept(sessions)
+                )
+                group.addTask { try await writer.beat(beating, until: deadline, connect: connect, ended: ended) }
             }
             var total = LiveCounts()
             for try await counts in group { total += counts }

@@ -17,10 +17,12 @@ public struct SampleEvent: Sendable {
     public let metadata: [UInt8]
 }
 
-/// A stream of the sample log, by its place in the catalogue of users or of contents.
+/// A stream of the sample log, by its place in the catalogue of users or of contents, or among the log's sessions.
 public enum SampleStream: Hashable, Sendable {
     /// `user-<id>`: what a user does.
     case user(Int)
     /// `content-<id>`: what happens to a content.
     case content(Int)
+    /// `session-<id>`: what happens to a viewing session.
+    case session(Int)
 }

@@ -21,11 +21,15 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     private var registered = 0
     private var added = 0
     private var preferences: [UInt16]
+    private var sessions: SampleSessions
+    /// Events of the second in hand, the next one last.
+    private var sessionEvents: [SampleDraft] = []
 
-    init(log: SampleLog, origin: SampleOrigin, actor: UInt64 = 0) {
-        people = SamplePeople(seed: log.seed, users: log.users, contents: log.contents)
-        count = log.events
+    /// - Parameter arrival: how viewing sessions begin; those of the log unless given.
+    init(log: SampleLog, origin: SampleOrigin, actor: UInt64 = 0, arrival: SampleSessions.Arrival? = nil) {
         salt = SplitMix64.mix(log.seed &+ SplitMix64.mix(UInt64(bitPattern: origin.position.rawValue)) &+ actor << 40)
+        people = SamplePeople(seed: log.seed, users: log.users, contents: log.contents, sessionSalt: salt)
+        count = log.events
         edgeStride = Swift.max(1, log.events / (SampleEdges.count + 1))
         contentPopularity = Popularity(count: log.contents, offset: 10)
         userPopularity = Popularity(count: log.users, offset: 10 + Double(log.users) / 200)
@@ -33,11 +37,18 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         random = SplitMix64(seed: salt)
         clock = origin.timestamp.rawValue
         preferences = [UInt16](repeating: 0, count: log.users + SamplePeople.oddUsers.count)
+        sessions = SampleSessions(
+            arrival ?? .evening(log.sessions),
+            people: people,
+            users: userPopularity,
+            contents: contentPopularity,
+            salt: salt
+        )
     }
 
     /// The next event, or nil after the log's last one.
     public mutating func next() -> SampleEvent? {
-        guard produced < count else { return nil }
+        guard produced < count else { return nextOfSessions() }
         produced += 1
         clock += Int64(random.below(2 * step + 1))
         if nextEdge < SampleEdges.count, produced % edgeStride == 0 {
@@ -47,6 +58,24 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
         // Clocks of different machines disagree: one event in 200 carries a time of up to ten minutes before.
         let time = random.oneIn(200) ? clock - Int64(random.below(Swift.max(600_000_000, 8 * step))) : clock
         return finish(ordinary(at: Timestamp(microseconds: time)))
+    }
+
+    /// The next event of a viewing session, or nil when all are over.
+    private mutating func nextOfSessions() -> SampleEvent? {
+        while sessionEvents.isEmpty {
+            guard let events = sessions.next(after: clock) else { return nil }
+            sessionEvents = events.reversed()
+        }
+        produced += 1
+        return finish(sessionEvents.removeLast())
+    }
+
+    /// The events of the sessions' next second.
+    mutating func nextSecond() -> [SampleEvent] {
+        (sessions.next(after: clock) ?? []).map { draft in
+            produced += 1
+            return finish(draft)
+        }
     }
 
     /// The stream's name as the store has it.

@@ -8,6 +8,7 @@ struct SampleID {
         case content = 0x636F_6E74
         case event = 0x6576_6E74
         case correlation = 0x636F_7272
+        case session = 0x7365_7373
     }
 
     let high: UInt64

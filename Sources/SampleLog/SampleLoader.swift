@@ -42,14 +42,14 @@ public struct SampleLoader: Sendable {
             let formats = try eventFormats(connection)
             let origin = try origin(connection)
             var events = log.makeEvents(after: origin)
-            var versions = StreamVersions(people: events.people)
+            var versions = StreamVersions(people: events.people, sessions: log.sessions)
             if origin.position > .zero {
                 try versions.load(from: store, on: connection)
             }
-            try copy(&events, &versions, formats, on: connection, progress)
+            let sent = try copy(&events, &versions, formats, on: connection, progress)
             try versions.save(to: store, on: connection)
             let last = try self.origin(connection).position
-            return Summary(events: log.events, after: origin.position, last: last)
+            return Summary(events: sent, after: origin.position, last: last)
         }
     }
 
@@ -91,13 +91,14 @@ public struct SampleLoader: Sendable {
         return SampleOrigin(position: GlobalPosition(try newest.int64(0, 0)), timestamp: timestamp)
     }
 
+    /// - Returns: how many events there were.
     private func copy(
         _ events: inout SampleEvents,
         _ versions: inout StreamVersions,
         _ formats: Formats,
         on connection: isolated PostgresConnection,
         _ progress: (Int) -> Void
-    ) throws {
+    ) throws -> Int {
         let people = events.people
         // The position is left to the column's default: that takes the lock that readers of a running log rely on.
         try connection.beginCopyIn(
@@ -131,6 +132,7 @@ public struct SampleLoader: Sendable {
         try connection.writeCopy(rows.finish())
         _ = try connection.endCopyIn()
         progress(sent)
+        return sent
     }
 }
 

@@ -7,14 +7,17 @@ public import Refold
 /// days and sometimes step back. Every edge that the event store's contract names is in a log of at least
 /// `SampleLog.edges` events: viewers that never register, ratings before views, missing genres and titles, repeated
 /// registrations, names and titles beyond ASCII, ids that make poor keys, numbers and escapes in unusual spellings,
-/// types that nobody reads. Every payload is one that all projections accept.
+/// types that nobody reads. Every payload is one that all projections accept. Viewing sessions, if any are asked for,
+/// follow on the evening after.
 public struct SampleLog: Sendable {
-    /// How many events the log has.
+    /// How many events the log has, those of viewing sessions apart.
     public let events: Int
     /// How many users act in it.
     public let users: Int
     /// How many contents there are.
     public let contents: Int
+    /// How many viewing sessions follow; each has some thirty events.
+    public let sessions: Int
     /// What everything else follows from.
     public let seed: UInt64
 
@@ -23,14 +26,20 @@ public struct SampleLog: Sendable {
 
     /// - Parameters:
     ///   - events: how many events; at least 0.
-    ///   - users: how many users; a fiftieth of the events but at least 10 unless given.
-    ///   - contents: how many contents; a two-hundredth of the events but at least 10 unless given.
+    ///   - users: how many users; a fiftieth of the events or a fifth of the sessions, but at least 10, unless given.
+    ///   - contents: how many contents; a two-hundredth of the events or a twentieth of the sessions, but at least 10,
+    ///     unless given.
+    ///   - sessions: how many viewing sessions; at least 0.
     ///   - seed: what all ids and choices follow from.
-    public init(events: Int, users: Int? = nil, contents: Int? = nil, seed: UInt64 = 1) {
-        precondition(events >= 0 && users ?? 1 > 0 && contents ?? 1 > 0, "counts cannot be negative or nobody")
+    public init(events: Int, users: Int? = nil, contents: Int? = nil, sessions: Int = 0, seed: UInt64 = 1) {
+        precondition(
+            events >= 0 && sessions >= 0 && users ?? 1 > 0 && contents ?? 1 > 0,
+            "counts cannot be negative or nobody"
+        )
         self.events = events
-        self.users = users ?? max(10, events / 50)
-        self.contents = contents ?? max(10, events / 200)
+        self.users = users ?? max(10, events / 50, sessions / 5)
+        self.contents = contents ?? max(10, events / 200, sessions / 20)
+        self.sessions = sessions
         self.seed = seed
     }
 

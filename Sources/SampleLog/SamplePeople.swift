@@ -36,6 +36,8 @@ struct SamplePeople: Sendable {
     let seed: UInt64
     let users: Int
     let contents: Int
+    /// What the ids of sessions follow from: a log's own, since each log has other sessions.
+    private let sessionSalt: UInt64
     /// Per content the payload's `"content_id":…`, `,"genre":…` (may be empty) and `,"title":…` (may be empty).
     let cards: [ContentCard]
 
@@ -47,8 +49,9 @@ struct SamplePeople: Sendable {
         let added: [UInt8]
     }
 
-    init(seed: UInt64, users: Int, contents: Int) {
+    init(seed: UInt64, users: Int, contents: Int, sessionSalt: UInt64) {
         self.seed = seed
+        self.sessionSalt = sessionSalt
         self.users = users
         self.contents = contents
         cards = (0..<contents + Self.oddContents.count).map { index in
@@ -117,8 +120,14 @@ struct SamplePeople: Sendable {
             } else {
                 bytes.append(contentsOf: Self.oddContents[index - contents].utf8)
             }
+        case .session(let index):
+            bytes.append("session-")
+            bytes.append(id: id(ofSession: index))
         }
     }
+
+    /// The id of a viewing session.
+    func id(ofSession index: Int) -> SampleID { SampleID(.session, UInt64(index), seed: sessionSalt) }
 
     /// The stream's name as the store has it.
     func name(of stream: SampleStream) -> String {

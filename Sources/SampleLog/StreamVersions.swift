@@ -13,11 +13,13 @@ struct StreamVersions {
     private let people: SamplePeople
     private var users: [Stream]
     private var contents: [Stream]
+    private var sessions: [Stream]
 
-    init(people: SamplePeople) {
+    init(people: SamplePeople, sessions: Int) {
         self.people = people
         users = [Stream](repeating: Stream(), count: people.users + SamplePeople.oddUsers.count)
         contents = [Stream](repeating: Stream(), count: people.contents + SamplePeople.oddContents.count)
+        self.sessions = [Stream](repeating: Stream(), count: sessions)
     }
 
     private subscript(_ stream: SampleStream) -> Stream {
@@ -25,19 +27,24 @@ struct StreamVersions {
             switch stream {
             case .user(let index): users[index]
             case .content(let index): contents[index]
+            case .session(let index): sessions[index]
             }
         }
         set {
             switch stream {
             case .user(let index): users[index] = newValue
             case .content(let index): contents[index] = newValue
+            case .session(let index): sessions[index] = newValue
             }
         }
     }
 
-    private var streams: [SampleStream] {
+    /// The streams that other logs append to as well.
+    private var sharedStreams: [SampleStream] {
         users.indices.map { .user($0) } + contents.indices.map { .content($0) }
     }
+
+    private var streams: [SampleStream] { sharedStreams + sessions.indices.map { .session($0) } }
 
     /// The version of the next event in a stream: 1 for the first one.
     mutating func next(_ stream: SampleStream, at timestamp: Timestamp) -> Int32 {
@@ -49,7 +56,7 @@ struct StreamVersions {
 
     /// Takes over the versions that the store has.
     mutating func load(from store: EventStoreSettings, on connection: isolated PostgresConnection) throws {
-        let all = streams
+        let all = sharedStreams
         for start in stride(from: 0, to: all.count, by: 10_000) {
             let part = all[start..<min(start + 10_000, all.count)]
             let known = try connection.query(

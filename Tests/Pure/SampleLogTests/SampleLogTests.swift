@@ -37,6 +37,38 @@ import VideoDomain
         #expect(hash == 10_230_378_577_171_382_121)
     }
 
+    @Test("with sessions begins as without, and the sessions follow: started, beating, most of them ended")
+    func hasSessions() throws {
+        let plain = SampleLog(events: 500, users: 40, contents: 20).makeEvents().map(\.id)
+        let log = SampleLog(events: 500, users: 40, contents: 20, sessions: 200)
+        let events = Array(log.makeEvents())
+        #expect(events.prefix(500).map(\.id) == plain)
+        #expect(Set(events.map(\.id)).count == events.count)
+        #expect(events.map(\.id) == log.makeEvents().map(\.id))
+
+        var streams: [SampleStream: [SampleEvent]] = [:]
+        for event in events.dropFirst(500) { streams[event.stream, default: []].append(event) }
+        #expect(Set(streams.keys) == Set((0..<200).map { SampleStream.session($0) }))
+        for (stream, events) in streams {
+            let id = String(log.makeEvents().name(of: stream).dropFirst("session-".count))
+            let payloads = try events.map { try fields(of: $0) }
+            #expect(payloads.allSatisfy { $0["session_id"] as? String == id })
+            #expect(Set(payloads.compactMap { $0["user_id"] as? String }).count == 1)
+            #expect(events[0].type == .streamingStarted && payloads[0]["video_id"] is String)
+            #expect(payloads[0]["quality"] is String && payloads[0]["start_time"] is String)
+            #expect(
+                events.dropFirst().dropLast().allSatisfy { ![.streamingStarted, .streamingEnded].contains($0.type) }
+            )
+            let times = payloads.compactMap { $0["current_time"] as? Double }
+            #expect(times == times.sorted())
+            for (event, payload) in zip(events, payloads) where event.type == .streamingQualityChanged {
+                #expect(payload["old_quality"] as? String != payload["new_quality"] as? String)
+            }
+        }
+        let ended = streams.values.count { $0.last?.type == .streamingEnded }
+        #expect(ended > 150 && ended < 200)
+    }
+
     @Test("has exactly as many events as asked for, each with an id of its own") func hasItsCount() {
         for count in [0, 1, 10, 1_000] {
             let ids = SampleLog(events: count).makeEvents().map(\.id)

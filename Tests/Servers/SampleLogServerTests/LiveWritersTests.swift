@@ -73,6 +73,40 @@ import Testing
         }
     }
 
+    @Test("keep as many sessions beating as asked for, each in a stream of its own") func keepsSessions() async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect()
+            try await connection.executeScript(SampleStoreTables.ddl(payload: "json"))
+            let writers = LiveWriters(writers: 1, rate: 1, transactionTime: .zero, sessions: 30)
+            let run = Task { try await writers.run(connect: { try await database.connect() }) }
+            // All have begun, and at least one has been heard of again.
+            try await wait(for: "the sessions to beat", within: .seconds(60)) {
+                let found = try await connection.query(
+                    """
+                    SELECT count(*) FILTER (WHERE event_type = 'streaming.started') >= 30
+                       AND count(*) FILTER (WHERE event_type = 'streaming.heartbeat') > 0 FROM events
+                    """
+                )
+                return try found.bool(0, 0)
+            }
+            run.cancel()
+            let counts = try await run.value
+            let found = try await connection.query(
+                """
+                SELECT count(*), count(*) FILTER (WHERE event_type LIKE 'streaming.%'
+                       AND stream_id <> 'session-' || (event_data ->> 'session_id')),
+                   count(*) FILTER (WHERE event_type = 'streaming.started')
+                       - count(*) FILTER (WHERE event_type = 'streaming.ended') FROM events
+                """
+            )
+            #expect(try found.int64(0, 0) == Int64(counts.appended))
+            #expect(try found.int64(0, 1) == 0)
+            // A session that fell silent has ended without a word.
+            #expect(try found.int64(0, 2) >= 20)
+            await connection.close()
+        }
+    }
+
     @Test("stop on cancellation, with nothing left open") func stops() async throws {
         try await TestDatabase.with { database in
             let connection = try await database.connect()

@@ -73,6 +73,22 @@ import Testing
         }
     }
 
+    @Test("appends sessions, other ones each time") func appendsSessions() async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect()
+            try await connection.executeScript(SampleStoreTables.ddl(payload: "json"))
+            var events = 0
+            for _ in 0..<2 {
+                events += try await SampleLoader().load(SampleLog(events: 100, sessions: 30), on: connection).events
+            }
+            let last = Int64(events)
+            #expect(try await contents(connection) == Contents(events: last, newest: last, last: last))
+            let sessions = try await connection.query("SELECT count(*) FROM streams WHERE stream_id LIKE 'session-%'")
+            #expect(try sessions.int64(0, 0) == 60)
+            await connection.close()
+        }
+    }
+
     @Test("gives two stores the same log") func isRepeatable() async throws {
         var digests: [String] = []
         for _ in 0..<2 {
