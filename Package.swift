@@ -311,7 +311,7 @@ let package = Package(
         .testTarget(
             name: "ProjectionTests",
             dependencies: [
-                "BankingProjections", "BankingDomain", "Refold", "RefoldTestKit",
+                "BankingProjections", "BankingDomain", "Refold", "RefoldTestKit", "TestSupport",
                 "VideoProjections", "VideoDomain",
             ],
             path: "Tests/Pure/ProjectionTests",

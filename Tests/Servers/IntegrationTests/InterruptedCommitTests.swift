@@ -83,7 +83,7 @@ extension BlackBox {
                     JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
                 )
                 let projections = try #require(found["projections"] as? [[String: Any]])
-                #expect(projections.count == 5)
+                #expect(projections.count == 8)
                 #expect(
                     projections.allSatisfy { "\($0["error"] ?? "")".contains("too many of them") },
                     "\(projections)"

@@ -59,7 +59,7 @@ extension BlackBox {
                 }
                 #expect(try await site.number("SELECT count(*) FROM refold.owners") == 0)
                 try await site.succeed("rebuild")
-                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 5)
+                #expect(try await site.number("SELECT count(*) FROM refold.generations") == 8)
                 try await site.expectReferenceFold()
             }
         }

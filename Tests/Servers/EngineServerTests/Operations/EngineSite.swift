@@ -62,8 +62,8 @@ struct EngineSite: Sendable {
         )
     }
 
-    func load(_ events: Int, seed: UInt64 = 1) async throws {
-        _ = try await SampleLoader().load(SampleLog(events: events, seed: seed), on: connection)
+    func load(_ events: Int, sessions: Int = 0, seed: UInt64 = 1) async throws {
+        _ = try await SampleLoader().load(SampleLog(events: events, sessions: sessions, seed: seed), on: connection)
     }
 
     @discardableResult
