@@ -240,6 +240,12 @@ let package = Package(
             path: "Tests/Support/MockCluster",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "TestRefold",
+            dependencies: ["Refold", "RefoldCommandLine", "TestProjections"],
+            path: "Tests/Support/TestRefold",
+            swiftSettings: settings
+        ),
 
         // Tests that need no server and no second process.
         .testTarget(
@@ -284,7 +290,8 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "EventStore", "Postgres", "Refold", "TestProjections", "TestSupport", "Timing",
+                "Engine", "EventStore", "Postgres", "Refold", "RefoldTestKit", "TestProjections", "TestSupport",
+                "Timing",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Pure/EngineTests",

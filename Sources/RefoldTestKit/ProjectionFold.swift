@@ -15,6 +15,8 @@ public final class ProjectionFold {
     private let upcasters: Upcasters
     /// The last event's position; 0 before the first.
     public private(set) var position: GlobalPosition = .zero
+    /// What the events have emitted, in order.
+    public private(set) var emitted: [EmittedEvent] = []
 
     /// A fold that stands before the first event, every table empty.
     ///
@@ -22,7 +24,8 @@ public final class ProjectionFold {
     public init(_ projection: any Projection, upcasters: Upcasters = Upcasters()) {
         self.upcasters = upcasters
         self.projection = projection
-        rows = Rows(projection.model, isComplete: true)
+        let emits = EmissionScope(projection.emittedTypes, after: .zero)
+        rows = Rows(projection.model, isComplete: true, emits: emits)
         types = EventTypeSet(projection.eventTypes)
     }
 
@@ -73,6 +76,7 @@ public final class ProjectionFold {
         rows.beginPass()
         let result = rows.apply(event, with: projection)
         rows.acceptPass()
+        emitted += rows.takeEmissions().map { EmittedEvent($0) }
         switch result {
         case .applied: return self
         case .refused(let error): throw error

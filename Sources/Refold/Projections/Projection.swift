@@ -22,6 +22,10 @@ public protocol Projection: Sendable {
     /// The types of event that reach `apply`; others are skipped.
     var eventTypes: [EventType] { get }
 
+    /// The types of event that `apply` emits (``Rows/emit(_:version:to:_:)``). No projection reads what it emits itself,
+    /// or what follows from that.
+    var emittedTypes: [EventType] { get }
+
     /// The tables the projection owns. It can reach no others.
     var model: ReadModel { get }
 
@@ -45,6 +49,9 @@ public protocol Projection: Sendable {
 }
 
 extension Projection {
+    /// Nothing is emitted.
+    public var emittedTypes: [EventType] { [] }
+
     /// No settings.
     public var settings: [ProjectionSetting] { [] }
 

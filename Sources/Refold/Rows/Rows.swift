@@ -7,6 +7,8 @@ public final class Rows {
     /// The same, for look-ups that count no references.
     private let tables: ContiguousArray<Unmanaged<TableMemory>>
     let undo = UndoLog()
+    /// Nil for a projection that emits nothing.
+    let emissions: EmissionLog?
     private var prefetcher = KeyPrefetcher()
     /// Keys that the pass in hand looked for and did not find, by table.
     package private(set) var missingKeys: [Set<EncodedKey>]
@@ -16,9 +18,12 @@ public final class Rows {
     private var keyBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 8)
     private var stamp: UInt32 = 0
 
-    /// - Parameter isComplete: the tables are empty, so what is not in memory does not exist.
-    package init(_ model: ReadModel, isComplete: Bool) {
+    /// - Parameters:
+    ///   - isComplete: the tables are empty, so what is not in memory does not exist.
+    ///   - emits: what is kept of what events emit; nil for a projection that emits nothing.
+    package init(_ model: ReadModel, isComplete: Bool, emits: EmissionScope? = nil) {
         let undo = undo
+        emissions = emits.map { EmissionLog($0) }
         memories = model.tables.enumerated().map {
             TableMemory($1, tableIndex: $0, undo: undo, isComplete: isComplete)
         }
@@ -233,6 +238,7 @@ public final class Rows {
         stamp &+= 1
         for memory in memories { memory.stamp = stamp }
         unknown.removeAll()
+        emissions?.beginPass()
         prefetcher.forgetKeys()
         for index in missingKeys.indices where !missingKeys[index].isEmpty { missingKeys[index].removeAll() }
     }
@@ -251,28 +257,34 @@ public final class Rows {
         eventMissed = false
         prefetcher.begin(event)
         undo.beginEvent(at: event.position.rawValue)
+        emissions?.begin(event)
         do {
             try projection.apply(event, to: self)
             // A projection that swallowed the miss has taken a row that is not in memory for absent.
             if !eventMissed {
                 guard let refusal = undo.refusal else { return .applied }
-                undo.undoEvent(memories)
+                undoEvent()
                 return .refused(refusal)
             }
         } catch {
             if !eventMissed {
-                undo.undoEvent(memories)
+                undoEvent()
                 return .refused(error)
             }
         }
         unknown.formUnion(undo.eventRecords)
-        undo.undoEvent(memories)
+        undoEvent()
         return .missed
+    }
+
+    private func undoEvent() {
+        undo.undoEvent(memories)
+        emissions?.undoEvent()
     }
 
     /// Bytes that undoing the pass takes. A pass that takes much should be ended, and accepted, before its batch ends:
     /// an event of a few bytes may replace a value of many.
-    package var undoBytes: Int { undo.bytes }
+    package var undoBytes: Int { undo.bytes + (emissions?.passBytes ?? 0) }
     /// What undoing a pass should take at most.
     package static let mostUndoBytes = 8 << 20
 
@@ -280,7 +292,10 @@ public final class Rows {
     package func acceptPass() { undo.accept(memories) }
 
     /// Undoes the changes of the pass.
-    package func undoPass() { undo.undoAll(memories) }
+    package func undoPass() {
+        undo.undoAll(memories)
+        emissions?.undoPass()
+    }
 
     /// What became of an event.
     package enum Application {
