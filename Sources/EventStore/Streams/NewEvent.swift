@@ -79,7 +79,7 @@ public struct NewEvent: Sendable, Hashable {
     /// The metadata as it is stored, JSON text.
     ///
     /// - Parameter time: when the event happened.
-    func storedMetadata(at time: Timestamp) -> String {
+    package func storedMetadata(at time: Timestamp) -> String {
         var all = metadata
         all[EventMetadata.typeVersion] = .integer(Int64(typeVersion))
         if let correlationID { all[EventMetadata.correlationID] = .text(correlationID) }

@@ -18,6 +18,24 @@ struct EventIDTests {
         }
     }
 
+    @Test("The id of a name is a UUID of version 5")
+    func named() throws {
+        let dns = try #require(EventID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
+        // RFC 9562, appendix A.4.
+        #expect(EventID(namespace: dns, name: "www.example.com").description == "2ed6657d-e927-568b-95e1-2665a8aea6a2")
+        let url = try #require(EventID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"))
+        // On both sides of where the digest takes another block; made with Python's uuid.uuid5.
+        for (length, id) in [
+            (39, "f4eaee1e-e483-528b-88bd-6b8932ab6e2b"), (40, "f562c38a-a8fe-5cdd-b523-6f30cfb54847"),
+            (47, "b18474ae-5fc6-5d04-aa24-a5be94234955"), (48, "8fa6ffa9-9280-5899-a2d8-b082ccdf6380"),
+            (111, "aab99202-50f3-534a-bc28-c118fe72986d"), (112, "f531054f-eafa-5f71-a62b-6dd48019d086"),
+            (1000, "68491f23-75a7-557d-943b-00881c13ae1e"),
+        ] {
+            let name = String(repeating: "x", count: length)
+            #expect(EventID(namespace: url, name: name).description == id)
+        }
+    }
+
     @Test("New ids differ, are of version 7 and grow with time")
     func new() async throws {
         var ids: [String] = []
