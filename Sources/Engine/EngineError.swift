@@ -44,6 +44,14 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let nothingLive = Code(name: "nothingLive")
         /// No generation of the projection is kept for rollback.
         public static let nothingKept = Code(name: "nothingKept")
+        /// A projection reads what follows from what it emits.
+        public static let emissionLoop = Code(name: "emissionLoop")
+        /// A projection emits events, and the store cannot take them.
+        public static let cannotEmit = Code(name: "cannotEmit")
+        /// What was emitted cannot be appended to the log at present.
+        public static let notAppended = Code(name: "notAppended")
+        /// A projection emits from another position, or was folded beyond it.
+        public static let emitsAlready = Code(name: "emitsAlready")
     }
 
     /// What kind of failure it is.

@@ -74,10 +74,10 @@ package struct Failure: Sendable, Equatable {
     package static func code(of code: EngineError.Code) -> Int32 {
         switch code {
         case .owned, .pointerMoved, .fenced: takenByOther
-        case .unsettled, .locked, .outpaced: unavailable
+        case .unsettled, .locked, .outpaced, .notAppended: unavailable
         case .stopped, .identityDiffers, .shortenedLog, .unreadableRow, .nothingLive, .nothingKept: data
-        case .unknownProjection, .unknownKey: usage
-        case .notMigrated, .otherSchema, .blocked, .setting: configuration
+        case .unknownProjection, .unknownKey, .emitsAlready: usage
+        case .notMigrated, .otherSchema, .blocked, .setting, .emissionLoop, .cannotEmit: configuration
         default: software
         }
     }

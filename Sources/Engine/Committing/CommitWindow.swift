@@ -1,7 +1,8 @@
 package import Postgres
 package import Refold
 
-/// What commits in one transaction: changed rows, dead letters, and the checkpoint that passes their events.
+/// What commits in one transaction: changed rows, dead letters, emitted events, and the checkpoint that passes their
+/// events.
 ///
 /// A value, encoded from memory at the moment the window was closed, so that folding continues while it is being
 /// committed; only borrowed rows stay where they are, and folding waits.
@@ -16,6 +17,8 @@ package struct CommitWindow: Sendable {
     package let rate: Double?
     package let rows: Rows
     package let deadLetters: [DeadLetter]
+    /// What its events have emitted, in order.
+    package let emissions: [Emission]
     /// Changed rows in the form of the cache, where it follows this generation.
     package let hotRows: HotRows
     /// The first window with events of a generation that was begun when there were none: the log's first event is
@@ -29,6 +32,7 @@ package struct CommitWindow: Sendable {
         rate: Double?,
         rows: Rows,
         deadLetters: [DeadLetter],
+        emissions: [Emission] = [],
         hotRows: HotRows,
         isFirst: Bool = false
     ) {
@@ -38,6 +42,7 @@ package struct CommitWindow: Sendable {
         self.rate = rate
         self.rows = rows
         self.deadLetters = deadLetters
+        self.emissions = emissions
         self.hotRows = hotRows
         self.isFirst = isFirst
     }

@@ -17,6 +17,8 @@ package struct GenerationWriter: Sendable {
     package let store: ValidatedStore
 
     private let advanceSQL: String
+    /// Nil for a projection that emits nothing.
+    private let emission: EmissionStatement?
 
     package init(
         connection: PostgresConnection,
@@ -24,7 +26,8 @@ package struct GenerationWriter: Sendable {
         tables: [GenerationTable],
         owned: OwnedGeneration,
         lease: Lease,
-        store: ValidatedStore
+        store: ValidatedStore,
+        emits: Bool = false
     ) {
         self.connection = connection
         self.generation = generation
@@ -32,6 +35,7 @@ package struct GenerationWriter: Sendable {
         self.owned = owned
         self.lease = lease
         self.store = store
+        emission = emits ? EmissionStatement(generation, of: store) : nil
         // The last event at or below the new checkpoint is stored with it, as the log's anchor.
         advanceSQL = """
             SELECT refold.advance($1, $2, $3, $4, $5, $6, a.position, a.event)
@@ -139,6 +143,7 @@ package struct GenerationWriter: Sendable {
         }
         if case .replacements(let replacements) = window.rows { statements += replacements }
         for letter in window.deadLetters { statements.append(insertion(of: letter)) }
+        if let emission { statements.append(emission.statement(of: window)) }
         return statements
     }
 

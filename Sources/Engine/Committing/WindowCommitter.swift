@@ -19,11 +19,18 @@ package final class WindowCommitter: Sendable {
     package let cache: (any CacheFollower)?
     /// Notified of the same.
     package let metrics: EngineMetrics?
+    /// Raised when events were emitted.
+    private let outbox: OutboxSignal?
     private let underWay = Mutex<[GenerationNumber: Task<Void, any Error>]>([:])
 
-    package init(cache: (any CacheFollower)? = nil, metrics: EngineMetrics? = nil) {
+    package init(
+        cache: (any CacheFollower)? = nil,
+        metrics: EngineMetrics? = nil,
+        outbox: OutboxSignal? = nil
+    ) {
         self.cache = cache
         self.metrics = metrics
+        self.outbox = outbox
     }
 
     /// Hands a window over, and returns when the generation's previous one has ended; this one commits meanwhile.
@@ -69,6 +76,7 @@ package final class WindowCommitter: Sendable {
     private func write(_ window: CommitWindow, by writer: GenerationWriter, attaches: Bool = false) async throws {
         let start = ContinuousClock.now
         let rows = try await writer.commit(window, attaches: attaches)
+        if !window.emissions.isEmpty { outbox?.raise() }
         metrics?[writer.generation.projection]?.committed(window, rows: rows, in: .now - start)
         cache?.committed(window.hotRows, of: writer.generation.number, through: window.to)
     }

@@ -45,18 +45,20 @@ extension Engine {
         return try await connection.closedOnFailure { connection in
             let owned = try await keeper.acquire(generation, within: options.timeout, on: connection)
             let generation = try await reread(generation, under: keeper.lease, on: connection)
+            let emits = try await emissionScope(of: projection, generation, store, on: connection)
             let writer = GenerationWriter(
                 connection: connection,
                 generation: generation,
                 tables: generation.tables(of: projection),
                 owned: owned,
                 lease: keeper.lease,
-                store: store
+                store: store,
+                emits: emits != nil
             )
             return ProjectionRunner(
                 projection,
                 writer,
-                try await .load(projection.model, over: writer, options.budget, options.committer.cache),
+                try await .load(projection.model, over: writer, emits: emits, options.budget, options.committer.cache),
                 refusals: policy(of: projection),
                 options: options,
                 time: time,

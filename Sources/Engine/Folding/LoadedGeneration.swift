@@ -12,10 +12,13 @@ package struct LoadedGeneration {
     /// Loads what must be in memory: all rows of a generation that is built in memory. When they do not fit the budget,
     /// they are settled and loaded as they are needed.
     ///
-    /// - Parameter cache: follows a live generation whose tables can be read.
+    /// - Parameters:
+    ///   - emits: what is kept of what events emit; nil for a projection that emits nothing.
+    ///   - cache: follows a live generation whose tables can be read.
     package static func load(
         _ model: ReadModel,
         over writer: GenerationWriter,
+        emits: EmissionScope? = nil,
         _ budget: MemoryBudget,
         _ cache: (any CacheFollower)?
     ) async throws -> sending LoadedGeneration {
@@ -23,7 +26,7 @@ package struct LoadedGeneration {
         let isLive = generation.state == .pointed
         // At position 0 no row exists.
         let isEmpty = writer.owned.position == .zero
-        let rows = ResidentRows(model, of: generation.number, isEmpty: isEmpty, budget: budget)
+        let rows = ResidentRows(model, of: generation.number, isEmpty: isEmpty, emits: emits, budget: budget)
         if generation.phase == .memory {
             let hasVersions = try await writer.hasVersions()
             let areLoaded = if isEmpty { true } else { try await rows.loadAll(from: writer) }

@@ -29,6 +29,7 @@ package struct OpenWindow {
         at end: GlobalPosition,
         _ rows: CommitWindow.Rows,
         _ hotRows: HotRows,
+        emissions: [Emission] = [],
         now: ContinuousClock.Instant
     ) -> CommitWindow {
         let seconds = (now - opened) / .seconds(1)
@@ -39,6 +40,7 @@ package struct OpenWindow {
             rate: seconds > 0 ? Double(events) / seconds : nil,
             rows: rows,
             deadLetters: deadLetters,
+            emissions: emissions,
             hotRows: hotRows,
             isFirst: !knowsFirstEvent && events > 0
         )

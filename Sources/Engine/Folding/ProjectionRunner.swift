@@ -149,7 +149,8 @@ package actor ProjectionRunner {
             phase: phase,
             isLive: isLive,
             isPointing: isPointing,
-            changedBytes: resident.rows.changedBytes
+            changedBytes: resident.rows.changedBytes,
+            emittedBytes: resident.rows.emittedBytes
         )
         return policy.action(at: moment, window, state, now: time.now)
     }
@@ -196,7 +197,13 @@ package actor ProjectionRunner {
 
     private func closed() -> CommitWindow {
         let (encoded, hotRows) = encoder.takeChanges(of: resident.rows, in: phase)
-        return window.close(at: position, encoded, hotRows, now: time.now)
+        return window.close(
+            at: position,
+            encoded,
+            hotRows,
+            emissions: resident.rows.takeEmissions(),
+            now: time.now
+        )
     }
 
     private nonisolated func take(_ report: WindowCommitter.Report) async {
@@ -239,7 +246,13 @@ package actor ProjectionRunner {
         }
         try await committer.finish(generation.number)
         let rows = encoder.borrowAll(of: resident.rows)
-        let closed = window.close(at: position, .whole(rows), .skipped, now: time.now)
+        let closed = window.close(
+            at: position,
+            .whole(rows),
+            .skipped,
+            emissions: resident.rows.takeEmissions(),
+            now: time.now
+        )
         async let other = alongside(rows, closed.to)
         try await committer.commit(closed, by: writer, attaches: isLive)
         hasCommitted(through: closed.to)

@@ -7,13 +7,23 @@ package final class ResidentRows {
     private let model: ReadModel
     private let generation: GenerationNumber
     private let budget: MemoryBudget
+    private let emits: EmissionScope?
 
-    /// - Parameter isEmpty: no row of the generation exists, so that none is looked for.
-    package init(_ model: ReadModel, of generation: GenerationNumber, isEmpty: Bool, budget: MemoryBudget) {
+    /// - Parameters:
+    ///   - isEmpty: no row of the generation exists, so that none is looked for.
+    ///   - emits: what is kept of what events emit; nil for a projection that emits nothing.
+    package init(
+        _ model: ReadModel,
+        of generation: GenerationNumber,
+        isEmpty: Bool,
+        emits: EmissionScope? = nil,
+        budget: MemoryBudget
+    ) {
         self.model = model
         self.generation = generation
         self.budget = budget
-        rows = Rows(model, isComplete: isEmpty)
+        self.emits = emits
+        rows = Rows(model, isComplete: isEmpty, emits: emits)
     }
 
     deinit { budget.leave(generation) }
@@ -33,7 +43,7 @@ package final class ResidentRows {
             }
         }
         guard fits(0) else {
-            rows = Rows(model, isComplete: false)
+            rows = Rows(model, isComplete: false, emits: emits)
             return false
         }
         for memory in rows.memories { memory.markComplete() }

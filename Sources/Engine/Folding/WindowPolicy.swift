@@ -24,12 +24,21 @@ package struct WindowPolicy: Sendable {
         package var isPointing: Bool
         /// Bytes of the rows that have changed since the window was opened.
         package var changedBytes: Int
+        /// Bytes of what its events have emitted.
+        package var emittedBytes: Int
 
-        package init(phase: GenerationPhase, isLive: Bool, isPointing: Bool = false, changedBytes: Int = 0) {
+        package init(
+            phase: GenerationPhase,
+            isLive: Bool,
+            isPointing: Bool = false,
+            changedBytes: Int = 0,
+            emittedBytes: Int = 0
+        ) {
             self.phase = phase
             self.isLive = isLive
             self.isPointing = isPointing
             self.changedBytes = changedBytes
+            self.emittedBytes = emittedBytes
         }
     }
 
@@ -85,7 +94,7 @@ package struct WindowPolicy: Sendable {
     private func isDue(_ window: OpenWindow, _ state: State, now: ContinuousClock.Instant) -> Bool {
         // A generation built in memory is appended row by row: there is no limit to what is written at once.
         if state.phase == .settled && state.changedBytes > mostChangedBytes { return true }
-        if window.events >= limits.events { return true }
+        if state.emittedBytes > mostChangedBytes || window.events >= limits.events { return true }
         return window.events > 0 && now - window.opened >= limits.time
     }
 

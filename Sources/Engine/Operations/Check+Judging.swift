@@ -47,6 +47,13 @@ extension Check {
         return .failed("identity", error, remedy: error.remedy)
     }
 
+    /// Whether what was emitted gets into the log.
+    package static func outbox(_ outbox: OutboxStatus) -> Check {
+        let found = "\(outbox.waiting) emitted events wait to be appended"
+        guard let cause = outbox.cause else { return .passed("outbox", found) }
+        return .warning("outbox", found, remedy: cause)
+    }
+
     /// One for each projection that is stopped, or one that says that none is.
     package static func projections(_ projections: [ProjectionStatus]) -> [Check] {
         let stopped = projections.filter { $0.state == .stopped }.map { projection in

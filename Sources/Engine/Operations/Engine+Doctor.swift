@@ -39,6 +39,7 @@ extension Engine {
             checks += Check.projections(status.projections)
             checks.append(.mark(heldBy: status.store.hold))
             checks.append(.deadLetters(of: status.projections))
+            if let outbox = status.outbox { checks.append(.outbox(outbox)) }
             checks.append(.retired(generations))
             checks.append(.disk(for: generations, freeBytes: await freeBytes(on: connection)))
         } catch {

@@ -7,7 +7,10 @@ extension Engine {
     ///
     /// Idempotent, and safe when run twice at once: everything happens under one advisory lock. Tables that exist are
     /// never altered.
+    ///
+    /// - Throws: ``EngineError/Code/emissionLoop`` before anything is created.
     public func migrate() async throws {
+        try requireNoEmissionLoop()
         try await withConnection(for: "migrate") { connection in
             // One transaction: neither version could use an installation that is half migrated.
             try await connection.transaction { connection in

@@ -16,13 +16,17 @@ extension Engine {
     public func reset(_ projection: any Projection, acceptsShortenedLog: Bool = false) async throws -> GenerationNumber
     {
         let number = try await withConnection(for: "reset") { control in
+            try requireNoEmissionLoop()
             try await requireMigration(on: control)
+            try await requireAppendable(projection, on: control)
             let pointer = try await PointerStore(control).pointer(of: projection.name)
-            try await requireSameLog(as: pointer, acceptsShortenedLog: acceptsShortenedLog, on: control)
+            let store = try await requireSameLog(as: pointer, acceptsShortenedLog: acceptsShortenedLog, on: control)
             let identity = identity(of: projection)
             let generation = try await control.transaction { control in
-                try await PointerStore(control)
+                let generation = try await PointerStore(control)
                     .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
+                if let generation { try await EmitterStore(control).enter(projection, generation.number, now: store) }
+                return generation
             }
             guard let generation else { throw EngineError.pointerMoved(projection.name) }
             await pointCache(of: projection, to: generation.number)
@@ -36,13 +40,14 @@ extension Engine {
         as pointer: Pointer,
         acceptsShortenedLog: Bool,
         on control: PostgresConnection
-    ) async throws {
+    ) async throws -> ValidatedStore {
         let store = try await StoreInspection.inspect(control, settings.store)
         guard let log = try await LogIdentityStore.verify(control, store), let live = pointer.live,
             let generation = try await GenerationStore(control).generation(live)
-        else { return }
+        else { return store }
         let folded = FoldedLog(store: store, id: log.id, firstEvent: try await store.firstEvent(on: control))
         try await folded.requireSame(generation, on: control, logger)
         if !(acceptsShortenedLog || settings.acceptsShortenedLog) { try folded.requireWhole(generation) }
+        return store
     }
 }

@@ -51,7 +51,8 @@ extension Engine {
         await addCacheStates(to: &projections, connection)
         var relays = try await RelayStore.all(on: connection)
         for index in relays.indices { relays[index].mark = store.mark }
-        return Status(store: store, projections: projections, relays: relays)
+        let outbox = try await outboxState(on: connection)
+        return Status(store: store, projections: projections, relays: relays, outbox: outbox)
     }
 
     // MARK: The projections
@@ -62,7 +63,9 @@ extension Engine {
             let live = try await PointerStore(connection).pointer(of: projection.name).live
             let records = try await GenerationStore(connection).records(of: projection.name, live: live)
             let identity = identity(of: projection)
-            states.append(ProjectionStatus(projection.name, live: live, records, identity: identity))
+            var state = ProjectionStatus(projection.name, live: live, records, identity: identity)
+            if projection.emits { state.note(try await EmitterStore(connection).emitter(of: projection.name)) }
+            states.append(state)
         }
         return states
     }
@@ -117,6 +120,16 @@ extension Engine {
                     THEN (extract(epoch FROM clock_timestamp() - "timestamp"::timestamptz) * 1000)::bigint END
           FROM \(events) WHERE global_position > $1 AND global_position <= $2 ORDER BY global_position LIMIT 1
         """
+    }
+
+    // MARK: The outbox
+
+    private func outboxState(on connection: PostgresConnection) async throws -> OutboxStatus? {
+        guard emits else { return nil }
+        return OutboxStatus(
+            try await OutboxStore(connection, log: settings.store.log).backlog(),
+            try await AppenderStore(connection, log: settings.store.log).record()
+        )
     }
 
     // MARK: The store

@@ -56,6 +56,14 @@ extension ProjectionStatus {
         }
     }
 
+    /// Looked up after the position.
+    mutating func note(_ emitter: Emitter?) {
+        emittedThrough = emitter?.emittedThrough
+        guard let emitter, live != nil, position > emitter.emittedThrough, cause == nil else { return }
+        cause =
+            "it emits nothing: events after position \(emitter.emittedThrough) were folded without emitting: rebuild"
+    }
+
     mutating func note(_ found: CacheStatus) {
         cache = found.state
         cacheError = found.error
@@ -72,5 +80,22 @@ extension BuildingStatus {
         owner = record.owner
         rate = owner == nil ? nil : record.rate
         waitingFor = record.wait
+    }
+}
+
+extension OutboxStatus {
+    package init(_ backlog: OutboxBacklog, _ record: AppenderRecord) {
+        waiting = backlog.events
+        age = backlog.age
+        let ownership = record.ownership.flatMap { $0.seemsAlive ? $0 : nil }
+        appender = ownership?.owner
+        cause =
+            if let waitingFor = record.waitingFor, ownership != nil {
+                waitingFor
+            } else if ownership == nil && waiting > 0 {
+                "nobody appends them: start \(Program.name) tail"
+            } else {
+                nil
+            }
     }
 }

@@ -9,6 +9,20 @@ public struct Status: Sendable {
     public var projections: [ProjectionStatus]
     /// The relays to Kafka that have begun at some time; none where the log is not sent.
     public var relays: [RelayStatus] = []
+    /// Emitted events on their way to the log; nil when no projection emits any.
+    public var outbox: OutboxStatus?
+}
+
+/// Emitted events on their way to the log.
+public struct OutboxStatus: Sendable {
+    /// How many wait.
+    public var waiting: Int64
+    /// How long the oldest one has been waiting; nil when there is none.
+    public var age: Duration?
+    /// The process that appends.
+    public var appender: Owner?
+    /// Why nothing is appended.
+    public var cause: String?
 }
 
 /// The state of the event store.
@@ -71,6 +85,9 @@ public struct ProjectionStatus: Sendable {
     public var deadLetters: Int64
     /// Whether readers find it in the cache.
     public var cache: CacheState
+    /// What its events up to here have emitted is in the outbox or in the log; nil for one that emits nothing, or has not
+    /// begun to.
+    public var emittedThrough: GlobalPosition?
     /// What keeps the cache behind.
     public var cacheError: String?
     /// The generation that is being built, or is ready.

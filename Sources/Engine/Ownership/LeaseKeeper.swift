@@ -23,6 +23,7 @@ package final class LeaseKeeper: Sendable {
 
     /// Begins the lease.
     func begin() async throws {
+        try engine.requireNoEmissionLoop()
         let connection = try await connected()
         try await engine.requireMigration(on: connection)
         do {

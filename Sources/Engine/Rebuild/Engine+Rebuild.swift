@@ -15,18 +15,23 @@ public struct RebuildRequest: Sendable {
     /// Goes ahead although the oldest events that the live generation was folded from are gone: their effects are not
     /// in the new one.
     public var acceptsShortenedLog: Bool
+    /// The first position whose event emits, for projections that have emitted nothing yet; nil for events after the
+    /// first time that they are pointed at.
+    public var emitFrom: GlobalPosition?
 
     /// A rebuild to the head of the log, resuming what was interrupted.
     public init(
         _ projections: [any Projection],
         fresh: Bool = false,
         until: GlobalPosition? = nil,
-        acceptsShortenedLog: Bool = false
+        acceptsShortenedLog: Bool = false,
+        emitFrom: GlobalPosition? = nil
     ) {
         self.projections = projections
         self.fresh = fresh
         self.until = until
         self.acceptsShortenedLog = acceptsShortenedLog
+        self.emitFrom = emitFrom
     }
 }
 

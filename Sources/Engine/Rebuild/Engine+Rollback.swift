@@ -36,7 +36,11 @@ extension Engine {
                     guard current.revision == pointer.revision else { return false }
                     try await ReadModelTables(control).requireShape(of: generation, projection)
                     try await ReadModelViews(control).show(projection)
-                    return try await pointers.point(projection.name, to: kept, kept: pointer.live, from: current)
+                    guard try await pointers.point(projection.name, to: kept, kept: pointer.live, from: current) else {
+                        return false
+                    }
+                    try await EmitterStore(control).enter(projection, kept, now: store)
+                    return true
                 }
                 guard hasMoved else { throw EngineError.pointerMoved(projection.name) }
             } else {

@@ -34,6 +34,9 @@ struct RebuildAttempt: Sendable {
         reading source: StoreSource,
         _ cache: (any CacheWriter)?
     ) async throws -> RebuildAttempt {
+        if let start = request.emitFrom {
+            try await engine.beginEmitting(request.projections, from: start, in: source.log.id, refolds: true)
+        }
         let head = try await source.currentMark()
         let firstEvent = try await engine.withConnection(for: "rebuild") { try await source.store.firstEvent(on: $0) }
         return RebuildAttempt(
@@ -134,6 +137,7 @@ struct BegunRebuild: Sendable {
     ///   log contradicts what the live generation was folded from: a rebuild must not hide the loss of events.
     func prepare(on control: PostgresConnection) async throws -> PreparedRebuild {
         let (log, request) = (attempt.log, attempt.request)
+        try await engine.requireAppendable(projection, on: control)
         let pointer = try await PointerStore(control).pointer(of: projection.name)
         if let number = pointer.live, let live = try await GenerationStore(control).generation(number) {
             if !request.fresh { try await log.requireSame(live, on: control, engine.logger) }
@@ -154,11 +158,14 @@ struct BegunRebuild: Sendable {
         if let current = try await engine.adoptIdentity(of: generation, projection, on: control) {
             do {
                 try await attempt.log.requireSame(current, on: control, engine.logger)
-                if try await !LateEventStore(control).isMissed(by: current.number) {
+                if try await LateEventStore(control).isMissed(by: current.number) {
+                    reason = "events appeared late at positions that it has passed"
+                } else if try await lacksEmissions(current, on: control) {
+                    reason = "what its events emit was not kept"
+                } else {
                     try await generations.setCause(nil, at: nil, of: generation.number)
                     return current
                 }
-                reason = "events appeared late at positions that it has passed"
             } catch let error as EventStoreError where error.code == .otherLog || error.code == .logShrank {
                 reason = error.message
             }
@@ -173,6 +180,11 @@ struct BegunRebuild: Sendable {
         )
         try await generations.setState(.retired, of: generation.number)
         return nil
+    }
+
+    private func lacksEmissions(_ generation: Generation, on control: PostgresConnection) async throws -> Bool {
+        guard projection.emits else { return false }
+        return try await EmitterStore(control).lacksEmissions(generation.number)
     }
 
     private func create(on control: PostgresConnection) async throws -> Generation {

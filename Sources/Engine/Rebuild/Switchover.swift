@@ -112,6 +112,11 @@ struct Switchover {
                     from: pointer
                 )
             else { return .moved }
+            try await EmitterStore(connection).enter(
+                runner.projection,
+                writer.generation.number,
+                beginningAfter: runner.progress.foldedPosition
+            )
             try await LateEventStore(connection).forgetEvidence(of: store.log)
             return .pointed
         }

@@ -115,6 +115,11 @@ BEGIN
             ADD COLUMN anchor_position bigint,
             ADD COLUMN anchor text;
     END IF;
+    IF 'checkpoints.emissions_after' <> ALL (has_columns) THEN
+        ALTER TABLE refold.checkpoints ADD COLUMN emissions_after bigint;
+        COMMENT ON COLUMN refold.checkpoints.emissions_after IS
+            'what its events emit has been collected from here on; null while nothing was';
+    END IF;
 END $$;
 
 CREATE TABLE IF NOT EXISTS refold.dead_letters (
@@ -143,6 +148,130 @@ BEGIN
         RAISE EXCEPTION 'generation % has another owner or stands elsewhere', of_generation
             USING ERRCODE = 'RF001';
     END IF;
+END $$;
+
+-- Up to where each projection has emitted events, whichever of its generations was live at the time.
+CREATE TABLE IF NOT EXISTS refold.emitters (
+    projection text PRIMARY KEY REFERENCES refold.projections (name),
+    -- The first position whose event may emit.
+    emits_from bigint NOT NULL,
+    -- What events up to here have emitted is in the outbox as ready, or in the log.
+    emitted_through bigint NOT NULL,
+    -- The log whose positions these are (refold.logs); null until it is known.
+    log_id bigint
+) WITH (fillfactor = 40);
+
+-- Emitted events on their way to the log.
+CREATE TABLE IF NOT EXISTS refold.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- The quoted name of the events table that they are appended to.
+    log text NOT NULL,
+    projection text NOT NULL,
+    -- The generation that has to be pointed at before they are ready; null when they are.
+    held_for bigint REFERENCES refold.generations (generation) ON DELETE CASCADE,
+    -- The event that the projection was applied to, and the emission's place among those of that event.
+    position bigint NOT NULL,
+    ordinal bigint NOT NULL,
+    source_id uuid NOT NULL,
+    event_type text NOT NULL,
+    type_version bigint NOT NULL,
+    -- The stream's name among the projection's own.
+    stream text NOT NULL,
+    payload json NOT NULL,
+    -- Null for the time at which it is appended.
+    happened_at timestamptz,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- The order in which they are appended; and nothing is emitted twice.
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_ready ON refold.outbox (log, position, projection, ordinal)
+    WHERE held_for IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_held ON refold.outbox (held_for) WHERE held_for IS NOT NULL;
+
+-- The process that appends to each log, at most one.
+CREATE TABLE IF NOT EXISTS refold.appenders (
+    -- The quoted name of the events table.
+    log text PRIMARY KEY,
+    owner uuid,
+    owner_since timestamptz,
+    -- Why it does not get on, and tries again.
+    waiting_for text
+);
+
+-- Takes in what a window has emitted; part of the window's transaction, after refold.advance, so that no other owner and
+-- no move of the pointer comes in between. The live generation's emissions are ready at once, and the mark moves to the
+-- window's end. Those of another generation are held until it is pointed at: the live one may never get there. Nothing
+-- is ready twice, because only what lies beyond the mark is taken in.
+CREATE OR REPLACE FUNCTION refold.emit(
+    of_log text, of_projection text, of_generation bigint, from_position bigint, to_position bigint,
+    positions bigint[], ordinals bigint[], types text[], versions bigint[], streams text[], payloads text[],
+    times timestamptz[], sources uuid[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    is_live boolean;
+    emitted bigint;
+    of_log_id bigint;
+BEGIN
+    UPDATE refold.checkpoints SET emissions_after = from_position
+     WHERE generation = of_generation AND emissions_after IS NULL;
+    SELECT p.live IS NOT DISTINCT FROM of_generation, g.log_id INTO is_live, of_log_id
+      FROM refold.generations g JOIN refold.projections p ON p.name = g.projection WHERE g.generation = of_generation;
+    IF is_live THEN
+        PERFORM FROM refold.emitters WHERE projection = of_projection FOR UPDATE;
+    END IF;
+    SELECT emitted_through INTO emitted FROM refold.emitters
+     WHERE projection = of_projection AND coalesce(log_id = of_log_id, true);
+    -- Without a mark, or with that of another log, the projection begins to emit when it is pointed at.
+    IF emitted IS NULL THEN
+        RETURN;
+    END IF;
+    IF is_live THEN
+        -- What lies between has not been emitted, and will be by a generation that is folded from there.
+        IF emitted < from_position THEN
+            RETURN;
+        END IF;
+        UPDATE refold.emitters SET emitted_through = to_position, log_id = coalesce(log_id, of_log_id)
+         WHERE projection = of_projection AND emitted_through < to_position;
+    END IF;
+    INSERT INTO refold.outbox (log, projection, held_for, position, ordinal, source_id, event_type, type_version, stream,
+                               payload, happened_at)
+    SELECT of_log, of_projection, CASE WHEN NOT is_live THEN of_generation END, e.position, e.ordinal,
+           -- The row of an event may have been deleted since it was read.
+           coalesce(e.source, gen_random_uuid()), e.type, e.version, e.stream, e.payload::json,
+           nullif(e.happened_at, 'infinity')
+      FROM unnest(positions, ordinals, types, versions, streams, payloads, times, sources)
+           AS e (position, ordinal, type, version, stream, payload, happened_at, source)
+     WHERE e.position > emitted ORDER BY e.position, e.ordinal;
+END $$;
+
+-- A generation is pointed at; part of the pointing transaction, which has its checkpoint. What it holds becomes ready
+-- where the generations that were live before have not emitted it. A projection without a mark begins to emit after
+-- begins_after, and so does one that is folded from another log now.
+CREATE OR REPLACE FUNCTION refold.enter_emitter(of_projection text, of_generation bigint, begins_after bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    emitter refold.emitters;
+    entered record;
+BEGIN
+    SELECT g.log_id, c.position, coalesce(c.emissions_after, c.position) AS emissions_after INTO entered
+      FROM refold.generations g JOIN refold.checkpoints c USING (generation) WHERE g.generation = of_generation;
+    SELECT * INTO emitter FROM refold.emitters WHERE projection = of_projection FOR UPDATE;
+    IF emitter.projection IS NULL THEN
+        INSERT INTO refold.emitters (projection, emits_from, emitted_through, log_id)
+        VALUES (of_projection, begins_after + 1, begins_after, entered.log_id);
+    ELSIF emitter.log_id <> entered.log_id THEN
+        UPDATE refold.emitters
+           SET emits_from = begins_after + 1, emitted_through = begins_after, log_id = entered.log_id
+         WHERE projection = of_projection;
+        -- They follow from events that are gone.
+        DELETE FROM refold.outbox WHERE projection = of_projection AND held_for IS NULL;
+    ELSIF entered.emissions_after <= emitter.emitted_through THEN
+        UPDATE refold.outbox SET held_for = NULL
+         WHERE held_for = of_generation AND position > emitter.emitted_through;
+        UPDATE refold.emitters
+           SET emitted_through = greatest(emitted_through, entered.position), log_id = coalesce(log_id, entered.log_id)
+         WHERE projection = of_projection;
+    END IF;
+    DELETE FROM refold.outbox WHERE held_for = of_generation;
 END $$;
 
 -- What binaries from before leases commit with.

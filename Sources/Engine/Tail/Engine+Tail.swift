@@ -10,11 +10,14 @@ public struct TailRequest: Sendable {
     public var projections: [any Projection]
     /// Ends at the head that the log has when it starts, for cron and tests.
     public var untilCaughtUp: Bool
+    /// As in ``RebuildRequest/emitFrom``.
+    public var emitFrom: GlobalPosition?
 
     /// Tailing for ever, or until caught up.
-    public init(_ projections: [any Projection], untilCaughtUp: Bool = false) {
+    public init(_ projections: [any Projection], untilCaughtUp: Bool = false, emitFrom: GlobalPosition? = nil) {
         self.projections = projections
         self.untilCaughtUp = untilCaughtUp
+        self.emitFrom = emitFrom
     }
 }
 

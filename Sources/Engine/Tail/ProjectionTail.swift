@@ -76,7 +76,7 @@ struct ProjectionTail: Sendable {
         let engine = engine
         let identity = engine.identity(of: projection)
         let log = FoldedLog(store: source.store, id: source.log.id, firstEvent: nil)
-        let (pointer, generation) = try await engine.withConnection(for: "open") { [projection] connection in
+        let (pointer, generation) = try await engine.withConnection(for: "open") { [projection, source] connection in
             while true {
                 let pointer = try await PointerStore(connection).pointer(of: projection.name)
                 if let live = pointer.live, let generation = try await GenerationStore(connection).generation(live) {
@@ -87,9 +87,12 @@ struct ProjectionTail: Sendable {
                     try await log.requireSame(current, on: connection, engine.logger)
                     return (pointer, try await engine.adoptLog(log.id, of: current, on: connection))
                 }
-                _ = try await connection.transaction { connection in
-                    try await PointerStore(connection)
+                try await engine.requireAppendable(projection, on: connection)
+                try await connection.transaction { connection in
+                    let generation = try await PointerStore(connection)
                         .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
+                    guard let generation else { return }
+                    try await EmitterStore(connection).enter(projection, generation.number, now: source.store)
                 }
             }
         }

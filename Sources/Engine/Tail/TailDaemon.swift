@@ -28,6 +28,8 @@ final class TailDaemon: Sendable {
     let budget: MemoryBudget
     /// The same.
     let committer: WindowCommitter
+    /// Raised when a window has emitted events.
+    let outbox = OutboxSignal()
     private let state = Mutex(State())
 
     init(engine: Engine, request: TailRequest, keeper: LeaseKeeper, cache: (any CacheWriter)?) {
@@ -36,7 +38,7 @@ final class TailDaemon: Sendable {
         self.keeper = keeper
         self.cache = cache
         budget = MemoryBudget(limit: engine.settings.memoryBudget)
-        committer = WindowCommitter(cache: cache, metrics: engine.metrics)
+        committer = WindowCommitter(cache: cache, metrics: engine.metrics, outbox: outbox)
     }
 
     // MARK: Stopping
@@ -88,14 +90,50 @@ final class TailDaemon: Sendable {
     // MARK: Running
 
     func run() async throws {
-        guard let cache else { return try await followForEver() }
+        guard let cache else { return try await followToTheEnd() }
         try await withThrowingTaskGroup { group in
             group.addTask { await cache.run() }
-            try await followForEver()
+            try await followToTheEnd()
             // Cancelled, the cache still sends what waits.
             group.cancelAll()
         }
     }
+
+    /// Follows the log; a run that is to stop at its head follows what it has emitted as well.
+    private func followToTheEnd() async throws {
+        try await followForEver()
+        guard request.untilCaughtUp, engine.emits else { return }
+        // Nobody reads what follows from what he emits, so this ends.
+        for _ in engine.projections where !isStopping {
+            let hasEmitted = outbox.take()
+            let waited = try await emptyOutbox()
+            guard hasEmitted || waited else { return }
+            try await followForEver()
+        }
+        // Writers have gone on meanwhile.
+        if !isStopping { _ = try await emptyOutbox() }
+    }
+
+    /// Appends what is in the outbox; an error of the database is tried again for a while.
+    ///
+    /// - Returns: whether there may have been anything.
+    private func emptyOutbox() async throws -> Bool {
+        var backoff = Backoff(limit: engine.settings.retryLimit)
+        var wasInterrupted = false
+        while true {
+            do {
+                return try await appender.drain(within: engine.settings.retryLimit) || wasInterrupted
+            } catch {
+                guard error.isTransient, !Task.isCancelled, let delay = backoff.next() else { throw error }
+                engine.logger.warning("emitted events are not appended for a moment", metadata: ["cause": "\(error)"])
+                wasInterrupted = true
+                await pause(delay)
+            }
+        }
+    }
+
+    /// Moves what was emitted to the log.
+    var appender: Appender { Appender(engine: engine, keeper: keeper, signal: outbox) }
 
     private func followForEver() async throws {
         var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)

@@ -57,7 +57,7 @@ package struct TailRecovery {
     /// Whether an error at the start of a daemon stops its projection and leaves the others alone.
     package static func stopsOne(_ error: any Error) -> Bool {
         switch error {
-        case let error as EngineError: error.code == .identityDiffers
+        case let error as EngineError: error.code == .identityDiffers || error.code == .cannotEmit
         case let error as EventStoreError: error.code == .otherLog || error.code == .logShrank
         default: false
         }

@@ -13,6 +13,9 @@ extension TailDaemon {
         let source = try await StoreSource.open(engine)
         defer { source.closeSoon() }
         noteServer(source.store)
+        if let start = request.emitFrom {
+            try await engine.beginEmitting(request.projections, from: start, in: source.log.id, refolds: false)
+        }
         let goal = request.untilCaughtUp ? try await source.currentMark() : nil
         let recheck = try await TailRecheck.open(engine)
         defer { recheck.closeSoon() }
@@ -166,6 +169,12 @@ struct JoinedTails: Sendable {
             group.addTask {
                 await daemon.keepGoing("holes are not looked at") { try await log.recheck.run(for: log.tails) }
                 return .other
+            }
+            if daemon.engine.emits && !daemon.request.untilCaughtUp {
+                group.addTask {
+                    await daemon.keepGoing("emitted events are not appended") { try await daemon.appender.run() }
+                    return .other
+                }
             }
             // The feed and the tails end by themselves; the watchers never do.
             var (working, failures) = (log.tails.count + 1, [any Error]())

@@ -18,20 +18,22 @@ struct RebuildCommand: AsyncParsableCommand {
     var acceptShortenedLog = false
     @Flag(help: "Drop the half-built generations and do nothing else.") var abandon = false
     @Option(help: "Stop at this position and leave the generations half-built.") var until: Int64?
+    @Option(help: EmitStart.help) var emitFrom: EmitStart?
     @Flag(help: "Print what would be read, built and dropped, and do nothing.") var dryRun = false
     @Flag(help: "Print nothing when all goes well, one line otherwise.") var quiet = false
     @Flag(help: "Print a JSON object.") var json = false
 
     func validate() throws {
         if let until, until < 0 { throw ValidationError("--until is \(until), which is not a position") }
-        if abandon && (fresh || until != nil || dryRun) {
-            throw ValidationError("--abandon goes with none of --fresh, --until and --dry-run")
+        if abandon && (fresh || until != nil || dryRun || emitFrom != nil) {
+            throw ValidationError("--abandon goes with none of --fresh, --until, --emit-from and --dry-run")
         }
     }
 
     func run() async throws {
         let engine = try shared.engine(logging: quiet ? .critical : .warning)
         let chosen = try engine.projections(named: projections)
+        if emitFrom != nil { try EmitStart.requireEmitter(among: chosen) }
         if abandon {
             let abandoned = try await SignalRunner.result(of: engine, unfinished: "run the command again") {
                 try await engine.abandon(chosen)
@@ -49,7 +51,8 @@ struct RebuildCommand: AsyncParsableCommand {
                 chosen,
                 fresh: fresh,
                 until: until.map { GlobalPosition($0) },
-                acceptsShortenedLog: acceptShortenedLog
+                acceptsShortenedLog: acceptShortenedLog,
+                emitFrom: emitFrom?.position
             )
             outcomes = try await SignalRunner.result(
                 of: engine,

@@ -15,6 +15,7 @@ struct TailCommand: AsyncParsableCommand {
     @OptionGroup var shared: SharedOptions
     @Argument(help: "The projections.") var projections: [String] = []
     @Flag(help: "End at what is now the head of the log.") var untilCaughtUp = false
+    @Option(help: EmitStart.help) var emitFrom: EmitStart?
     @Flag(help: "Print nothing when all goes well.") var quiet = false
 
     func run() async throws {
@@ -22,10 +23,13 @@ struct TailCommand: AsyncParsableCommand {
         let level: Logger.Level = untilCaughtUp ? (quiet ? .critical : .warning) : (quiet ? .warning : .info)
         let engine = try shared.engine(logging: level)
         let chosen = try engine.projections(named: projections)
+        if emitFrom != nil { try EmitStart.requireEmitter(among: chosen) }
         engine.say("tailing", chosen.map(\.name.rawValue))
         let left = Mutex<[TailRemainder]>([])
         let wasStopped = try await SignalRunner.run(engine.logger, onLimit: engine.abandonConnections) {
-            let remainders = try await engine.tail(TailRequest(chosen, untilCaughtUp: untilCaughtUp))
+            let remainders = try await engine.tail(
+                TailRequest(chosen, untilCaughtUp: untilCaughtUp, emitFrom: emitFrom?.position)
+            )
             left.withLock { $0 = remainders }
         }
         guard wasStopped else { return }

@@ -11,6 +11,7 @@ extension Status {
         ])
         // Most installations have none.
         if !relays.isEmpty { status["relays"] = .array(relays.map(\.json)) }
+        if let outbox { status["outbox"] = outbox.json }
         return .object(status)
     }
 }
@@ -21,6 +22,15 @@ extension RelayStatus {
             "version": .text(version), "position": .integer(position.rawValue),
             "high_water_mark": .integer(mark.rawValue), "lag_events": .integer(lag), "epoch": .integer(epoch),
             "cause": .optional(cause), "owner": owner?.json ?? .null,
+        ]
+    }
+}
+
+extension OutboxStatus {
+    fileprivate var json: JSON {
+        [
+            "waiting": .integer(waiting), "oldest_seconds": .optional(age.map { $0 / .seconds(1) }),
+            "appender": appender?.json ?? .null, "cause": .optional(cause),
         ]
     }
 }
@@ -50,7 +60,7 @@ extension BlockingTransaction.Details {
 extension ProjectionStatus {
     fileprivate var json: JSON {
         let error: JSON = lastError.map { ["message": .text($0.message), "at": .text("\($0.at)")] } ?? .null
-        return [
+        var object: JSON.Object = [
             "name": .text(name.rawValue), "live_generation": .optional(live?.rawValue),
             "position": .integer(position.rawValue),
             "high_water_mark": .integer(mark.rawValue), "lag_events": .integer(lag),
@@ -60,6 +70,8 @@ extension ProjectionStatus {
             "cache": ["state": .text(cache.rawValue), "error": .optional(cacheError)],
             "building": building?.json ?? .null,
         ]
+        if let emittedThrough { object["emitted_through"] = .integer(emittedThrough.rawValue) }
+        return .object(object)
     }
 }
 

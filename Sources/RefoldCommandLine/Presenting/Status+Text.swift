@@ -14,7 +14,16 @@ extension Status {
         lines += table.lines
         lines += projections.compactMap(\.buildingLine)
         lines += relays.flatMap(\.lines)
-        return lines + store.notes + projections.flatMap(\.notes)
+        return lines + store.notes + projections.flatMap(\.notes) + (outbox?.lines ?? [])
+    }
+}
+
+extension OutboxStatus {
+    fileprivate var lines: [String] {
+        var line = "outbox: \(Format.grouped(waiting)) emitted events wait"
+        if let age { line += ", the oldest for \(Format.time(age))" }
+        if let appender { line += "; \(appender.host) \(appender.pid) appends" }
+        return [line] + (cause.map { ["! outbox: \($0)"] } ?? [])
     }
 }
 

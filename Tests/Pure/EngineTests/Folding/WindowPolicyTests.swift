@@ -50,6 +50,18 @@ struct WindowPolicyTests {
         #expect(policy.action(at: .folded, window(100), memory, now: start) == .close)
     }
 
+    @Test("It is closed when more was emitted than is sent at once, however it is written")
+    func emitted() {
+        let policy = policy()
+        for state in [memory, liveMemory, settled] {
+            var state = state
+            state.emittedBytes = policy.mostChangedBytes
+            #expect(policy.action(at: .folded, window(1), state, now: start) == .none)
+            state.emittedBytes += 1
+            #expect(policy.action(at: .folded, window(1), state, now: start) == .close)
+        }
+    }
+
     @Test("It is closed when more has changed than is encoded at once, unless it is only appended")
     func bytes() {
         let policy = policy()
