@@ -247,6 +247,19 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "AppliedEvents",
+            dependencies: ["Kafka", "Postgres", "Refold"],
+            path: "Tests/Support/AppliedEvents",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TestConsumer",
+            dependencies: ["AppliedEvents", "Kafka", "Postgres"],
+            path: "Tests/Support/TestConsumer",
+            swiftSettings: settings
+        ),
+
         // Tests that need no server and no second process.
         .testTarget(
             name: "AggregateStoreTests",
@@ -421,7 +434,7 @@ let package = Package(
         .testTarget(
             name: "RelayServerTests",
             dependencies: [
-                "EventStore", "Kafka", "MockCluster", "Postgres", "Refold", "TestSupport",
+                "AppliedEvents", "Kafka", "MockCluster", "Postgres", "Refold", "TestConsumer", "TestSupport",
             ],
             path: "Tests/Servers/RelayServerTests",
             swiftSettings: settings

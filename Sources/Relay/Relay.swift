@@ -30,7 +30,7 @@ public struct Relay: Sendable {
     /// log end it.
     ///
     /// - Throws: what keeps it from starting, such as unreachable brokers (`KafkaError`) or missing topics; with
-    ///   `untilCaughtUp` also another owner (``EngineError/Code/owned``).
+    ///   `untilCaughtUp` also another owner (`EngineError.Code.owned`).
     public func run(_ request: RelayRequest = RelayRequest()) async throws {
         guard !settings.kafka.bootstrapServers.isEmpty else { throw RelayError.noServers() }
         let daemon = RelayDaemon(self, request)

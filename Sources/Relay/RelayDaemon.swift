@@ -14,6 +14,8 @@ final class RelayDaemon: Sendable {
     static let stopLimit: Duration = .milliseconds(4_000)
     /// How often a relay that stands by looks whether the other one is gone.
     private static let standbyInterval: Duration = .milliseconds(250)
+    /// After this time a failure is no longer one of a row.
+    private static let steadyTime: Duration = .seconds(10)
 
     private struct State {
         var isStopping = false
@@ -47,12 +49,13 @@ final class RelayDaemon: Sendable {
         _ = try await partitionCounts()
         var backoff = Backoff(limit: request.untilCaughtUp ? engine.settings.retryLimit : nil)
         while !isStopping {
+            let began = engine.time.now
             do {
-                if try await session(keeper) { return }
-                backoff.reset()
+                return try await session(keeper)
             } catch is RelayReplaced {
                 engine.logger.notice("another relay has taken over; this one stands by")
             } catch {
+                if engine.time.now - began > Self.steadyTime { backoff.reset() }
                 let mayPass = error.isTransient || (error as? KafkaError)?.isTransient ?? false
                 let hasBegun = state.withLock { $0.hasBegun }
                 guard mayPass, hasBegun, !Task.isCancelled, let delay = backoff.next(now: engine.time.now) else {
@@ -67,8 +70,8 @@ final class RelayDaemon: Sendable {
         }
     }
 
-    /// - Returns: whether there is nothing more to do.
-    private func session(_ keeper: LeaseKeeper) async throws -> Bool {
+    /// Waits for its turn, and relays until there is nothing more to do.
+    private func session(_ keeper: LeaseKeeper) async throws {
         try await engine.withConnection(for: "relay") { connection in
             try await engine.requireMigration(on: connection)
             let store = RelayStore(connection, version: settings.version)
@@ -85,10 +88,9 @@ final class RelayDaemon: Sendable {
                         if !(error is RelayReplaced) { try? await store.note("\(error)", fencing) }
                         throw error
                     }
-                    return true
+                    return
                 }
             }
-            return true
         }
     }
 

@@ -62,7 +62,7 @@ final class RelayProgress: Sendable {
 
     /// Moves the checkpoint after the acknowledgements, until everything is stored and nothing more is to come.
     ///
-    /// - Throws: the failure of a delivery, ``RelayReplaced``, what storing throws, `CancellationError`.
+    /// - Throws: the failure of a delivery, `RelayReplaced`, what storing throws, `CancellationError`.
     func run() async throws {
         var stored = begun
         while true {

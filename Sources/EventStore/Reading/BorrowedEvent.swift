@@ -46,8 +46,12 @@ package struct BorrowedEvent {
     package var typeVersion: Int64 {
         // Many stores know no versions: looking for the name is much quicker than reading the metadata.
         guard let metadata, metadata.holds(EventMetadata.typeVersion) else { return 1 }
-        let members = try? JSON(parsing: String(decoding: metadata, as: UTF8.self)).asObject
-        return members?[EventMetadata.typeVersion]?.asInteger ?? 1
+        var (scanner, version) = (JSONScanner(metadata, 0..<metadata.count), Int64?.none)
+        while let member = try? scanner.nextMember() {
+            guard metadata[member.name].elementsEqual(EventMetadata.typeVersion.utf8) else { continue }
+            version = Int64(String(decoding: metadata[member.value], as: UTF8.self))
+        }
+        return version ?? 1
     }
 
     private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }

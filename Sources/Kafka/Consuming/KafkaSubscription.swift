@@ -1,6 +1,6 @@
 /// The records of one member of a consumer group, as they come.
 ///
-/// One iteration, by one task. Cancelling the task ends it without an error. ``close()`` leaves the group, so that the
+/// One iteration, by one task. Cancelling the task ends it without an error. ``close(within:)`` leaves the group, so that the
 /// others take over at once; a member that just vanishes is missed after `session.timeout.ms`.
 public struct KafkaSubscription: AsyncSequence, Sendable {
     /// What is delivered.

@@ -1,74 +1,10 @@
+import AppliedEvents
 import Glibc
 import Kafka
 import Postgres
 import Refold
 import TestSupport
 import Testing
-
-/// Keeps what it applied, and its progress, in one transaction; fails now and then before it and after it.
-private struct AppliedEvents: KafkaEventHandler {
-    let database: PostgresConnection
-    var failsSometimes = false
-
-    static let tables = """
-        CREATE TABLE applied (
-            ordinal bigserial, topic text, partition integer, position bigint, event_id text UNIQUE, key text
-        );
-        CREATE TABLE progress (
-            topic text, partition integer, epoch bigint, position bigint, next_offset bigint, PRIMARY KEY (topic, partition)
-        );
-        """
-
-    func progress(of partition: KafkaPartition) async throws -> KafkaProgress? {
-        let row = try await database.query(
-            "SELECT epoch, position, next_offset FROM progress WHERE topic = $1 AND partition = $2",
-            [.text(partition.topic), .int32(partition.number)]
-        ).rows.first
-        return try row.map { row in
-            KafkaProgress(
-                epoch: try row.int64(0),
-                position: GlobalPosition(try row.int64(1)),
-                offset: try row.int64(2)
-            )
-        }
-    }
-
-    func apply(
-        _ events: [KafkaEvent],
-        of partition: KafkaPartition,
-        from old: KafkaProgress?,
-        to new: KafkaProgress
-    ) async throws {
-        if failsSometimes, Int.random(in: 0..<30) == 0 { throw Failing() }
-        try await database.transaction { database in
-            for event in events {
-                try database.execute(
-                    "INSERT INTO applied (topic, partition, position, event_id, key) VALUES ($1, $2, $3, $4, $5)",
-                    [
-                        .text(partition.topic), .int32(partition.number), .int64(event.position.rawValue),
-                        .text(event.id), .text(String(decoding: event.key, as: UTF8.self)),
-                    ]
-                )
-            }
-            let stored = try database.query(
-                """
-                INSERT INTO progress VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (topic, partition) DO UPDATE SET epoch = $3, position = $4, next_offset = $5
-                WHERE (progress.position, progress.next_offset) = ($6, $7) RETURNING 1
-                """,
-                [
-                    .text(partition.topic), .int32(partition.number), .int64(new.epoch),
-                    .int64(new.position.rawValue), .int64(new.offset), .int64(old?.position.rawValue ?? -1),
-                    .int64(old?.offset ?? -1),
-                ]
-            )
-            guard !stored.isEmpty else { throw Failing() }
-        }
-        if failsSometimes, Int.random(in: 0..<30) == 0 { throw Failing() }
-    }
-}
-
-private struct Failing: Error {}
 
 @Suite("A consumer of events") struct ConsumingTests {
     private static let group = ["session.timeout.ms": "6000", "heartbeat.interval.ms": "300"]
@@ -78,7 +14,7 @@ private struct Failing: Error {}
         let database = try await PostgresConnection.connect(to: url)
         var settings = site.kafka.settings
         settings.properties = Self.group
-        let handler = AppliedEvents(database: database, failsSometimes: fails)
+        let handler = AppliedEvents(database, failsSometimes: fails)
         return (
             KafkaEventConsumer(KafkaCluster(settings), topics: [RelaySite.topic], group: "g", handler: handler),
             database
@@ -96,6 +32,28 @@ private struct Failing: Error {}
             }
             await database.close()
         }
+    }
+
+    /// Expects every event among those that were applied, by its own key and in the order of the log.
+    private func expectEachOnce(_ site: RelaySite) async throws {
+        #expect(
+            try await site.number(
+                """
+                SELECT count(*) FROM events e FULL JOIN applied a ON a.event_id = e.event_id::text
+                WHERE e.global_position IS DISTINCT FROM a.position
+                   OR a.key IS DISTINCT FROM e.event_data->>'user_id'
+                """
+            ) == 0
+        )
+        #expect(
+            try await site.number(
+                """
+                SELECT count(*) FROM (
+                    SELECT position < lag(position) OVER (PARTITION BY key ORDER BY ordinal) AS is_late FROM applied
+                ) AS o WHERE is_late
+                """
+            ) == 0
+        )
     }
 
     @Test("applies each event once and in order while relays are killed and members come, fail and go") func once()
@@ -126,24 +84,42 @@ private struct Failing: Error {}
             }
             steady.cancel()
             try await steady.value
-            #expect(
-                try await site.number(
-                    """
-                    SELECT count(*) FROM events e FULL JOIN applied a ON a.event_id = e.event_id::text
-                    WHERE e.global_position IS DISTINCT FROM a.position
-                       OR a.key IS DISTINCT FROM e.event_data->>'user_id'
-                    """
-                ) == 0
-            )
-            #expect(
-                try await site.number(
-                    """
-                    SELECT count(*) FROM (
-                        SELECT position < lag(position) OVER (PARTITION BY key ORDER BY ordinal) AS is_late FROM applied
-                    ) AS o WHERE is_late
-                    """
-                ) == 0
-            )
+            try await expectEachOnce(site)
+        }
+    }
+
+    @Test("applies each event once and in order while members are killed and others join") func killed() async throws {
+        try await RelaySite.with { site in
+            try await site.connection.executeScript(AppliedEvents.tables)
+            let url = try #require(site.environment["REFOLD_DATABASE_URL"])
+            let command = [RefoldProcess.beside("TestConsumer"), url, site.mock.servers, RelaySite.topic]
+            try await site.running("relay") { _ in
+                var killed = 0
+                for _ in 1...5 {
+                    try await site.append(800)
+                    try await ChildProcess.with(command) { first in
+                        try await ChildProcess.with(command) { second in
+                            let before = try await site.number("SELECT count(*) FROM applied")
+                            // One that was killed is missed only when its session is over.
+                            try await wait(for: "events to be applied") {
+                                try await site.number("SELECT count(*) FROM applied") > before
+                            }
+                            try await Task.sleep(for: .milliseconds(Int.random(in: 0...100)))
+                            for member in [first, second] {
+                                await member.send(SIGKILL)
+                                killed += try await member.outcome().code == -SIGKILL ? 1 : 0
+                            }
+                        }
+                    }
+                }
+                #expect(killed == 10)
+                try await ChildProcess.with(command) { _ in
+                    try await wait(for: "all events to be applied") {
+                        try await site.number("SELECT count(*) FROM applied") == 4_000
+                    }
+                }
+            }
+            try await expectEachOnce(site)
         }
     }
 
