@@ -198,7 +198,7 @@ let package = Package(
         .executableTarget(
             name: "Benchmark",
             dependencies: [
-                "AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Postgres", "Refold",
+                "AggregateStore", "Aggregates", "BankingDomain", "EventStore", "Kafka", "Postgres", "Refold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("SQL")],

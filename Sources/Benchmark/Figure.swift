@@ -38,7 +38,20 @@ struct Figure {
 
     /// The table of figures.
     static func all(_ plan: Plan, _ results: Results) -> [Figure] {
-        reading(plan, results) + tailing(results) + writing(results)
+        reading(plan, results) + tailing(results) + writing(results) + relaying(plan, results)
+    }
+
+    private static func relaying(_ plan: Plan, _ results: Results) -> [Figure] {
+        let rate = Double(plan.events) / results.seconds(.relayed)
+        return [
+            Figure("relay to Kafka, events/s", rate, must: .atLeast(60_000), aim: .atLeast(150_000)),
+            Figure(
+                "relay / the same producer from memory",
+                rate / results.rate(.sentFromMemory),
+                must: .atLeast(0.6),
+                aim: .atLeast(0.8)
+            ),
+        ]
     }
 
     private static func reading(_ plan: Plan, _ results: Results) -> [Figure] {

@@ -25,6 +25,7 @@ struct Measuring {
         let reading = ReadSide(workplace, logs.server)
         let writing = try await WriteSide(plan, workplace, logs, from: json, into: written)
         results.imported = writing.imported
+        let relaying = try await Relaying(workplace, logs.server, from: json)
         for run in 1...plan.runs {
             say("Run \(run) of \(plan.runs) …")
             if run == 1 {
@@ -46,7 +47,10 @@ struct Measuring {
             }
             try await writing.measure(into: &results)
             try await writing.load(into: &results)
+            results.add(try await relaying.relay(), to: .relayed)
+            results.add(try await relaying.sendFromMemory(plan.events), to: .sentFromMemory)
         }
+        await relaying.end()
         results.wrong += try await reading.differences(jsonb)
         try await observeTail(writing, &results)
         if let events = plan.large { try await measureLarge(events, reading, &results) }

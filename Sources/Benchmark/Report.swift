@@ -59,6 +59,14 @@ struct Report {
         row("(d) tail from nothing until caught up, json", .tail)
         row("(f) \\copy of \(grouped(results.imported)) of the events", .copy, results.imported)
         row("(f) import of the same events from NDJSON", .imported, results.imported)
+        row("(i) relay of the log to Kafka's mock cluster, json", .relayed)
+        line(
+            "    the same producer, the same records from memory",
+            "",
+            "",
+            grouped(Int(results.rate(.sentFromMemory))),
+            width: [58, 9, 10, 12]
+        )
         guard let large = plan.large else { return }
         row("(a) floor: json payloads, \(grouped(large)) events", .floorLarge, large)
         row("(c) rebuild, json, \(grouped(large)) events", .rebuildLarge, large)

@@ -2,6 +2,7 @@
 enum Way: Hashable {
     case floorJSON, floorJSONB, setBased, rebuildJSON, rebuildJSONB, tail
     case copy, imported
+    case relayed
     case floorLarge, rebuildLarge, rebuildTight
 }
 
@@ -14,6 +15,8 @@ enum Rate: Hashable {
     case statements(writers: Int)
     case appendsOfHundred
     case loading(SnapshotAge)
+    /// Records to Kafka by the relay's producer, from memory.
+    case sentFromMemory
 }
 
 /// How an account is loaded: from its events alone, or by a snapshot that so many events followed.

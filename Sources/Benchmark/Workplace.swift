@@ -32,6 +32,8 @@ struct Workplace {
 
     var refold: String { programs.appending(path: "refold").path }
 
+    var mockCluster: String { programs.appending(path: "MockCluster").path }
+
     /// psql without anybody's start-up file, which stops at the first error.
     func psql(_ database: Database, _ arguments: [String]) -> [String] {
         ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", database.url] + arguments
