@@ -142,7 +142,7 @@ final class RelayDaemon: Sendable {
             mark: mark,
             reader: WholeEventReader(reading, inspected, types: settings.routes.map(\.type)),
             producer: producer,
-            progress: RelayProgress(begun, store, fencing),
+            progress: RelayProgress(begun, store, fencing, engine.time),
             isStopping: { self.isStopping },
             goal: request.untilCaughtUp ? newest : nil
         )

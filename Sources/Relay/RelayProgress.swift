@@ -3,6 +3,7 @@ internal import Kafka
 internal import Postgres
 internal import Refold
 internal import Synchronization
+internal import Timing
 
 /// What is on its way, in its order, and the checkpoint that follows the acknowledgements.
 final class RelayProgress: Sendable {
@@ -23,6 +24,7 @@ final class RelayProgress: Sendable {
     let begun: RelayCheckpoint
     private let store: RelayStore
     private let fencing: FencingValue
+    private let time: TimeSource
     private let state: Mutex<State>
 
     /// The longest time for which acknowledged blocks are not in the checkpoint: each write of it costs a commit.
@@ -30,10 +32,11 @@ final class RelayProgress: Sendable {
     /// How many blocks are on their way at most.
     private static let mostBlocks = 256
 
-    init(_ begun: RelayCheckpoint, _ store: RelayStore, _ fencing: FencingValue) {
+    init(_ begun: RelayCheckpoint, _ store: RelayStore, _ fencing: FencingValue, _ time: TimeSource) {
         self.begun = begun
         self.store = store
         self.fencing = fencing
+        self.time = time
         state = Mutex(State(last: begun))
     }
 
@@ -56,7 +59,7 @@ final class RelayProgress: Sendable {
     /// Waits while too much is on its way.
     func waitForRoom() async throws {
         while state.withLock({ $0.waiting.count >= Self.mostBlocks }) {
-            try await Task.sleep(for: .milliseconds(1))
+            try await time.sleep(for: .milliseconds(1))
         }
     }
 
@@ -69,7 +72,7 @@ final class RelayProgress: Sendable {
             let (first, isFinishing) = state.withLock { ($0.waiting.first, $0.isFinishing) }
             guard let first else {
                 if isFinishing { break }
-                try await Task.sleep(for: .milliseconds(1))
+                try await time.sleep(for: .milliseconds(1))
                 continue
             }
             try await first.delivery.value()
@@ -83,7 +86,7 @@ final class RelayProgress: Sendable {
             }
             try await store.advance(from: stored, to: reached, fencing)
             stored = reached
-            if !isFinishing { try await Task.sleep(for: Self.interval) }
+            if !isFinishing { try await time.sleep(for: Self.interval) }
         }
         state.withLock { $0.isFinished = true }
     }
@@ -93,10 +96,10 @@ final class RelayProgress: Sendable {
         state.withLock { $0.isFinishing = true }
         var deadline: ContinuousClock.Instant?
         while !state.withLock({ $0.isFinished }) {
-            if isStopping() { deadline = deadline ?? .now + Self.stopLimit }
+            if isStopping() { deadline = deadline ?? time.now + Self.stopLimit }
             // The next relay sends the rest once more.
-            if let deadline, .now >= deadline { return }
-            try await Task.sleep(for: .milliseconds(1))
+            if let deadline, time.now >= deadline { return }
+            try await time.sleep(for: .milliseconds(1))
         }
     }
 

@@ -131,7 +131,7 @@ public final class KafkaProducer: Sendable {
     /// Gives up what is on its way and ends. Takes a moment: the client's threads are waited for.
     public func close() async {
         purge()
-        // The reports of what was given up.
+        // The reports of what was given up. In a task of its own: a cancelled one does not wait.
         let deadline = ContinuousClock.now + .seconds(1)
         while pendingCount > 0, ContinuousClock.now < deadline {
             await Task { try? await Task.sleep(for: .milliseconds(1)) }.value
