@@ -43,6 +43,9 @@ struct HotSetReader: Sendable {
         counts(ranking.score) + (ranking.unless.map { " AND \(column($0)) IS NULL" } ?? "")
     }
 
+    /// Longer than from the first time of the server until today, in microseconds.
+    private static let longest: Double = 1e18
+
     private var hotSQL: String {
         let limit = " LIMIT \(hotSet.settings.limit)"
         guard let order = hotSet.order else { return from + descending("t._position") + limit }
@@ -51,10 +54,16 @@ struct HotSetReader: Sendable {
             // The cache's clock, so that reading and writing agree.
             let now = "to_timestamp(\(HotSet.now / 1_000_000 + 946_684_800))"
             let newest = """
-                (SELECT CASE WHEN max(\(column(order))) > \(now) + interval '1 day' THEN \(now) \
-                ELSE max(\(column(order))) END FROM \(table.quotedName) t)
+                SELECT CASE WHEN max(\(column(order))) > \(now) + interval '1 day' THEN \(now) \
+                ELSE max(\(column(order))) END AS newest FROM \(table.quotedName) t
                 """
-            condition += " AND \(column(order)) >= \(newest) - make_interval(secs => \(within / 1_000_000))"
+            // No time is before the first that the server knows, and none counts that is farther back than that.
+            let first = "timestamptz '4714-11-24 00:00:00+00 BC'"
+            let span = "make_interval(secs => \(min(within, Self.longest) / 1_000_000))"
+            condition += """
+                 AND \(column(order)) >= (SELECT least(n.newest, greatest(n.newest, \(first) + \(span)) - \(span)) \
+                FROM (\(newest)) n)
+                """
         }
         return from + condition + descending(column(order)) + limit
     }

@@ -1,6 +1,7 @@
 import Engine
 import HotCache
 import Logging
+import Postgres
 import Redis
 import Refold
 import TestProjections
@@ -118,6 +119,26 @@ struct HotCacheTests {
             try await shelf.waitUntilRight("more rows than the limit")
             try await shelf.redis("FLUSHALL")
             try await shelf.waitUntilRight("warming")
+        }
+    }
+
+    @Test("Recent rows of the first hours that the server knows are found")
+    func first() async throws {
+        let settings = HotSetSettings(.recent(column: "seen", within: .seconds(10 * 3600)), limit: 5)
+        try await CacheHarness.with(settings) { shelf in
+            try await shelf.commit((0..<3).map { .put("thing \($0)", hour: $0) }, isTold: false)
+            try await shelf.connection.executeScript(
+                """
+                UPDATE refold_data.shelf_g\(shelf.generation)
+                   SET seen = timestamptz '4714-11-24 00:00:00+00 BC' + (seen - timestamptz '2000-01-01 00:00:00+00')
+                """
+            )
+            shelf.follow()
+            try await shelf.whileRunning {
+                try await wait(for: "three rows") {
+                    try await shelf.redis("ZCARD", shelf.key("hot")).integerValue == 3
+                }
+            }
         }
     }
 
