@@ -115,7 +115,7 @@ actor CacheHealing {
         if error is CacheFailure {
             queue.update(generation, fencingValue: followed.fencingValue) { $0.forgetSent() }
         }
-        let pace = (paces[generation] ?? HealingPace(notBefore: time.now)).afterFailure(at: time.now)
+        let pace = (paces[generation] ?? HealingPace(notBefore: time.now)).afterFailure("\(error)", at: time.now)
         paces[generation] = pace
         switch error {
         case CacheFailure.unowned, CacheFailure.fenced, CacheFailure.odd, CacheFailure.incomplete:
@@ -134,10 +134,15 @@ actor CacheHealing {
         default:
             break
         }
+        // A connection that is lost was reported as such.
+        let isLost = (error as? RedisError)?.endsConnection ?? false
+        var isNews = false
         if let rest = paces[generation].map({ $0.notBefore - time.now }), rest > .zero {
             await notePause(followed, pace.failures, until: HotSet.now + rest.milliseconds * 1000, error)
+            isNews = pace.isNewCause && !isLost
         }
-        logger.debug(
+        logger.log(
+            level: isNews ? .warning : .debug,
             "a generation's cache has to be healed",
             metadata: ["projection": "\(projection)", "generation": "\(generation)", "error": "\(error)"]
         )

@@ -17,7 +17,7 @@ struct HealingPaceTests {
         var pace = HealingPace(notBefore: now)
         var rests: [Duration] = []
         for _ in 1...10 {
-            pace = pace.afterFailure(at: now)
+            pace = pace.afterFailure("full", at: now)
             rests.append(pace.notBefore - now)
         }
         #expect(
@@ -29,8 +29,20 @@ struct HealingPaceTests {
 
     @Test("A success ends the row of failures")
     func afterSuccess() {
-        let failed = HealingPace(notBefore: now).afterFailure(at: now).afterFailure(at: now)
+        let failed = HealingPace(notBefore: now).afterFailure("full", at: now).afterFailure("full", at: now)
         #expect(failed.failures == 2)
-        #expect(HealingPace.after(.zero, at: now).afterFailure(at: now).notBefore == now + .milliseconds(250))
+        #expect(HealingPace.after(.zero, at: now).afterFailure("full", at: now).notBefore == now + .milliseconds(250))
+    }
+
+    @Test("A cause is new once, until another one or a success comes in between")
+    func causes() {
+        var pace = HealingPace(notBefore: now)
+        var news: [Bool] = []
+        for cause in ["full", "full", "out of range", "out of range", "full"] {
+            pace = pace.afterFailure(cause, at: now)
+            news.append(pace.isNewCause)
+        }
+        #expect(news == [true, false, true, false, true])
+        #expect(HealingPace.after(.zero, at: now).afterFailure("full", at: now).isNewCause)
     }
 }
