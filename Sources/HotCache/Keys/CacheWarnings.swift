@@ -20,11 +20,11 @@ final class CacheWarnings: Sendable {
         if isNew { body() }
     }
 
-    /// Keys of another type were in the place of ours.
+    /// Keys of another type, or numbers in another spelling, were in the place of ours.
     func removed(_ keys: [[UInt8]]) {
         for key in keys {
             logger.warning(
-                "a key of another type stood in the cache's place and was removed; nobody else may write there",
+                "a key that is not ours stood in the cache's place and was removed; nobody else may write there",
                 metadata: ["key": "\(printable(key))"]
             )
         }

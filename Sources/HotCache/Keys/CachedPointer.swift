@@ -37,18 +37,22 @@ package struct CachedPointer: Sendable {
         commands.append(RedisCommand("PTTL", [keys.live]))
         if let renewing { commands.append(renewing) }
         let replies = try await redis.pipeline(commands)
-        for (reply, name) in zip(replies, names) {
-            guard let refusal = reply.error else { continue }
-            guard refusal.code == "WRONGTYPE" else { throw CacheFailure.refused(refusal) }
+        for (reply, name) in zip(replies, names) where !reply.isNull && Self.number(reply) == nil {
+            if let refusal = reply.error, refusal.code != "WRONGTYPE" { throw CacheFailure.refused(refusal) }
             // Not ours, and in the way: without it the key counts as missing.
             try await redis.send(RedisCommand("UNLINK", [name]))
             warnings.removed([name.bytes])
         }
-        live = replies[0].integerValue.map { GenerationNumber($0) }
-        revision = replies[1].integerValue
-        owner = replies[2].integerValue.map { FencingValue($0) }
-        through = replies[3].integerValue
+        live = Self.number(replies[0]).map { GenerationNumber($0) }
+        revision = Self.number(replies[1])
+        owner = Self.number(replies[2]).map { FencingValue($0) }
+        through = Self.number(replies[3])
         ttl = replies[4].integerValue ?? -2
         renewal = renewing == nil ? nil : replies[5]
+    }
+
+    /// A number as we write it. The scripts compare the texts, so another spelling of it is not ours.
+    private static func number(_ reply: RedisReply) -> Int64? {
+        reply.integerValue.flatMap { "\($0)" == reply.text ? $0 : nil }
     }
 }

@@ -154,6 +154,22 @@ struct HotCacheLimitsTests {
         }
     }
 
+    @Test("A number in another spelling than ours is removed, and comes back", arguments: ["not ours", "007", "+5"])
+    func wrongText(text: String) async throws {
+        try await CacheHarness.following(ranked()) { shelf in
+            let revision = "\(CacheHarness.prefix):shelf:revision"
+            for key in [revision, shelf.key("owner"), shelf.key("through")] {
+                try await shelf.redis("SET", key, text)
+                try await shelf.commit(.put("a", genre: "drama", score: 3))
+                try await wait(for: "\(key) to be ours again") {
+                    let found = try await shelf.redis("GET", key).text
+                    return found != nil && found != text
+                }
+                try await shelf.waitUntilRight("a \(key) that is not ours")
+            }
+        }
+    }
+
     @Test("A row that the server does not take is left out, and so is the copy from before; the others stay right")
     func tooLarge() async throws {
         try await CacheHarness.following(ranked(), arguments: ["--proto-max-bulk-len", "1mb"]) { shelf in
