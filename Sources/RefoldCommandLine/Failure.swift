@@ -2,6 +2,7 @@ internal import AggregateStore
 internal import ArgumentParser
 package import Engine
 internal import EventStore
+internal import HotCache
 internal import Kafka
 internal import Postgres
 internal import Redis
@@ -28,6 +29,14 @@ package struct Failure: Sendable, Equatable {
         case let error as AggregateStoreError: self.init(Self.data, error.message, error.remedy)
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
+        case let error as CacheFailure:
+            self.init(
+                Self.unavailable,
+                "the cache was not written: \(error)",
+                "see to the Redis server, then run it again"
+            )
+        case is LeaseLost:
+            self.init(Self.takenByOther, "another process owns the generation now", "run it again")
         case let error as KafkaError: self.init(error)
         case let error as CutOff:
             let message =

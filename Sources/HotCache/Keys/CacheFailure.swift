@@ -1,7 +1,7 @@
-internal import Redis
+package import Redis
 
 /// Why a script did nothing.
-enum CacheFailure: Error {
+package enum CacheFailure: Error {
     /// The owner's key is gone: the server was flushed, restarted or evicted it.
     case unowned
     /// Another fencing value owns the generation's keys.
@@ -32,7 +32,7 @@ enum CacheFailure: Error {
 }
 
 extension CacheFailure: CustomStringConvertible {
-    var description: String {
+    package var description: String {
         switch self {
         case .unowned: "its keys are gone from the server: they are rewritten"
         case .fenced: "another owner has written to its keys"

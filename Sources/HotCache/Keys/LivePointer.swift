@@ -36,7 +36,9 @@ package struct LivePointer: Sendable {
 }
 
 /// Another process owns the generation in PostgreSQL.
-struct LeaseLost: Error {}
+package struct LeaseLost: Error {
+    package init() {}
+}
 
 extension CheckpointStore {
     /// A generation's position, and the fencing value of its owner.

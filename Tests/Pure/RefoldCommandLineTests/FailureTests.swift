@@ -1,5 +1,6 @@
 import Engine
 import EventStore
+import HotCache
 import Postgres
 import Redis
 import RefoldCommandLine
@@ -86,6 +87,17 @@ struct FailureTests {
     @Test("An interrupted command can be run again")
     func interrupted() {
         #expect(Failure(CancellationError()).code == 69)
+    }
+
+    @Test("A cache that refuses writes is unavailable, and says why; another owner is in the way")
+    func cache() {
+        for code in ["OOM", "READONLY", "NOREPLICAS"] {
+            let failure = Failure(CacheFailure.refused(RedisReplyError(line: "\(code) not allowed")))
+            #expect(failure.code == 69)
+            #expect(failure.line?.contains("\(code) not allowed") == true)
+        }
+        #expect(Failure(CacheFailure.unfit).code == 69)
+        #expect(Failure(LeaseLost()).code == 75)
     }
 
     @Test("75 is what somebody else has, and nothing that lasts")
