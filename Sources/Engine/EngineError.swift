@@ -36,6 +36,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let unsettled = Code(name: "unsettled")
         /// Readers in open transactions use what has to change; try again later.
         public static let locked = Code(name: "locked")
+        /// The cache's pointer does not lead to the live generation yet; its next owner moves it, or try again.
+        public static let notPointed = Code(name: "notPointed")
         /// A setting cannot be used.
         public static let setting = Code(name: "setting")
         /// One of refold's tables holds a value that no projection wrote.

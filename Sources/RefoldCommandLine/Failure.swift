@@ -83,7 +83,7 @@ package struct Failure: Sendable, Equatable {
     package static func code(of code: EngineError.Code) -> Int32 {
         switch code {
         case .owned, .pointerMoved, .fenced: takenByOther
-        case .unsettled, .locked, .outpaced, .notAppended: unavailable
+        case .unsettled, .locked, .outpaced, .notAppended, .notPointed: unavailable
         case .stopped, .identityDiffers, .shortenedLog, .unreadableRow, .nothingLive, .nothingKept: data
         case .unknownProjection, .unknownKey, .emitsAlready: usage
         case .notMigrated, .otherSchema, .blocked, .setting, .emissionLoop, .cannotEmit: configuration

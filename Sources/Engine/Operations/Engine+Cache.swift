@@ -66,7 +66,8 @@ extension Engine {
                     generation: generation.number,
                     fencingValue: owned.fencingValue
                 )
-                try await writer.point(generation.projection, to: generation.number)
+                let isPointed = try await writer.point(generation.projection, to: generation.number)
+                guard isPointed else { throw EngineError.notPointed(generation) }
             } catch {
                 await writer.close()
                 throw error
@@ -83,6 +84,15 @@ extension EngineError {
             projection: projection,
             "\(projection) has no live generation yet",
             remedy: "run \(Program.name) rebuild \(projection) or \(Program.name) tail"
+        )
+    }
+
+    fileprivate static func notPointed(_ generation: Generation) -> EngineError {
+        EngineError(
+            .notPointed,
+            projection: generation.projection,
+            "generation \(generation.number) of \(generation.projection) was warmed, but the cache's pointer does not lead to it: a pointer moved meanwhile",
+            remedy: "run it again; a running daemon moves the cache's pointer by itself"
         )
     }
 

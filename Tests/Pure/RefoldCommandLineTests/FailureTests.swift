@@ -105,7 +105,7 @@ struct FailureTests {
         for code in [EngineError.Code.owned, .pointerMoved, .fenced] {
             #expect(Failure.code(of: code) == 75)
         }
-        for code in [EngineError.Code.unsettled, .locked] {
+        for code in [EngineError.Code.unsettled, .locked, .notPointed] {
             #expect(Failure.code(of: code) == 69)
         }
         #expect(Failure(EventStoreError(.wrongExpectedVersion, "moved on")).code == 75)
