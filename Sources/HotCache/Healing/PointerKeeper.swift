@@ -75,10 +75,14 @@ actor PointerKeeper {
         // What is missing is on its way.
         case .wait: checkSoon(within: .milliseconds(20))
         case .flip(let position):
-            if try await flip(cache, from: cached, to: pointer.revision, atLeast: position, for: Self.ttl) {
+            if try await flip(cache, from: cached, to: pointer, atLeast: position, for: Self.ttl) {
                 moves.hasReached(projection)
                 queue.update(generation, fencingValue: fencingValue) { $0.isPointerShort = true }
             }
+        case .retire(let kept):
+            // The process that moved the pointer may have ended before it came to this.
+            try await cache.redis.retire(kept, of: cache.keys, within: Self.retiredTTL, warnings)
+            moves.hasRetired(projection, at: pointer.revision)
         }
     }
 
@@ -89,7 +93,7 @@ actor PointerKeeper {
     ///
     /// - Returns: whether the cache points at it now.
     func point(_ cache: GenerationCache, from cached: CachedPointer, to pointer: LivePointer) async throws -> Bool {
-        if try await flip(cache, from: cached, to: pointer.revision, atLeast: pointer.position, for: restTTL) {
+        if try await flip(cache, from: cached, to: pointer, atLeast: pointer.position, for: restTTL) {
             return true
         }
         if let live = cached.live, live != cache.generation {
@@ -113,7 +117,7 @@ actor PointerKeeper {
     private func flip(
         _ cache: GenerationCache,
         from cached: CachedPointer,
-        to revision: Int64,
+        to pointer: LivePointer,
         atLeast position: Int64,
         for ttl: Duration
     ) async throws -> Bool {
@@ -121,7 +125,8 @@ actor PointerKeeper {
             keys: [cache.keys.live, cache.keys.revision],
             arguments: [
                 .text(cache.keys.base(cache.generation)), .integer(cache.fencingValue.rawValue),
-                .integer(cache.generation.rawValue), .text(cached.revision.map { "\($0)" } ?? ""), .integer(revision),
+                .integer(cache.generation.rawValue), .text(cached.revision.map { "\($0)" } ?? ""),
+                .integer(pointer.revision),
                 .integer(position), .integer(ttl.milliseconds),
             ]
         )
@@ -137,8 +142,9 @@ actor PointerKeeper {
             metadata: ["projection": "\(cache.keys.projection)", "generation": "\(cache.generation)"]
         )
         let before = answer.dropFirst().first?.integerValue.map { GenerationNumber($0) }
-        if let before, before != cache.generation {
-            try await cache.retire(before, within: Self.retiredTTL)
+        // A pointer that has expired does not say what was live before; PostgreSQL does.
+        for former in Set([before, pointer.kept].compactMap(\.self)) where former != cache.generation {
+            try await cache.redis.retire(former, of: cache.keys, within: Self.retiredTTL, warnings)
         }
         return true
     }

@@ -1,4 +1,4 @@
-internal import Engine
+package import Engine
 package import Refold
 
 /// Moves of PostgreSQL's pointers that have yet to reach the cache, and what is to be done about each.
@@ -15,6 +15,8 @@ package struct PointerMoves: Sendable {
         case wait
         /// The cache's pointer moves to the generation, if everything up to this position is there.
         case flip(atLeast: Int64)
+        /// They agree, and the keys of the generation that was live before may still last.
+        case retire(GenerationNumber)
     }
 
     private struct Move {
@@ -24,6 +26,8 @@ package struct PointerMoves: Sendable {
     }
 
     private var pending: [ProjectionName: Move] = [:]
+    /// The revision at which nothing was left of the generation that was live before.
+    private var retired: [ProjectionName: Int64] = [:]
 
     package init() {}
 
@@ -43,7 +47,8 @@ package struct PointerMoves: Sendable {
         guard stored.live == followed.generation else { return .none }
         if cached.live == followed.generation && cached.revision == stored.revision {
             pending[projection] = nil
-            return .none
+            guard let kept = stored.kept, retired[projection] != stored.revision else { return .none }
+            return .retire(kept)
         }
         let seen = pending[projection].flatMap { $0.revision == stored.revision ? $0 : nil }
         let move = seen ?? Move(revision: stored.revision, position: stored.position)
@@ -54,4 +59,9 @@ package struct PointerMoves: Sendable {
 
     /// The cache's pointer has moved after PostgreSQL's.
     package mutating func hasReached(_ projection: ProjectionName) { pending[projection] = nil }
+
+    /// The keys of the generation that was live before expire.
+    package mutating func hasRetired(_ projection: ProjectionName, at revision: Int64) {
+        retired[projection] = revision
+    }
 }

@@ -5,40 +5,7 @@ internal import Timing
 /// How long a generation's keys and the pointer to it last.
 extension GenerationCache {
     /// Sets all keys but the rows to last, or to expire if the generation is not live.
-    func keep(for ttl: Duration?) async throws { try await keep(generation, for: ttl) }
-
-    private func keep(_ number: GenerationNumber, for ttl: Duration?) async throws {
-        var cursor: RedisArgument = "0"
-        repeat {
-            let call = redis[.keep].call(
-                keys: [keys.live],
-                arguments: [
-                    .text(keys.base(number)), .text(ttl.map { "\($0.components.seconds)" } ?? ""),
-                    .integer(number.rawValue), cursor, .integer(Int64(Self.keysPerCall)),
-                ]
-            )
-            cursor = try await answers([call])[0].dropFirst().first?.bytes.map { .bytes($0) } ?? "0"
-        } while cursor != .bytes([UInt8(ascii: "0")]) && cursor != "0"
-    }
-
-    /// Lets another generation of the projection expire, unless it is live.
-    func retire(_ other: GenerationNumber, within ttl: Duration) async throws {
-        var first: Int64 = 0
-        while true {
-            let call = redis[.retire].call(
-                keys: [keys.live],
-                arguments: [
-                    .text(keys.base(other)), .integer(ttl.components.seconds), .integer(other.rawValue),
-                    .integer(first),
-                    .integer(Int64(Self.keysPerCall)),
-                ]
-            )
-            let count = try await answers([call])[0].dropFirst().first?.integerValue ?? 0
-            if count < Self.keysPerCall { break }
-            first += count
-        }
-        try await keep(other, for: ttl)
-    }
+    func keep(for ttl: Duration?) async throws { try await redis.keep(generation, of: keys, for: ttl, warnings) }
 
     /// Removes the generation from the cache: a miss is never wrong, a row that could not be replaced is.
     func drop() async throws {
@@ -58,5 +25,53 @@ extension GenerationCache {
                 .text(through.map { "\($0)" } ?? ""),
             ]
         )
+    }
+}
+
+/// How long the keys of any generation last, whether its projection has a hot set or not.
+extension CacheConnection {
+    fileprivate func keep(
+        _ generation: GenerationNumber,
+        of keys: CacheKeys,
+        for ttl: Duration?,
+        _ warnings: CacheWarnings
+    ) async throws {
+        var cursor: RedisArgument = "0"
+        repeat {
+            let call = self[.keep].call(
+                keys: [keys.live],
+                arguments: [
+                    .text(keys.base(generation)), .text(ttl.map { "\($0.components.seconds)" } ?? ""),
+                    .integer(generation.rawValue), cursor, .integer(Int64(GenerationCache.keysPerCall)),
+                ]
+            )
+            let answer = try CacheFailure.check(await pipeline([call])[0], warnings)
+            cursor = answer.dropFirst().first?.bytes.map { .bytes($0) } ?? "0"
+        } while cursor != .bytes([UInt8(ascii: "0")]) && cursor != "0"
+    }
+
+    /// Lets a generation that is no longer live expire; does nothing if the cache's pointer leads to it.
+    func retire(
+        _ generation: GenerationNumber,
+        of keys: CacheKeys,
+        within ttl: Duration,
+        _ warnings: CacheWarnings
+    ) async throws {
+        var first: Int64 = 0
+        while true {
+            let call = self[.retire].call(
+                keys: [keys.live],
+                arguments: [
+                    .text(keys.base(generation)), .integer(ttl.components.seconds), .integer(generation.rawValue),
+                    .integer(first),
+                    .integer(Int64(GenerationCache.keysPerCall)),
+                ]
+            )
+            let answer = try CacheFailure.check(await pipeline([call])[0], warnings)
+            let count = answer.dropFirst().first?.integerValue ?? 0
+            if count < GenerationCache.keysPerCall { break }
+            first += count
+        }
+        try await keep(generation, of: keys, for: ttl, warnings)
     }
 }

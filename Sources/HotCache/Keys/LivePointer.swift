@@ -5,13 +5,22 @@ internal import Refold
 /// What PostgreSQL says about a projection and one of its generations.
 package struct LivePointer: Sendable {
     let live: GenerationNumber?
+    /// The one before, for rollback.
+    let kept: GenerationNumber?
     let revision: Int64
     /// The generation's checkpoint, and its owner's fencing value.
     let position: Int64
     let fencingValue: FencingValue
 
-    package init(live: GenerationNumber?, revision: Int64, position: Int64, fencingValue: FencingValue) {
+    package init(
+        live: GenerationNumber?,
+        kept: GenerationNumber? = nil,
+        revision: Int64,
+        position: Int64,
+        fencingValue: FencingValue
+    ) {
         self.live = live
+        self.kept = kept
         self.revision = revision
         self.position = position
         self.fencingValue = fencingValue
@@ -29,6 +38,7 @@ package struct LivePointer: Sendable {
         let pointer = try await PointerStore(connection).pointer(of: projection)
         let checkpoint = try await CheckpointStore(connection).lease(of: generation)
         live = pointer.live
+        kept = pointer.kept
         revision = pointer.revision
         position = checkpoint.position.rawValue
         fencingValue = checkpoint.fencingValue

@@ -26,11 +26,12 @@ struct PointerMovesTests {
 
     private func stored(
         live: GenerationNumber? = 2,
+        kept: GenerationNumber? = nil,
         revision: Int64 = 4,
         position: Int64 = 10,
         fencingValue: FencingValue = 7
     ) -> LivePointer {
-        LivePointer(live: live, revision: revision, position: position, fencingValue: fencingValue)
+        LivePointer(live: live, kept: kept, revision: revision, position: position, fencingValue: fencingValue)
     }
 
     @Test("The cache's pointer moves once everything is there that readers saw when the move was seen")
@@ -79,5 +80,17 @@ struct PointerMovesTests {
         #expect(moves.next(for: try followed(), cached(), stored(), mayBeRead: false) == .none)
         #expect(moves.next(for: try followed(), cached(), stored(live: 3), mayBeRead: true) == .none)
         #expect(moves.next(for: try followed(), cached(live: 2, revision: 4), stored(), mayBeRead: true) == .none)
+    }
+
+    @Test("What was live before expires even if the process that moved the pointer ended before it came to that")
+    func retires() throws {
+        var moves = PointerMoves()
+        let here = cached(live: 2, revision: 4)
+        #expect(moves.next(for: try followed(), here, stored(kept: 1), mayBeRead: true) == .retire(1))
+        #expect(moves.next(for: try followed(), here, stored(kept: 1), mayBeRead: true) == .retire(1))
+        moves.hasRetired("shelf", at: 4)
+        #expect(moves.next(for: try followed(), here, stored(kept: 1), mayBeRead: true) == .none)
+        let again = cached(live: 2, revision: 6)
+        #expect(moves.next(for: try followed(), again, stored(kept: 1, revision: 6), mayBeRead: true) == .retire(1))
     }
 }

@@ -1,6 +1,7 @@
 import Engine
 import HotCache
 import Logging
+import Postgres
 import Redis
 import Refold
 import TestProjections
@@ -183,6 +184,54 @@ struct HotCachePointingTests {
                     == third.generation.rawValue
             )
             await third.writer.close()
+        }
+    }
+
+    @Test("What was live before expires, also when the cache's pointer to it had expired")
+    func expired() async throws {
+        try await withRebuilt { live, rebuilt in
+            try await rebuilt.writer.warm("shelf", generation: rebuilt.generation, fencingValue: rebuilt.fencingValue)
+            try await rebuilt.point()
+            try await rebuilt.connection.executeScript(
+                "UPDATE refold.projections SET kept = \(live.generation) WHERE name = 'shelf'"
+            )
+            try await wait(for: "the first owner to leave") { !live.writer.isFollowing(live.generation) }
+            try await live.redis("DEL", "\(CacheHarness.prefix):shelf:live")
+            #expect(try await rebuilt.writer.point("shelf", to: rebuilt.generation))
+            try await rebuilt.waitUntilRight("pointing")
+            for name in ["hot", "through", "top", "groups", "grouped", "genre:drama"] {
+                let ttl = try await live.redis("TTL", live.key(name)).integerValue ?? -1
+                #expect((1...600).contains(ttl), "\(name)")
+            }
+            #expect(try await live.redis("EXISTS", live.key("owner")).integerValue == 0)
+        }
+    }
+
+    @Test("What a process left that ended right after moving the pointer expires with the next owner")
+    func left() async throws {
+        try await withRebuilt { live, rebuilt in
+            try await rebuilt.point()
+            let next = try await rebuilt.takenOver()
+            next.follow()
+            try await next.whileRunning {
+                try await next.waitUntilRight("the next owner's coming")
+                try await wait(for: "what was left to expire") {
+                    try await next.redis("TTL", live.key("hot")).integerValue ?? -1 > 0
+                }
+                try await next.redis("PERSIST", live.key("hot"))
+            }
+            try await next.connection.executeScript(
+                "UPDATE refold.projections SET kept = \(live.generation) WHERE name = 'shelf'"
+            )
+            let last = try await next.takenOver()
+            last.follow()
+            try await last.whileRunning {
+                try await wait(for: "what was left to expire again") {
+                    try await last.redis("TTL", live.key("hot")).integerValue ?? -1 > 0
+                }
+            }
+            await next.writer.close()
+            await last.writer.close()
         }
     }
 
