@@ -3,7 +3,7 @@ package import Refold
 /// Follows commits with the cache: what folding calls. Never waits: what it cannot take at once it catches up with later.
 package protocol CacheFollower: Sendable {
     /// The caller owns a live generation whose tables can be read: it is warmed, then follows its commits. To be called
-    /// after each acquisition; does nothing for a projection that is not cached.
+    /// after each acquisition. The pointer of a projection that is not cached any more is removed instead.
     func follow(_ generation: GenerationNumber, of projection: ProjectionName, fencingValue: FencingValue)
 
     /// Puts a window's changed rows into the form of the cache, before they change again.

@@ -239,14 +239,31 @@ actor PointerKeeper {
         }
     }
 
+    /// Removes the pointers of projections that have no hot set any more, whose live generations are folded without
+    /// the cache; what was cached expires.
+    func removeUncached(_ redis: CacheConnection) async throws {
+        for (projection, generation) in queue.uncached {
+            let keys = server.keys(projection)
+            let replies = try await redis.pipeline([
+                RedisCommand("GET", [keys.live]), RedisCommand("UNLINK", [keys.live]),
+            ])
+            if let refusal = replies[1].error { throw CacheFailure.refused(refusal) }
+            for former in Set([replies[0].integerValue.map { GenerationNumber($0) }, generation].compactMap(\.self)) {
+                try await redis.retire(former, of: keys, within: Self.retiredTTL, warnings)
+            }
+            queue.removedUncached(projection, generation)
+        }
+    }
+
     /// The connection, if it may be written to: once the pointers to what the database server has lost are gone.
     func writableRedis() async -> CacheConnection? {
         guard let redis = await connections.redisIfReachable() else { return nil }
         do {
             try await removeDistrusted(redis)
+            try await removeUncached(redis)
             return redis
         } catch {
-            for projection in queue.unpointing {
+            for projection in queue.unpointing.union(queue.uncached.keys) {
                 troubles.note("its pointer could not be removed: \(error)", of: projection)
             }
             for followed in queue.followed { await findStale(followed) }

@@ -17,6 +17,8 @@ final class CacheQueue: Sendable {
         var unpointing: Set<ProjectionName> = []
         /// How often the server has lost something.
         var losses = 0
+        /// Live generations of projections without a hot set: no pointer may lead to one.
+        var uncached: [ProjectionName: GenerationNumber] = [:]
     }
 
     private let state = Mutex(State())
@@ -34,6 +36,22 @@ final class CacheQueue: Sendable {
             if state.distrusted.contains(generation) { followed.distrust() }
             state.followed[generation] = followed
             state.known[generation] = hotSet.projection
+        }
+    }
+
+    // MARK: Without a hot set
+
+    /// A projection's live generation is folded without the cache.
+    func leaveUncached(_ projection: ProjectionName, _ generation: GenerationNumber) {
+        state.withLock { $0.uncached[projection] = generation }
+    }
+
+    /// The projections whose pointers have to go, with their live generations.
+    var uncached: [ProjectionName: GenerationNumber] { state.withLock { $0.uncached } }
+
+    func removedUncached(_ projection: ProjectionName, _ generation: GenerationNumber) {
+        state.withLock { state in
+            if state.uncached[projection] == generation { state.uncached[projection] = nil }
         }
     }
 

@@ -55,10 +55,15 @@ extension RedisCacheWriter {
         return try await directly(generation) { try await $0.warm(for: Self.unpointedTTL) }
     }
 
-    /// The pointer lasts for ``CacheSettings/restTTL`` unless an owner shortens its time and renews it.
+    /// The pointer lasts for ``CacheSettings/restTTL`` unless an owner shortens its time and renews it. That of a
+    /// projection without a hot set is removed.
     @discardableResult
     package func point(_ projection: ProjectionName, to generation: GenerationNumber) async throws -> Bool {
-        guard let hotSet = cache.hotSets[projection] else { return true }
+        guard let hotSet = cache.hotSets[projection] else {
+            queue.leaveUncached(projection, generation)
+            try await exclusively { try await $0.pointers.removeUncached($0.connections.openRedis()) }
+            return true
+        }
         if queue.followed(generation) == nil { queue.follow(hotSet, generation: generation, fencingValue: 0) }
         defer { queue.leave(generation) }
         let pointers = pointers

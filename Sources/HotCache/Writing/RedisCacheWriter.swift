@@ -59,8 +59,11 @@ package actor RedisCacheWriter: CacheWriter {
         of projection: ProjectionName,
         fencingValue: FencingValue
     ) {
-        guard let hotSet = cache.hotSets[projection] else { return }
-        queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
+        if let hotSet = cache.hotSets[projection] {
+            queue.follow(hotSet, generation: generation, fencingValue: fencingValue)
+        } else {
+            queue.leaveUncached(projection, generation)
+        }
         waker.yield()
     }
 

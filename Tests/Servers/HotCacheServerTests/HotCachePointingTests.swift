@@ -235,6 +235,50 @@ struct HotCachePointingTests {
         }
     }
 
+    @Test(
+        "A projection whose hot set is turned off loses its pointer, and what was cached expires",
+        arguments: [true, false]
+    )
+    func turnedOff(isFollowed: Bool) async throws {
+        try await CacheHarness.with(settings) { shelf in
+            shelf.follow()
+            try await shelf.whileRunning {
+                try await shelf.commit(things(1))
+                try await shelf.waitUntilRight("a window")
+            }
+            let pointer = "\(CacheHarness.prefix):shelf:live"
+            // As it is left by an owner that ends in good order.
+            try await shelf.redis("SET", pointer, "\(shelf.generation)")
+            let cache = try RedisCache(
+                CacheSettings(url: shelf.server.urlText, prefix: CacheHarness.prefix, timeout: .seconds(10)),
+                hotSets: [:],
+                of: [Shelf()],
+                logger: Logger(label: "cache") { _ in SwiftLogNoOpLogHandler() }
+            )
+            let writer = RedisCacheWriter(cache) { try await shelf.database.connect() }
+            if isFollowed {
+                writer.follow(shelf.generation, of: "shelf", fencingValue: shelf.fencingValue)
+                let running = Task { await writer.run() }
+                try await wait(for: "the pointer to go") {
+                    try await shelf.redis("EXISTS", pointer).integerValue == 0
+                }
+                try await wait(for: "its keys to expire") {
+                    try await shelf.redis("TTL", shelf.key("genre:drama")).integerValue ?? -1 > 0
+                }
+                running.cancel()
+                await running.value
+            } else {
+                #expect(try await writer.point("shelf", to: shelf.generation))
+                #expect(try await shelf.redis("EXISTS", pointer).integerValue == 0)
+            }
+            for name in ["hot", "top", "groups", "grouped", "genre:drama"] {
+                let ttl = try await shelf.redis("TTL", shelf.key(name)).integerValue ?? -1
+                #expect((1...600).contains(ttl), "\(name)")
+            }
+            await writer.close()
+        }
+    }
+
     @Test("A rollback brings the generation before back, and its keys stay")
     func rollback() async throws {
         try await withRebuilt { live, rebuilt in
