@@ -46,14 +46,14 @@ public struct Engine: Sendable {
         metrics = EngineMetrics(of: projections, factory: MetricsSystem.factory)
     }
 
-    /// The projections of given names, all for none.
+    /// The projections of given names, all for none. A name given twice counts once.
     ///
     /// - Throws: ``EngineError/Code/unknownProjection`` with the nearest name.
     public func projections(named names: [String]) throws -> [any Projection] {
         guard !names.isEmpty else { return projections }
-        return try names.map { name in
+        return try names.reduce(into: []) { named, name in
             guard let found = projections.first(where: { $0.name.rawValue == name }) else { throw unknown(name) }
-            return found
+            if !named.contains(where: { $0.name == found.name }) { named.append(found) }
         }
     }
 

@@ -54,6 +54,16 @@ struct NamesTests {
         #expect(try engine.projections(named: ["other", "changing"]).map(\.name) == ["other", "changing"])
     }
 
+    @Test("A name given twice counts once, where it stands first")
+    func givenTwice() throws {
+        var other = Changing()
+        other.name = "other"
+        let engine = Engine(EngineSettings(), projections: [Changing(), other], logger: Logger(label: "test"))
+        #expect(
+            try engine.projections(named: ["other", "changing", "other", "other"]).map(\.name) == ["other", "changing"]
+        )
+    }
+
     @Test(
         "The edit distance counts insertions, deletions and substitutions",
         arguments: [
