@@ -110,4 +110,7 @@ package struct DeadLetter: Sendable {
         self.type = type
         self.error = error
     }
+
+    /// What it takes in memory, the heads of its two texts included.
+    var bytes: Int { MemoryLayout<DeadLetter>.stride + 64 + type.utf8.count + error.utf8.count }
 }

@@ -142,29 +142,32 @@ package struct GenerationWriter: Sendable {
             )
         }
         if case .replacements(let replacements) = window.rows { statements += replacements }
-        for letter in window.deadLetters { statements.append(insertion(of: letter)) }
+        if !window.deadLetters.isEmpty { statements.append(insertion(of: window.deadLetters)) }
         if let emission { statements.append(emission.statement(of: window)) }
         return statements
     }
 
-    private func insertion(of letter: DeadLetter) -> PostgresStatement {
+    /// One statement for all of them: a window may have very many.
+    private func insertion(of letters: [DeadLetter]) -> PostgresStatement {
         let events = quoteIdentifier(store.settings.schema, store.settings.eventsTable)
         // The event's id is read from the store: the engine does not carry ids along. An adopted store may have no
         // column event_id, and the name is then that of the row beside it, a null; or ids that are not UUIDs.
         return PostgresStatement(
             """
             INSERT INTO refold.dead_letters (projection, generation, position, event_id, event_type, error)
-            SELECT $1, $2, $3,
-                CASE WHEN found.id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN found.id::uuid END, $4, $5
-            FROM (
-                SELECT (SELECT event_id::text FROM \(events) WHERE global_position = $3) AS id
+            SELECT $1, $2, letter.position,
+                CASE WHEN found.id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN found.id::uuid END,
+                letter.type, letter.error
+            FROM unnest($3, $4, $5) AS letter (position, type, error)
+            CROSS JOIN LATERAL (
+                SELECT (SELECT event_id::text FROM \(events) WHERE global_position = letter.position) AS id
                 FROM (VALUES (NULL::text)) AS absent (event_id)
             ) AS found
             """,
             [
                 .text(generation.projection.rawValue), .int64(generation.number.rawValue),
-                .int64(letter.position.rawValue),
-                .text(letter.type), .text(letter.error),
+                .int64Array(letters.map(\.position.rawValue)), .textArray(letters.map(\.type)),
+                .textArray(letters.map(\.error)),
             ]
         )
     }

@@ -9,6 +9,8 @@ package struct OpenWindow {
     /// When it was opened.
     package private(set) var opened: ContinuousClock.Instant
     private var deadLetters: [DeadLetter] = []
+    /// What the events set aside take in memory.
+    package private(set) var deadLetterBytes = 0
     private var knowsFirstEvent: Bool
 
     /// - Parameter knowsFirstEvent: whether the log's first event is recorded.
@@ -22,6 +24,7 @@ package struct OpenWindow {
     package mutating func add(_ pass: BatchFolder.Pass) {
         events += pass.events
         deadLetters += pass.deadLetters
+        deadLetterBytes += pass.deadLetters.reduce(0) { $0 + $1.bytes }
     }
 
     /// Closes the window at a checkpoint and opens the next one there.

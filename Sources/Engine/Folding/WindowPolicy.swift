@@ -56,7 +56,8 @@ package struct WindowPolicy: Sendable {
     }
 
     private let limits: WindowLimits
-    /// Bytes encoded of one window in addition to the rows themselves: small against the budget.
+    /// Bytes encoded of one window in addition to the rows themselves, and of its dead letters: small against the
+    /// budget.
     package let mostChangedBytes: Int
 
     /// - Parameter budget: bytes that the rows of all projections may take.
@@ -92,8 +93,9 @@ package struct WindowPolicy: Sendable {
 
     /// Whether the window is closed although more events are waiting.
     private func isDue(_ window: OpenWindow, _ state: State, now: ContinuousClock.Instant) -> Bool {
-        // A generation built in memory is appended row by row: there is no limit to what is written at once.
-        if state.phase == .settled && state.changedBytes > mostChangedBytes { return true }
+        // A generation built in memory is appended row by row: there is no limit to the rows that are written at once.
+        let changedBytes = state.phase == .settled ? state.changedBytes : 0
+        if changedBytes + window.deadLetterBytes > mostChangedBytes { return true }
         if state.emittedBytes > mostChangedBytes || window.events >= limits.events { return true }
         return window.events > 0 && now - window.opened >= limits.time
     }

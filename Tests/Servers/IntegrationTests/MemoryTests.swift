@@ -97,6 +97,21 @@ extension BlackBox {
             }
         }
 
+        @Test("Events that are set aside take little, however many there are")
+        func deadLetters() async throws {
+            try await TestSite.with { site in
+                let watch = "json_build_object('user_id', 'u' || u)"
+                try await addEvents(
+                    site,
+                    "SELECT 'u' || u, 1, 'content.watched', \(watch) FROM generate_series(1, 200000) u"
+                )
+                let skipping = site.with(["projections.user_profiles.policy": "skip"])
+                let peak = try await peak(of: skipping, budget: 16)
+                #expect(peak <= 16 + Self.beside, "\(peak) MiB")
+                #expect(try await site.number("SELECT count(*) FROM refold.dead_letters") == 200_000)
+            }
+        }
+
         @Test("A window of more changed rows than are encoded beside them is committed, and gone on from")
         func borrowedWindow() async throws {
             try await TestSite.with { site in

@@ -72,6 +72,24 @@ struct WindowPolicyTests {
         #expect(self.policy(budget: 1 << 40).mostChangedBytes == 32 << 20)
     }
 
+    @Test("It is closed when the events set aside take more than is encoded at once, however it is written")
+    func deadLetters() {
+        let policy = policy(budget: 4_000)
+        var window = window(0)
+        var letters = 0
+        while window.deadLetterBytes <= policy.mostChangedBytes {
+            #expect(policy.action(at: .folded, window, memory, now: start) == .none)
+            let letter = DeadLetter(position: 51, type: "thing.put", error: String(repeating: "x", count: 100))
+            window.add(BatchFolder.Pass(end: 1, events: 1, deadLetters: [letter]))
+            letters += 1
+        }
+        #expect((2...10).contains(letters), "each counts with its texts")
+        #expect(policy.action(at: .folded, window, memory, now: start) == .close)
+        #expect(policy.action(at: .folded, window, settled, now: start) == .close)
+        _ = window.close(at: 60, .replacements([]), .none, now: start)
+        #expect(policy.action(at: .folded, window, changed(policy.mostChangedBytes, settled), now: start) == .none)
+    }
+
     @Test("While a fault is looked for each batch commits, and then each event")
     func fault() {
         for times in 1...2 {
