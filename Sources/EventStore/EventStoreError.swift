@@ -21,6 +21,8 @@ public struct EventStoreError: Error, CustomStringConvertible {
         public static let invalidSettings = Code("invalid_settings")
         /// The server is older than the oldest one supported.
         public static let unsupportedServer = Code("unsupported_server")
+        /// The database has an encoding whose texts cannot be converted to UTF-8.
+        public static let unsupportedEncoding = Code("unsupported_encoding")
         /// There is no such events table, or it is not a table.
         public static let eventsTableMissing = Code("events_table_missing")
         /// A column that is read is missing.
@@ -45,6 +47,8 @@ public struct EventStoreError: Error, CustomStringConvertible {
         public static let sequenceNotReadable = Code("sequence_not_readable")
         /// The table holds, or its sequence can give, positions below 1.
         public static let positionBelowOne = Code("position_below_one")
+        /// An event has a position that its sequence has not given yet.
+        public static let positionAboveSequence = Code("position_above_sequence")
         /// Two events have the same position.
         public static let positionNotUnique = Code("position_not_unique")
         /// A subscription writes the table: positions come from another server.

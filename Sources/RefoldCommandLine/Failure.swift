@@ -102,7 +102,8 @@ package struct Failure: Sendable, Equatable {
             } else {
                 self.init(Self.software, error.message, error.remedy)
             }
-        case .logShrank, .otherLog, .lateEvent, .invalidEvent, .duplicateEventID, .invalidLines, .otherInput:
+        case .logShrank, .otherLog, .lateEvent, .positionAboveSequence, .invalidEvent, .duplicateEventID, .invalidLines,
+            .otherInput:
             self.init(Self.data, error.message, error.remedy)
         case .wrongExpectedVersion, .importUnderWay: self.init(Self.takenByOther, error.message, error.remedy)
         case .unreadableInput: self.init(Self.inputOutput, error.message, error.remedy)

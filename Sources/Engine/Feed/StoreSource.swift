@@ -67,7 +67,10 @@ final class StoreSource: EventSource {
         async let opening = openReader()
         let probeConnection = try await engine.connect(for: "mark")
         let store = try await StoreInspection.inspect(probeConnection, settings.store)
+        // A log is not adopted before that; otherwise one that is not the one that was read is told first.
+        if adoptsLog { try await StoreInspection.requireSequenceAhead(probeConnection, store) }
         let log = try await log(of: store, on: probeConnection, adoptsLog: adoptsLog)
+        if !adoptsLog { try await StoreInspection.requireSequenceAhead(probeConnection, store) }
         let reader = try await opening
         // Each refuses to work in a server run other than its own.
         guard reader.store.serverRun == store.serverRun else {

@@ -80,6 +80,7 @@ extension Engine {
     private func logCheck(_ store: ValidatedStore, on connection: PostgresConnection) async -> Check {
         do {
             let log = try await LogIdentityStore.verify(connection, store, adopting: false)
+            try await StoreInspection.requireSequenceAhead(connection, store)
             let late = Set(try await LateEventStore(connection).positionsMissedByLive(in: settings.store.log))
             let found = try await GapRecheck.found(connection, settings.store)
             if let late = found.first(where: { late.contains($0.position) }) {

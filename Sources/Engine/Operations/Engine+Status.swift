@@ -144,6 +144,7 @@ extension Engine {
         var log: KnownLog?
         do throws(EventStoreError) {
             log = try await LogIdentityStore.verify(connection, store, adopting: false)
+            try await StoreInspection.requireSequenceAhead(connection, store)
         } catch {
             guard error.code != .database else { throw error }
             status.problem = error

@@ -152,7 +152,7 @@ final class TailDaemon: Sendable {
                 // It has a lease: the server was there a moment ago.
                 guard hasRun || error.isTransient, !Task.isCancelled else { throw error }
                 var delay: Duration?
-                switch Ending(error) {
+                switch TailInterruption(error) {
                 case .passes: delay = backoff.next()
                 case .mayPass: delay = storeBackoff.next()
                 case .stays: delay = nil
@@ -160,30 +160,6 @@ final class TailDaemon: Sendable {
                 guard let delay else { throw error }
                 engine.logger.warning("tailing is interrupted and tries again", metadata: ["cause": "\(error)"])
                 await pause(delay)
-            }
-        }
-    }
-
-    /// What an error means for a daemon that has run.
-    private enum Ending {
-        /// It is tried again for ever.
-        case passes
-        /// It is tried again for a while.
-        case mayPass
-        /// Only an operator can help.
-        case stays
-
-        init(_ error: any Error) {
-            switch error {
-            case let error as EventStoreError:
-                switch error.code {
-                case .database: self = .passes
-                case .inRecovery: self = .passes
-                case .otherLog, .logShrank: self = .stays
-                default: self = .mayPass
-                }
-            case is EngineError: self = error.isTransient ? .passes : .stays
-            default: self = .passes
             }
         }
     }

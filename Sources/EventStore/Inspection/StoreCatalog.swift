@@ -8,6 +8,8 @@ package struct StoreCatalog: Sendable {
         package var timeline: Int64
         package var database: UInt32
         package var role: String
+        /// The database's encoding.
+        package var encoding: String
 
         package init(
             version: Int,
@@ -16,7 +18,8 @@ package struct StoreCatalog: Sendable {
             systemIdentifier: Int64? = nil,
             timeline: Int64 = 1,
             database: UInt32 = 0,
-            role: String = ""
+            role: String = "",
+            encoding: String = "UTF8"
         ) {
             self.version = version
             self.isInRecovery = isInRecovery
@@ -25,6 +28,7 @@ package struct StoreCatalog: Sendable {
             self.timeline = timeline
             self.database = database
             self.role = role
+            self.encoding = encoding
         }
     }
 

@@ -84,7 +84,7 @@ public enum StoreInspection {
                END AS timeline,
                (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
                has_function_privilege('pg_control_system()', 'EXECUTE') AS may_ask_identifier,
-               current_user::text AS role
+               current_user::text AS role, current_setting('server_encoding') AS encoding
         """
 
     private static let tableSQL = """
@@ -179,7 +179,8 @@ public enum StoreInspection {
             systemIdentifier: identifier,
             timeline: try row.isNull(0, "timeline") ? 0 : row.int64(0, "timeline"),
             database: UInt32(truncatingIfNeeded: try row.int64(0, "database")),
-            role: try row.text(0, "role")
+            role: try row.text(0, "role"),
+            encoding: try row.text(0, "encoding")
         )
     }
 

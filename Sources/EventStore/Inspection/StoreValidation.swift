@@ -52,6 +52,14 @@ extension StoreCatalog {
                 "the server is PostgreSQL \(server.version / 10000), and 14 is the oldest one supported"
             )
         }
+        // Its bytes are of no known encoding: the server passes them on as they are, or refuses them.
+        guard server.encoding != "SQL_ASCII" else {
+            throw EventStoreError(
+                .unsupportedEncoding,
+                "the database's encoding is \(server.encoding), which cannot be converted to UTF-8",
+                remedy: "restore a dump of it into a database with ENCODING UTF8"
+            )
+        }
     }
 
     private func validateTable(_ name: String) throws(EventStoreError) -> Table {

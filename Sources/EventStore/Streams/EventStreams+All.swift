@@ -91,6 +91,7 @@ private struct AllPages: EventPageSource {
     private mutating func open() async throws(EventStoreError) -> MarkWatcher {
         if let watcher { return watcher }
         let store = try await StoreInspection.inspect(connection, settings)
+        try await StoreInspection.requireSequenceAhead(connection, store)
         let probe = HighWaterMarkProbe(connection, store, from: try await LogIdentityStore.knownMark(connection, store))
         let watcher = MarkWatcher(probe) { [waiting] _, details in
             if let details { waiting(details) }

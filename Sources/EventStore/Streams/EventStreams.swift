@@ -27,7 +27,7 @@ public struct EventStreams: Sendable {
     ///   - events: at least one, in order.
     /// - Throws: `wrongExpectedVersion` with both versions in `expected` and `actual`; `duplicateEventID` when an event
     ///   of that id is in another place; `invalidEvent` for a payload that is no JSON, an id or type that is too long,
-    ///   payloads of more than 1 GiB, and the like; `database`.
+    ///   payloads of more than 1 GiB, and the like; `positionAboveSequence`; `database`.
     public func append(
         to stream: String,
         expecting expected: ExpectedVersion = .any,
@@ -58,6 +58,7 @@ public struct EventStreams: Sendable {
             if let before = try conflict.resolve() { return before }
             if conflict.isStreamBehind { try repair(append.stream, connection) }
         }
+        if let problem = sequenceProblem(connection) { throw problem }
         throw EventStoreError(
             .database,
             "appending to stream \(append.stream.abbreviated()) failed \(Self.attempts) times because others changed it meanwhile",
@@ -71,6 +72,17 @@ public struct EventStreams: Sendable {
         positions.reserveCapacity(rows.count)
         for row in 0..<rows.count { positions.append(GlobalPosition(try rows.int64(row, 1))) }
         return Appended(version: StreamPosition(try rows.int64(rows.count - 1, 0)), positions: positions)
+    }
+
+    /// Whether the positions that are drawn are taken already; nil when they are not, or nobody can tell.
+    private func sequenceProblem(_ connection: isolated PostgresConnection) -> EventStoreError? {
+        do throws(EventStoreError) {
+            let store = try StoreInspection.inspect(connection, settings)
+            try StoreInspection.requireSequenceAhead(connection, store)
+            return nil
+        } catch {
+            return error.code == .positionAboveSequence ? error : nil
+        }
     }
 
     /// Lets the stream's row catch up with events that were written without it.

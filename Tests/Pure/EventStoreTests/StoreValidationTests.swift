@@ -53,6 +53,7 @@ struct StoreValidationTests {
     @Test("Each thing that stands against a store has its own refusal")
     func refusals() {
         #expect(refusal { $0.server.version = 130_000 }?.code == .unsupportedServer)
+        #expect(refusal { $0.server.encoding = "SQL_ASCII" }?.code == .unsupportedEncoding)
         #expect(refusal { $0.table = nil }?.code == .eventsTableMissing)
         #expect(refusal { $0.table?.kind = "v" }?.code == .eventsTableMissing)
         #expect(refusal { $0.table?.hidesRows = true }?.code == .rowsHidden)

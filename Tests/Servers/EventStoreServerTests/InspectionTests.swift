@@ -116,6 +116,63 @@ struct InspectionTests {
         #expect(identity?.code == .sequenceCached)
     }
 
+    @Test("A database without an encoding is refused, and one that can be converted to UTF-8 is not")
+    func encodings() async throws {
+        for (encoding, isRefused) in [("SQL_ASCII", true), ("LATIN1", false)] {
+            let options = "ENCODING \(encoding) LC_COLLATE 'C' LC_CTYPE 'C'"
+            try await TestDatabase.with(options: options) { database in
+                let connection = try await database.connect()
+                try await EventStoreSchema.migrate(on: connection)
+                do {
+                    _ = try await StoreInspection.inspect(connection, EventStoreSettings())
+                    #expect(!isRefused)
+                } catch let error as EventStoreError {
+                    #expect(isRefused && error.code == .unsupportedEncoding && error.message.contains(encoding))
+                }
+            }
+        }
+    }
+
+    @Test("Events that the sequence does not know of are refused with the statement that helps")
+    func aboveSequence() async throws {
+        let settings = EventStoreSettings(eventsTable: "o'clock")
+        try await TestStore.with(settings) { store in
+            let event = NewEvent(type: "counted", payload: "1")
+            let streams = EventStreams(store.connection, settings)
+            func refusal() async throws -> EventStoreError? {
+                let found = try await store.inspect()
+                do {
+                    try await StoreInspection.requireSequenceAhead(store.connection, found)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            #expect(try await refusal() == nil, "nothing is there")
+            _ = try await streams.append(to: "before", events: [event])
+            #expect(try await refusal() == nil)
+            try await store.connection.executeScript(
+                """
+                INSERT INTO \(store.events) (global_position, event_id, stream_id, stream_version, event_type, event_data)
+                SELECT n, gen_random_uuid(), n::text, 1, 'counted', '1' FROM generate_series(2, 20) n
+                """
+            )
+            let error = try #require(await refusal())
+            #expect(error.code == .positionAboveSequence && error.position == 20)
+            let appending = await #expect(throws: EventStoreError.self) {
+                try await streams.append(to: "after", events: [NewEvent(type: "counted", payload: "1")])
+            }
+            #expect(appending?.code == .positionAboveSequence)
+            let reading = await #expect(throws: EventStoreError.self) { for try await _ in streams.readAll() {} }
+            #expect(reading?.code == .positionAboveSequence)
+            let remedy = try #require(error.remedy?.split(separator: ", ", maxSplits: 1).last)
+            try await store.connection.executeScript(String(remedy))
+            #expect(try await refusal() == nil)
+            let appended = try await streams.append(to: "after", events: [NewEvent(type: "counted", payload: "1")])
+            #expect(appended.positions == [21])
+        }
+    }
+
     @Test("A table that cannot be read as an event store is refused, each for its own reason")
     func tables() async throws {
         try await TestStore.with(migrated: false) { store in

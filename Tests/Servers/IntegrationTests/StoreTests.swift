@@ -122,6 +122,27 @@ extension BlackBox {
             }
         }
 
+        @Test("whose sequence does not know of its newest events is refused, until it does") func copied() async throws
+        {
+            try await TestSite.with { site in
+                try await site.load(200)
+                _ = try await site.connection.query("SELECT setval('events_global_position_seq', 100)")
+                for command in [
+                    ["rebuild"], ["rebuild", "--fresh"], ["tail", "--until-caught-up"], ["doctor"], ["export"],
+                    ["status"],
+                ] {
+                    let outcome = try await RefoldProcess.run(command, environment: site.environment)
+                    #expect(
+                        outcome.code == 65 && outcome.description.contains("setval"),
+                        "\(command): \(outcome)"
+                    )
+                }
+                _ = try await site.connection.query("SELECT setval('events_global_position_seq', 200)")
+                try await site.succeed("rebuild")
+                try await site.expectReferenceFold()
+            }
+        }
+
         @Test("that was set back stops every command with exit code 65 and the remedy") func setBack() async throws {
             try await TestSite.with { site in
                 try await site.load(1_000)

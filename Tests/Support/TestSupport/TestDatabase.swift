@@ -11,8 +11,10 @@ public struct TestDatabase: Sendable {
     ///
     /// Connections that the body left open are ended by the server.
     ///
+    /// - Parameter options: those of CREATE DATABASE, such as another encoding.
     /// - Throws: `MissingServer` when there is none, so that the test fails visibly.
     public static func with<Result: Sendable>(
+        options: String = "ENCODING UTF8",
         isolation: isolated (any Actor)? = #isolation,
         _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
@@ -20,7 +22,7 @@ public struct TestDatabase: Sendable {
         await Gate.databases.enter()
         let outcome: Swift.Result<Result, any Error>
         do {
-            outcome = .success(try await create(on: server, body))
+            outcome = .success(try await create(on: server, options, body))
         } catch {
             outcome = .failure(error)
         }
@@ -30,13 +32,14 @@ public struct TestDatabase: Sendable {
 
     private static func create<Result: Sendable>(
         on server: ConnectionString,
+        _ options: String,
         isolation: isolated (any Actor)? = #isolation,
         _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
         let name = "refold_test_\(UInt64.random(in: 0 ... .max))"
         let administrator = try await PostgresConnection.connect(to: server.keywordValueText)
         try await administrator.executeScript(
-            "CREATE DATABASE \(quoteIdentifier(name)) TEMPLATE template0 ENCODING UTF8"
+            "CREATE DATABASE \(quoteIdentifier(name)) TEMPLATE template0 \(options)"
         )
         let database = TestDatabase(name: name, url: server.replacing(database: name).keywordValueText)
         let outcome: Swift.Result<Result, any Error>

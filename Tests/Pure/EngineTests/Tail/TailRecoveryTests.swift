@@ -19,6 +19,20 @@ struct TailRecoveryTests {
         return error
     }
 
+    @Test("A read is not repeated when a value cannot be read, or the log contradicts what is known of it")
+    func interruption() {
+        func reading(_ cause: PostgresError) -> TailInterruption {
+            TailInterruption(EventStoreError.database("reading events", cause))
+        }
+        var unreadable = refused
+        unreadable.sqlState = SQLState("22021")
+        #expect(reading(unreadable) == .stays)
+        #expect(reading(lost) == .passes)
+        #expect(TailInterruption(EventStoreError(.logShrank, "shrank")) == .stays)
+        #expect(TailInterruption(EventStoreError(.positionAboveSequence, "above")) == .stays)
+        #expect(TailInterruption(EventStoreError(.storeChanged, "changed")) == .mayPass)
+    }
+
     @Test("A generation that was taken over is opened again at once, and nothing is left to tell of")
     func fenced() {
         var recovery = TailRecovery(isForEver: true)
