@@ -18,7 +18,7 @@ struct SettingSources {
         if catalogue.contains(where: { $0.key == key }) { return }
         if catalogue.contains(where: { $0.key.hasPrefix(key + ".") }) {
             // A section whose lines are all commented out has the value null.
-            if try file?.isEmpty(key) ?? true { return }
+            if file?.isEmpty(key) ?? true { return }
             throw SettingError("there is no setting \(key): it is a section", remedy: "correct it in \(path)")
         }
         // Sections too: of a wrong section's keys none would be near.
@@ -54,9 +54,12 @@ struct SettingSources {
 }
 
 extension SettingsFile {
-    fileprivate func isEmpty(_ key: String) throws -> Bool {
+    fileprivate func isEmpty(_ key: String) -> Bool {
+        guard let snapshot else { return true }
         let key = AbsoluteConfigKey(key.split(separator: ".").map(String.init))
-        return try snapshot?.value(forKey: key, type: .string).value?.content.texts.allSatisfy(\.isEmpty) ?? true
+        // A list cannot be read as one text.
+        guard let found = try? snapshot.value(forKey: key, type: .string) else { return false }
+        return found.value?.content.texts.allSatisfy(\.isEmpty) ?? true
     }
 
     /// A setting's values; nil when the file does not say.

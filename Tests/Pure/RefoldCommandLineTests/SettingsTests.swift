@@ -267,9 +267,15 @@ struct SettingsTests {
         #expect(error.message.hasPrefix("there is no setting") && error.remedy.contains(nearest), "\(error)")
     }
 
-    @Test("A value in place of a section is refused")
-    func valueForSection() throws {
-        #expect(try refusal("engine: 5\n").message.contains("engine: it is a section"))
+    @Test(
+        "A value or a list in place of a section is refused",
+        arguments: [
+            ("engine: 5\n", "engine"), ("engine: [1]\n", "engine"), ("engine: []\n", "engine"),
+            ("projections:\n  user_profiles:\n    hot: [all]\n", "projections.user_profiles.hot"),
+        ]
+    )
+    func valueForSection(text: String, key: String) throws {
+        #expect(try refusal(text).message.contains("\(key): it is a section"))
     }
 
     @Test("A list in place of a value is refused by its key")

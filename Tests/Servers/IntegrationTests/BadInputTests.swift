@@ -103,6 +103,7 @@ extension BlackBox {
             arguments: [
                 ("engine:\n  batch-sise: 100\n", "batch-sise"), ("engine:\n  batch-size: [1]\n", "batch-size"),
                 ("projections:\n  user_profile:\n    policy: stop\n", "user_profile"), ("engine: [\n", "yaml"),
+                ("engine: [1]\n", "engine"),
             ]
         )
         func configurationIsRefused(text: String, word: String) async throws {
