@@ -22,11 +22,6 @@ package struct GenerationStore: Sendable {
         try await connection.query(Statements.unfinished, [.text(name.rawValue)]).rows.first.map { try Generation($0) }
     }
 
-    /// Waits until no transaction in progress changes the generation's row, such as one that points at it.
-    func waitForChanges(of number: GenerationNumber) async throws {
-        _ = try await connection.query(Statements.share, [.int64(number.rawValue)])
-    }
-
     /// What is stored of a projection's live generation and of its unfinished ones, the newest first.
     func records(of name: ProjectionName, live: GenerationNumber?) async throws -> [GenerationRecord] {
         try await connection.query(Statements.records, [.text(name.rawValue), .optional(live?.rawValue)]).rows
@@ -209,8 +204,6 @@ extension GenerationStore {
               JOIN refold.projections p ON p.name = g.projection LEFT JOIN sizes s ON s.generation = g.generation
              ORDER BY g.projection, g.generation DESC
             """
-
-        static let share = "SELECT FROM refold.generations WHERE generation = $1 FOR SHARE"
 
         static let nextNumber = "SELECT nextval('refold.generation_numbers')"
 

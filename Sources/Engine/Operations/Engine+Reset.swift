@@ -2,6 +2,7 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 public import Refold
+internal import Synchronization
 
 extension Engine {
     /// Gives a projection an empty live generation; a daemon fills it from the first event on.
@@ -21,19 +22,38 @@ extension Engine {
             try await requireAppendable(projection, on: control)
             let pointer = try await PointerStore(control).pointer(of: projection.name)
             let store = try await requireSameLog(as: pointer, acceptsShortenedLog: acceptsShortenedLog, on: control)
-            let identity = identity(of: projection)
-            let generation = try await control.transaction { control in
-                let generation = try await PointerStore(control)
-                    .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
-                if let generation { try await EmitterStore(control).enter(projection, generation.number, now: store) }
-                return generation
-            }
+            let generation = try await pointAtEmptyGeneration(of: projection, from: pointer, store, on: control)
             guard let generation else { throw EngineError.pointerMoved(projection.name) }
             await pointCache(of: projection, to: generation.number)
             return generation.number
         }
         await dropRetired()
         return number
+    }
+
+    /// - Returns: nil when the pointer has moved meanwhile.
+    private func pointAtEmptyGeneration(
+        of projection: any Projection,
+        from pointer: Pointer,
+        _ store: ValidatedStore,
+        on control: PostgresConnection
+    ) async throws -> Generation? {
+        let identity = identity(of: projection)
+        let created = Mutex<Generation?>(nil)
+        do {
+            return try await control.transaction { control in
+                let generation = try await PointerStore(control)
+                    .pointAtEmptyGeneration(of: projection, identity: identity.text, from: pointer)
+                if let generation { try await EmitterStore(control).enter(projection, generation.number, now: store) }
+                created.withLock { $0 = generation }
+                return generation
+            }
+        } catch let error as PostgresError where error.isTransient {
+            guard let generation = created.withLock({ $0 }),
+                try await hasMoved(pointer, to: generation, because: error)
+            else { throw error }
+            return generation
+        }
     }
 
     private func requireSameLog(

@@ -30,17 +30,12 @@ extension Engine {
                 try await folded.requireSame(generation, on: control, logger)
             }
             if now {
-                let hasMoved = try await control.transaction { control in
-                    let pointers = PointerStore(control)
-                    let current = try await pointers.pointer(of: projection.name, lock: true)
-                    guard current.revision == pointer.revision else { return false }
-                    try await ReadModelTables(control).requireShape(of: generation, projection)
-                    try await ReadModelViews(control).show(projection)
-                    guard try await pointers.point(projection.name, to: kept, kept: pointer.live, from: current) else {
-                        return false
-                    }
-                    try await EmitterStore(control).enter(projection, kept, now: store)
-                    return true
+                let hasMoved: Bool
+                do {
+                    hasMoved = try await point(projection, to: generation, from: pointer, store, on: control)
+                } catch let error as PostgresError where error.isTransient {
+                    guard try await self.hasMoved(pointer, to: generation, because: error) else { throw error }
+                    hasMoved = true
                 }
                 guard hasMoved else { throw EngineError.pointerMoved(projection.name) }
             } else {
@@ -56,6 +51,33 @@ extension Engine {
             }
             await pointCache(of: projection, to: kept)
             return kept
+        }
+    }
+
+    /// Points at a generation as it is.
+    ///
+    /// - Returns: false when the pointer has moved meanwhile.
+    private func point(
+        _ projection: any Projection,
+        to generation: Generation,
+        from pointer: Pointer,
+        _ store: ValidatedStore,
+        on control: PostgresConnection
+    ) async throws -> Bool {
+        try await control.transaction { control in
+            let pointers = PointerStore(control)
+            let current = try await pointers.pointer(of: projection.name, lock: true)
+            guard current.revision == pointer.revision else { return false }
+            try await ReadModelTables(control).requireShape(of: generation, projection)
+            try await ReadModelViews(control).show(projection)
+            let hasMoved = try await pointers.point(
+                projection.name,
+                to: generation.number,
+                kept: pointer.live,
+                from: current
+            )
+            if hasMoved { try await EmitterStore(control).enter(projection, generation.number, now: store) }
+            return hasMoved
         }
     }
 

@@ -1,8 +1,6 @@
 internal import EventStore
-internal import Logging
 internal import Postgres
 internal import Refold
-internal import Timing
 
 /// The last step of a rebuild: the new generation takes the live one's place.
 struct Switchover {
@@ -81,8 +79,7 @@ struct Switchover {
         do {
             return try await attempt(store: engine.settings.store)
         } catch let error as PostgresError where error.isTransient {
-            engine.logger.notice("looking whether the pointer moved", metadata: ["cause": "\(error)"])
-            if try await engine.hasPointed(at: runner.generation.number) { return .pointed }
+            if try await engine.hasMoved(known, to: runner.generation, because: error) { return .pointed }
             throw error
         }
     }
@@ -119,28 +116,6 @@ struct Switchover {
             )
             try await LateEventStore(connection).forgetEvidence(of: store.log)
             return .pointed
-        }
-    }
-}
-
-extension Engine {
-    /// Whether the pointer was moved to a generation, now or before.
-    ///
-    /// - Throws: the database's error when it cannot be asked for as long as ``EngineSettings/retryLimit`` says.
-    fileprivate func hasPointed(at generation: GenerationNumber) async throws -> Bool {
-        var backoff = Backoff(limit: settings.retryLimit)
-        while true {
-            do {
-                return try await withConnection(for: "look") { connection in
-                    // Its transaction may still be in progress, on a server that has not noticed the loss.
-                    let generations = GenerationStore(connection)
-                    try await generations.waitForChanges(of: generation)
-                    return try await generations.generation(generation)?.state == .pointed
-                }
-            } catch {
-                guard error.isTransient, let delay = backoff.next() else { throw error }
-                try await time.sleep(for: delay)
-            }
         }
     }
 }

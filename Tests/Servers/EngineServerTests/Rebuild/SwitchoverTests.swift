@@ -38,6 +38,75 @@ struct SwitchoverTests {
         }
     }
 
+    @Test("A rollback whose session ends before it has pointed is not taken for done")
+    func endedBefore() async throws {
+        try await EngineSite.with { site in
+            try await site.load(1_000)
+            try await site.rebuild()
+            try await site.rebuild()
+            let profiles = try site.projection("user_profiles")
+            let pointer = "SELECT live::text || ' ' || kept || ' ' || revision FROM refold.projections WHERE name = $1"
+            let before = try await site.connection.query(pointer, [.text("user_profiles")]).text(0, 0)
+            let blocker = try await PostgresConnection.connect(to: site.settings.databaseURL)
+            try await blocker.executeScript(
+                "BEGIN; SELECT FROM refold.projections WHERE name = 'user_profiles' FOR UPDATE"
+            )
+            let rollback = Task { try await site.engine.rollback(profiles, now: false) }
+            try await wait(for: "the rollback to wait for the pointer, and to be ended") {
+                try await number(
+                    site,
+                    """
+                    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND \(blocker.backendPID) = ANY (pg_blocking_pids(pid))
+                    """
+                ) > 0
+            }
+            await blocker.close()
+            await #expect(throws: PostgresError.self) { _ = try await rollback.value }
+            #expect(try await site.connection.query(pointer, [.text("user_profiles")]).text(0, 0) == before)
+        }
+    }
+
+    @Test("A reset whose answer is lost is looked up: another one would drop what it has kept")
+    func lostReset() async throws {
+        try await EngineSite.with { site in
+            try await site.load(1_000)
+            try await site.rebuild()
+            let pointer = "SELECT live, kept FROM refold.projections WHERE name = 'user_profiles'"
+            let before = try await site.connection.query(pointer).int64(0, "live")
+            let relay = try SilencedRelay(to: site.settings.databaseURL, cuttingAfter: ["SET live = $2", "COMMIT"])
+            defer { relay.close() }
+            var remote = site
+            remote.settings.databaseURL = relay.relayedURL
+            let number = try await remote.engine.reset(remote.projection("user_profiles"))
+            #expect(relay.hasCut)
+            let after = try await site.connection.query(pointer)
+            #expect(try after.int64(0, "live") == number.rawValue)
+            #expect(try after.int64(0, "kept") == before)
+        }
+    }
+
+    @Test("A rollback at once whose answer is lost is looked up: another one would undo it")
+    func lostRollback() async throws {
+        try await EngineSite.with { site in
+            try await site.load(1_000)
+            try await site.rebuild()
+            try await site.rebuild()
+            let pointer = "SELECT live, kept FROM refold.projections WHERE name = 'user_profiles'"
+            let before = try await site.connection.query(pointer)
+            let relay = try SilencedRelay(to: site.settings.databaseURL, cuttingAfter: ["SET live = $2", "COMMIT"])
+            defer { relay.close() }
+            var remote = site
+            remote.settings.databaseURL = relay.relayedURL
+            let number = try await remote.engine.rollback(remote.projection("user_profiles"), now: true)
+            #expect(relay.hasCut)
+            let after = try await site.connection.query(pointer)
+            #expect(try after.int64(0, "live") == number.rawValue)
+            #expect(try after.int64(0, "live") == before.int64(0, "kept"))
+            #expect(try after.int64(0, "kept") == before.int64(0, "live"))
+        }
+    }
+
     @Test("A live generation that is always ahead is held for a limited time, and what was folded is kept")
     func outpaced() async throws {
         try await EngineSite.with { site in
