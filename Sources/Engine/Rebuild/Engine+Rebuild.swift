@@ -129,12 +129,18 @@ extension Engine {
         under keeper: LeaseKeeper,
         on control: PostgresConnection
     ) async throws -> GenerationNumber? {
-        let generations = GenerationStore(control)
-        guard let generation = try await generations.unfinished(of: projection.name) else { return nil }
-        _ = try await keeper.acquire(generation, on: control)
-        try await generations.setState(.retired, of: generation.number)
-        try await CheckpointStore(control).release(generation.number, of: keeper.lease)
+        guard let generation = try await GenerationStore(control).unfinished(of: projection.name) else { return nil }
+        try await retire(generation, under: keeper, on: control)
         return generation.number
+    }
+
+    /// Leaves a half-built generation to be dropped.
+    ///
+    /// - Throws: ``EngineError/Code/owned`` when a live process is building it.
+    func retire(_ generation: Generation, under keeper: LeaseKeeper, on control: PostgresConnection) async throws {
+        _ = try await keeper.acquire(generation, on: control)
+        try await GenerationStore(control).setState(.retired, of: generation.number)
+        try await CheckpointStore(control).release(generation.number, of: keeper.lease)
     }
 }
 

@@ -172,13 +172,13 @@ struct BegunRebuild: Sendable {
         } else {
             reason = "it was folded by another version or other settings"
         }
+        try await engine.retire(generation, under: attempt.keeper, on: control)
         engine.logger.notice(
             "the half-built generation is abandoned",
             metadata: [
                 "projection": "\(projection.name)", "generation": "\(generation.number)", "cause": "\(reason)",
             ]
         )
-        try await generations.setState(.retired, of: generation.number)
         return nil
     }
 

@@ -62,6 +62,26 @@ extension BlackBox {
             }
         }
 
+        @Test("by one with other settings: what the first builds is not dropped under it") func otherSettings()
+            async throws
+        {
+            try await TestSite.with(settings: Self.settings) { site in
+                try await site.load(12_000)
+                try await site.succeed("rebuild")
+                try await site.running("rebuild", "trending_score") { first in
+                    try await site.waitUntilBuilding(beyond: 1_000)
+                    await first.send(SIGSTOP)
+                    let other = site.with(["projections.trending_score.half-life": "1h"])
+                    let second = try await other.refold("rebuild", "trending_score")
+                    #expect(second.code == 75 && second.errors.contains("\(first.id)"), "\(second)")
+                    await first.send(SIGCONT)
+                    let outcome = try await first.outcome()
+                    #expect(outcome.code == 0, "\(outcome)")
+                }
+                try await site.expectReferenceFold()
+            }
+        }
+
         @Test("by others all at once: one wins, the rest exit 75, the models are right") func manyAtOnce() async throws
         {
             try await TestSite.with { site in
