@@ -18,7 +18,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try shared.load()
-        let engine = try settings.makeEngine(logging: .critical)
+        let engine = try settings.makeEngine(logging: .warning)
         var checks = [settings.variablesCheck] + (await engine.doctor())
         if !settings.relay.kafka.bootstrapServers.isEmpty { checks.append(await Relay(engine, settings.relay).check()) }
         if json {

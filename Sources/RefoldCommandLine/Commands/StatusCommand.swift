@@ -15,7 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(help: "Show it again every second, until interrupted.") var watch = false
 
     func run() async throws {
-        let engine = try shared.engine(logging: .error)
+        let engine = try shared.engine(logging: .warning)
         guard watch else {
             let status = try await engine.status()
             print(status)

@@ -41,6 +41,24 @@ extension BlackBox {
             }
         }
 
+        @Test("A lock that keeps status or doctor waiting", arguments: ["status", "doctor"])
+        func lookedAt(command: String) async throws {
+            try await TestSite.with { site in
+                try await site.load(500)
+                try await site.succeed("rebuild")
+                let blocker = try await PostgresConnection.connect(to: site.url)
+                try await blocker.executeScript("BEGIN; LOCK TABLE refold.projections")
+                try await site.running(command, "--json") { waiting in
+                    try await wait(for: "it to name the holder") {
+                        waiting.errors.contains("a lock that pid \(blocker.backendPID)")
+                    }
+                    await blocker.close()
+                    let outcome = try await waiting.outcome()
+                    #expect(outcome.code == 0, "\(outcome)")
+                }
+            }
+        }
+
         @Test("A lock on the lease itself: the log says what status cannot") func lockedLease() async throws {
             try await TestSite.with { site in
                 try await site.load(500)
