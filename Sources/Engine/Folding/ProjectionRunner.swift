@@ -285,20 +285,27 @@ package actor ProjectionRunner {
         return closed()
     }
 
+    /// How a runner ended.
+    package struct Ending: Sendable {
+        /// The error of the last window, if it failed; nothing of it is committed then.
+        package let failure: (any Error)?
+        /// Whether others may take the generation. If not, they may when the lease ends.
+        package let isReleased: Bool
+    }
+
     /// Releases the generation and ends the session.
-    ///
-    /// - Returns: the error of the last window, if it failed; nothing of it is committed then.
     @discardableResult
-    package func release() async -> (any Error)? {
+    package func release() async -> Ending {
         var failure: (any Error)?
         do { try await committer.finish(generation.number) } catch { failure = error }
+        var isReleased = true
         do {
             try await CheckpointStore(writer.connection).release(generation.number, of: writer.lease)
         } catch {
-            // It is released with the lease.
-            logger.debug("the generation is released later", metadata: ["cause": "\(error)"])
+            logger.debug("the generation is not released", metadata: ["cause": "\(error)"])
+            isReleased = false
         }
         await writer.connection.close()
-        return failure
+        return Ending(failure: failure, isReleased: isReleased)
     }
 }

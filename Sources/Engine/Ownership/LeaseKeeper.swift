@@ -11,6 +11,7 @@ package final class LeaseKeeper: Sendable {
     private let sightings = Sightings()
     private let engine: Engine
     private let connection = Mutex<PostgresConnection?>(nil)
+    private let unreleased = Mutex(UnreleasedGenerations())
 
     static let purpose = "lease"
     /// How long to wait for a generation whose owner has died while its last commit may still be in flight.
@@ -46,6 +47,7 @@ package final class LeaseKeeper: Sendable {
             do { try await engine.time.sleep(for: wait) } catch { return }
             do {
                 try await LeaseStore(connected()).renew(lease)
+                try await releaseLeft()
                 backoff.reset()
                 wait = lease.time / 3
             } catch {
@@ -104,6 +106,9 @@ package final class LeaseKeeper: Sendable {
 
     /// Takes a generation if that can be done at once.
     func acquireOnce(_ generation: Generation, on connection: PostgresConnection) async throws -> Acquisition {
+        while unreleased.withLock({ !$0.keep(generation.number) }) {
+            try await engine.time.sleep(for: .milliseconds(10))
+        }
         do {
             return try await CheckpointStore(connection).acquire(
                 generation.number,
@@ -119,6 +124,24 @@ package final class LeaseKeeper: Sendable {
     /// What can be done about an owner now.
     package func judge(_ ownership: Ownership) -> Ownership.Judgement {
         sightings.judge(ownership, at: engine.time.now)
+    }
+
+    // MARK: Releasing what could not be released
+
+    /// A generation could not be released when its runner ended, such as for want of a session: it is released with the
+    /// next renewal. As long as the lease names it, nobody else may take it or drop it.
+    func releaseLater(_ generation: GenerationNumber) { unreleased.withLock { $0.add(generation) } }
+
+    private func releaseLeft() async throws {
+        while let generation = unreleased.withLock({ $0.begin() }) {
+            do {
+                try await CheckpointStore(connected()).release(generation, of: lease)
+            } catch {
+                unreleased.withLock { $0.end(isReleased: false) }
+                throw error
+            }
+            unreleased.withLock { $0.end(isReleased: true) }
+        }
     }
 
     private func connected() async throws -> PostgresConnection {

@@ -130,9 +130,10 @@ struct ProjectionTail: Sendable {
     @discardableResult
     private func release(_ runner: ProjectionRunner) async -> (any Error)? {
         daemon.cache?.leave(runner.generation.number)
-        let failure = await runner.release()
+        let ending = await runner.release()
+        if !ending.isReleased { daemon.keeper.releaseLater(runner.generation.number) }
         daemon.hasCommitted(runner.generation.number, through: runner.progress.committedPosition)
-        return failure
+        return ending.failure
     }
 
     // MARK: Following
