@@ -45,6 +45,7 @@ struct ProjectionTail: Sendable {
                 if runner == nil { joined.take()?.abandon() }
                 let opened = if let runner { runner } else { try await open(recovery.bisection) }
                 runner = opened
+                recovery.opened()
                 try await follow(opened, from: joined.take())
                 await daemon.cache?.finish(opened.generation.number)
                 if let failure = await release(opened) { throw failure }

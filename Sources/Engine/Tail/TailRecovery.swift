@@ -1,4 +1,5 @@
 internal import EventStore
+internal import Postgres
 package import Refold
 internal import Timing
 
@@ -24,6 +25,7 @@ package struct TailRecovery {
     /// The furthest position folded.
     private var folded = GlobalPosition.zero
     private var backoff = Backoff(limit: nil)
+    private var hasReopened = false
     private let isForEver: Bool
 
     /// - Parameter isForEver: false for a tail that ends when it has caught up, which waits for no other owner.
@@ -41,12 +43,19 @@ package struct TailRecovery {
     ) -> Action {
         folded = max(folded, position ?? .zero)
         let code = (error as? EngineError)?.code
-        if code == .fenced { return .reopen }
+        // Once more at once is enough for a pointer that has moved; what then is still refused has another cause.
+        if code == .fenced && !hasReopened {
+            hasReopened = true
+            return .reopen
+        }
         if bisection.narrow(after: error) { return .narrow }
         if code == .owned && isForEver { return .yield(backoff.next(now: now) ?? .seconds(1)) }
         interruption = error
-        return error.isTransient ? .retry(backoff.next(now: now) ?? .seconds(1)) : .stop
+        return error.isTransient || code == .fenced ? .retry(backoff.next(now: now) ?? .seconds(1)) : .stop
     }
+
+    /// A runner was opened: the generation is this process's.
+    package mutating func opened() { hasReopened = false }
 
     /// A runner has ended well, and everything up to a position is committed.
     package mutating func succeeded(through committed: GlobalPosition) {
@@ -58,6 +67,8 @@ package struct TailRecovery {
     package static func stopsOne(_ error: any Error) -> Bool {
         switch error {
         case let error as EngineError: error.code == .identityDiffers || error.code == .cannotEmit
+        // Such as a table that was dropped.
+        case let error as PostgresError: !error.isTransient
         case let error as EventStoreError: error.code == .otherLog || error.code == .logShrank
         default: false
         }

@@ -69,8 +69,9 @@ struct OpenedLog: Sendable {
                         return (tail.name, .success(try await tail.open(within: timeout)))
                     } catch {
                         if isForEver && TailRecovery.stopsOne(error) { return (tail.name, .failure(error)) }
-                        // Another owner, a lock: it is tried again by itself.
-                        let mayPass = error.isTransient || (error as? EngineError)?.code == .owned
+                        // Another owner, a lock, a pointer that moves: it is tried again by itself.
+                        let code = (error as? EngineError)?.code
+                        let mayPass = error.isTransient || code == .owned || code == .fenced
                         guard isForEver && mayPass else { throw error }
                         return (tail.name, nil)
                     }

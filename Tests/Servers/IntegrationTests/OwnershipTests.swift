@@ -82,6 +82,63 @@ extension BlackBox {
             }
         }
 
+        @Test("of a generation that a daemon has left is free, although the session was gone that should free it")
+        func isFreed() async throws {
+            try await TestSite.with { site in
+                try await site.load(1_000)
+                try await site.running("tail") { daemon in
+                    try await site.waitUntilCaughtUp()
+                    let left = try await site.liveGeneration("user_profiles")
+                    await daemon.send(SIGSTOP)
+                    try await site.succeed("rebuild", "user_profiles")
+                    try await site.connection.execute(
+                        """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()
+                        """
+                    )
+                    await daemon.send(SIGCONT)
+                    try await wait(for: "generation \(left) to be free") {
+                        try await site.number(
+                            "SELECT count(*) FROM refold.checkpoints WHERE generation = $1 AND owner IS NOT NULL",
+                            [.int64(left)]
+                        ) == 0
+                    }
+                    try await site.succeed("rollback", "user_profiles", "--yes")
+                    #expect(try await site.liveGeneration("user_profiles") == left)
+                    try await site.load(500, seed: 2)
+                    try await site.waitUntilCaughtUp()
+                    try await site.expectReferenceFold()
+                }
+            }
+        }
+
+        @Test(
+            "of a damaged generation ends with it; the daemon starts, and the others go on",
+            arguments: [
+                "DROP TABLE refold_data.user_profiles_g%", "DELETE FROM refold.checkpoints WHERE generation = %",
+            ]
+        )
+        func ofADamagedGeneration(damage: String) async throws {
+            try await TestSite.with { site in
+                try await site.load(1_000)
+                try await site.succeed("rebuild")
+                let live = try await site.liveGeneration("user_profiles")
+                try await site.connection.executeScript(damage.replacing("%", with: "\(live)"))
+                try await site.load(500, seed: 2)
+                try await site.running("tail") { daemon in
+                    for other in ["content_popularity", "trending_score"] { try await site.waitUntilCaughtUp(other) }
+                    #expect(await daemon.isRunning)
+                    // Not fifteen times a second.
+                    try await wait(for: "the log to tell of it") { daemon.errors.contains("user_profiles") }
+                    #expect(daemon.errors.count < 20_000, "\(daemon.errors)")
+                    try await site.succeed("rebuild", "user_profiles")
+                    try await site.waitUntilCaughtUp("user_profiles")
+                }
+                try await site.expectReferenceFold()
+            }
+        }
+
         @Test(
             "of a generation that is reset passes to the new one: the daemon notices and goes on",
             arguments: [

@@ -40,6 +40,22 @@ struct TailRecoveryTests {
         #expect(recovery.interruption == nil)
     }
 
+    @Test("One that is taken over again before it could be opened is told of, and waited for longer each time")
+    func fencedForGood() {
+        var recovery = TailRecovery(isForEver: true)
+        #expect(recovery.action(after: error(.fenced), folded: nil, now: start) == .reopen)
+        for longest in [50, 100, 200] {
+            guard case .retry(let delay) = recovery.action(after: error(.fenced), folded: nil, now: start) else {
+                Issue.record("it does not wait")
+                return
+            }
+            #expect(delay <= .milliseconds(longest) && delay >= .milliseconds(longest) / 2)
+        }
+        #expect((recovery.interruption as? EngineError)?.code == .fenced)
+        recovery.opened()
+        #expect(recovery.action(after: error(.fenced), folded: 10, now: start) == .reopen)
+    }
+
     @Test("Another owner is waited for by a daemon, longer each time, and ends a run that is to end")
     func owned() {
         var recovery = TailRecovery(isForEver: true)
@@ -86,9 +102,10 @@ struct TailRecoveryTests {
         #expect((recovery.interruption as? EngineError)?.code == .stopped)
     }
 
-    @Test("At the start, a generation that cannot be gone on with stops its projection alone")
+    @Test("At the start, a generation that cannot be continued stops its projection alone")
     func atStart() {
         #expect(TailRecovery.stopsOne(error(.identityDiffers)))
+        #expect(TailRecovery.stopsOne(refused))
         #expect(!TailRecovery.stopsOne(error(.owned)))
         #expect(!TailRecovery.stopsOne(lost))
     }
