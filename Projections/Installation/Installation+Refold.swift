@@ -25,6 +25,6 @@ extension Installation {
             BankAccount.self,
         ],
         upcasters: Upcasters(Upcaster.banking),
-        samples: GenerateCommand.self
+        commands: [GenerateCommand.self, AudienceCommand.self]
     )
 }

@@ -20,8 +20,19 @@ public struct ViewingSessions: Projection {
     ]
     /// The table `viewing_sessions`, key `session_id`.
     public let model: ReadModel
-    /// The sessions of the last hour.
-    public var defaultHotSet: HotSetSettings { HotSetSettings(.recent(column: "last_heartbeat", within: .hours(1))) }
+    /// The sessions of the last hour; and those that were heard of in the last ten minutes and have not ended ranked by
+    /// time, in all and by quality, so that the cache alone counts who is watching.
+    public var defaultHotSet: HotSetSettings {
+        HotSetSettings(
+            .recent(column: "last_heartbeat", within: .hours(1)),
+            ranking: HotRanking(
+                time: "last_heartbeat",
+                within: .seconds(600),
+                group: "quality",
+                unless: "ended_at"
+            )
+        )
+    }
 
     private let sessions: Table
     private let userID: Column<Text>
@@ -31,8 +42,6 @@ public struct ViewingSessions: Projection {
     private let lastHeartbeat: Column<Timestamp>
     private let endedAt: Column<Timestamp?>
     private let watchedSeconds: Column<Int64>
-    /// The last heartbeat of a session that has not ended: a ranking by it holds no others.
-    private let liveHeartbeat: Column<Timestamp?>
 
     /// Lays the table out.
     public init() {
@@ -45,7 +54,6 @@ public struct ViewingSessions: Projection {
         lastHeartbeat = model.addColumn("last_heartbeat", to: sessions)
         endedAt = model.addColumn("ended_at", to: sessions)
         watchedSeconds = model.addColumn("watched_seconds", to: sessions)
-        liveHeartbeat = model.addColumn("live_heartbeat", to: sessions, isPublic: false)
         model.addIndex(to: sessions, on: "last_heartbeat")
         self.model = model
     }
@@ -60,7 +68,6 @@ public struct ViewingSessions: Projection {
         case .streamingEnded:
             guard let session = try running(StreamingEnded(event.payload).sessionID, in: rows) else { return }
             session[endedAt] = time
-            session[liveHeartbeat] = nil
         default: break
         }
     }
@@ -75,14 +82,12 @@ public struct ViewingSessions: Projection {
         session[quality] = firstQuality
         session[startedAt] = time
         session[lastHeartbeat] = time
-        session[liveHeartbeat] = time
     }
 
     private func keepAlive(_ event: StreamingHeartbeat, at time: Timestamp, in rows: Rows) throws {
         let (sessionID, currentTime) = try (event.sessionID, event.currentTime)
         guard let session = try running(sessionID, in: rows), time >= session[lastHeartbeat] else { return }
         session[lastHeartbeat] = time
-        session[liveHeartbeat] = time
         session[watchedSeconds] = max(session[watchedSeconds], Int64(currentTime))
     }
 

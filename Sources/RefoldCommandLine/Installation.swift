@@ -14,8 +14,8 @@ public struct Installation: Sendable {
     public let aggregates: [any Aggregate.Type]
     /// How payloads of older versions become the current ones.
     public let upcasters: Upcasters
-    /// The command that generates sample events, where there is one.
-    let samples: (any AsyncParsableCommand.Type)?
+    /// Commands of its own, such as one that generates sample events.
+    let commands: [any AsyncParsableCommand.Type]
 
     /// - Parameters:
     ///   - name: by default `refold`.
@@ -34,18 +34,18 @@ public struct Installation: Sendable {
             projections: projections,
             aggregates: aggregates,
             upcasters: upcasters,
-            samples: nil
+            commands: []
         )
     }
 
-    /// - Parameter samples: the command that generates sample events.
+    /// - Parameter commands: commands of its own.
     package init(
         name: String = "refold",
         version: String = RefoldCommand.version,
         projections: [any Projection],
         aggregates: [any Aggregate.Type],
         upcasters: Upcasters,
-        samples: (any AsyncParsableCommand.Type)?
+        commands: [any AsyncParsableCommand.Type]
     ) {
         precondition(Set(projections.map(\.name)).count == projections.count, "two projections have the same name")
         self.name = name
@@ -53,7 +53,7 @@ public struct Installation: Sendable {
         self.projections = projections
         self.aggregates = aggregates
         self.upcasters = upcasters
-        self.samples = samples
+        self.commands = commands
     }
 
     /// The one whose command is running. The argument parser makes commands by their types, so there is no other way to

@@ -4,7 +4,7 @@ internal import ArgumentParser
 struct RootCommand: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         let installation = Installation.current
-        let samples: [any ParsableCommand.Type] = installation.samples.map { [$0] } ?? []
+        let own: [any ParsableCommand.Type] = installation.commands
         return CommandConfiguration(
             commandName: installation.name,
             abstract: "Folds the events of a PostgreSQL event store into read models.",
@@ -14,7 +14,7 @@ struct RootCommand: AsyncParsableCommand {
                 flags. Exit codes: 0 done, 64 usage, 65 data, 69 a server is unreachable, 75 try again, 78 configuration.
                 """,
             version: installation.version,
-            subcommands: [MigrateCommand.self] + samples + [
+            subcommands: [MigrateCommand.self] + own + [
                 RebuildCommand.self, TailCommand.self, StatusCommand.self,
                 ShowCommand.self, GenerationsCommand.self, ResetCommand.self, RollbackCommand.self, CacheCommand.self,
                 DoctorCommand.self, AppendCommand.self, StreamsCommand.self, ImportCommand.self, ExportCommand.self,

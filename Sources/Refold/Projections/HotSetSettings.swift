@@ -74,7 +74,7 @@ public struct HotRanking: Sendable, Hashable {
     public static let mostPlaces = 10_000
     /// The most sets that can be kept without filling the server's memory.
     public static let mostGroups = 100_000
-    /// The most keys of a ranking by time: about 300 MB of the server's memory.
+    /// The most keys of a ranking by time: about 400 MB of the server's memory.
     public static let mostMembers = 1_000_000
 
     /// A ranking of the best.

@@ -22,19 +22,10 @@ struct StatusCommand: AsyncParsableCommand {
             if let problem = status.store.problem { throw problem }
             return
         }
-        while true {
-            do {
-                let status = try await engine.status()
-                // The same place every time.
-                if !json { Console.clear() }
-                print(status)
-            } catch {
-                // A user who watches wants to see the server come back.
-                let failure = Failure(error)
-                guard failure.isPassing, let line = failure.line else { throw error }
-                Console.error(line)
-            }
-            try await Task.sleep(for: .seconds(1))
+        let json = json
+        try await Watch.run(isRepeated: true, isJSON: json) {
+            let status = try await engine.status()
+            return json ? .json(status.json) : .lines(status.lines)
         }
     }
 

@@ -15,7 +15,7 @@ package enum Console {
     package static func out(_ line: String) { result(line.printable) }
 
     /// Writes lines to stdout.
-    static func out(lines: [String]) { result(lines.map(\.printable).joined(separator: "\n")) }
+    package static func out(lines: [String]) { result(lines.map(\.printable).joined(separator: "\n")) }
 
     /// Writes JSON to stdout, and a newline.
     package static func out(json: JSON) { result(json.text) }
@@ -37,7 +37,7 @@ package enum Console {
     }
 
     /// Writes a line to stderr, above the progress bar if there is one.
-    static func error(_ line: String) {
+    package static func error(_ line: String) {
         let line = line.printable
         bar.withLock { bar in
             put(2, bar.isEmpty ? line + "\n" : "\(eraseLine)\(line)\n\(bar)")
