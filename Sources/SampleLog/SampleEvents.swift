@@ -5,6 +5,9 @@ internal import VideoDomain
 /// The events of a sample log, one after the other: a value, so a copy continues from where it was made.
 public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     private static let span: Int64 = 90 * 86_400 * 1_000_000
+    /// Where the clock stands still: the end of 294276, PostgreSQL's last year, less the days by which an event may be
+    /// dated ahead of the clock.
+    private static let lastMoment: Int64 = 9_223_371_331_200_000_000 - 3 * 86_400 * 1_000_000
 
     let people: SamplePeople
     private let count: Int
@@ -50,7 +53,8 @@ public struct SampleEvents: Sequence, IteratorProtocol, Sendable {
     public mutating func next() -> SampleEvent? {
         guard produced < count else { return nextOfSessions() }
         produced += 1
-        clock += Int64(random.below(2 * step + 1))
+        let pause = Int64(random.below(2 * step + 1))
+        clock = clock > Self.lastMoment - pause ? Self.lastMoment : clock + pause
         if nextEdge < SampleEdges.count, produced % edgeStride == 0 {
             defer { nextEdge += 1 }
             return finish(SampleEdges.draft(nextEdge, people: people, at: clock))

@@ -43,7 +43,7 @@ struct ExportCommand: AsyncParsableCommand {
         _ through: GlobalPosition?
     ) -> RecordedEvents {
         if let stream { return streams.readStream(stream) }
-        let after = GlobalPosition(max(0, from.rawValue - 1))
+        let after = GlobalPosition(max(1, from.rawValue) - 1)
         return streams.readAll(after: after, through: through) { holder in
             Console.error("\(Program.name): waiting: \(holder)")
         }
