@@ -44,7 +44,10 @@ extension ValidatedStore {
     }
 
     private var digestSQL: String {
-        let values = ["e.event_type", "extract(epoch FROM e.\"timestamp\")"] + (hasStreamID ? ["e.stream_id"] : [])
+        // Columns of different collations cannot be joined as they are.
+        let values =
+            ["e.event_type COLLATE \"C\"", "extract(epoch FROM e.\"timestamp\")"]
+            + (hasStreamID ? ["e.stream_id::text COLLATE \"C\""] : [])
         return "'md5:' || md5(concat_ws(' ', \(values.joined(separator: ", "))))"
     }
 }

@@ -72,6 +72,30 @@ struct AdoptedStoreTests {
         }
     }
 
+    @Test("Columns of different collations are joined to the digest that columns of one have")
+    func collations() async throws {
+        try await TestStore.with(migrated: false) { store in
+            try await store.connection.executeScript(
+                """
+                CREATE TABLE events (global_position bigserial PRIMARY KEY, event_type varchar(9) COLLATE "C",
+                    stream_id text COLLATE "POSIX", event_data json, "timestamp" timestamptz);
+                INSERT INTO events (event_type, stream_id, event_data, "timestamp") VALUES ('é', 'ß ', '1', '2024-01-02')
+                """
+            )
+            let found = try await store.inspect()
+            let anchor = try await store.connection.query(
+                """
+                SELECT a.event, 'md5:' || md5('é ' || extract(epoch FROM timestamptz '2024-01-02') || ' ß ')
+                FROM (\(found.lastAnchorSQL(atOrBelow: "1"))) a
+                """
+            )
+            #expect(try anchor.text(0, 0) == anchor.text(0, 1))
+            let log = try await LogIdentityStore.open(store.connection, found)
+            try await LogIdentityStore.store(1, of: found, log: log.id, on: store.connection)
+            #expect(try await LogIdentityStore.verify(store.connection, found)?.mark == 1)
+        }
+    }
+
     @Test("An open COPY into the store holds the mark")
     func copy() async throws {
         try await TestStore.with { store in
