@@ -27,7 +27,8 @@ public struct EventStoreSettings: Sendable, Hashable {
                 )
             }
         }
-        guard eventsTable != streamsTable else {
+        // Bytes: for PostgreSQL, names that are only canonically equivalent are two.
+        guard !eventsTable.utf8.elementsEqual(streamsTable.utf8) else {
             throw EventStoreError(
                 .invalidSettings,
                 "the events table and the streams table are both \"\(eventsTable)\""

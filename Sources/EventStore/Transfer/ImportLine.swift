@@ -51,12 +51,13 @@ struct ImportLine: Sendable {
         guard Self.isUTF8(UnsafeRawBufferPointer(rebasing: bytes[range])) else {
             throw BadLine(number: number, reason: "it is not UTF-8")
         }
-        var scanner = JSONScanner(bytes, range)
+        // The line is one level more around the payload, which may be as deep as one that is appended.
+        var scanner = JSONScanner(bytes, range, deepest: JSON.deepest + 1)
         var seen = 0
         while let (name, value) = try nextMember(&scanner, range) {
             guard let text = Self.text(bytes, name), let member = Member(text) else {
                 let name = String(decoding: bytes[name], as: UTF8.self)
-                throw BadLine(number: number, reason: "an event has no member \"\(name)\"")
+                throw BadLine(number: number, reason: "an event has no member \"\(name.abbreviated())\"")
             }
             guard seen & member.bit == 0 else {
                 throw BadLine(number: number, reason: "\"\(member.name)\" stands there twice")
@@ -93,22 +94,23 @@ struct ImportLine: Sendable {
         if isNull && !member.isNeeded { return }
         func need<Value>(_ found: Value?, _ expected: String) throws(BadLine) -> Value {
             guard let found else {
-                throw BadLine(number: number, reason: "\"\(member.name)\" is not \(expected)")
+                throw BadLine(number: self.number, reason: "\"\(member.name)\" is not \(expected)")
             }
             return found
         }
         func allow(_ name: String, _ what: String) throws(BadLine) -> String {
-            if let refusal = EventLimits.refusal(of: name, what) { throw BadLine(number: number, reason: refusal) }
+            if let refusal = EventLimits.refusal(of: name, what) { throw BadLine(number: self.number, reason: refusal) }
             return name
         }
         let name = "a text that is not empty"
+        let number = "a whole number from 1 to \(Int32.max)"
         switch member {
         case .stream: stream = Text(try allow(need(Self.name(bytes, value), name), "a stream's id"))
         case .type: type = try allow(need(Self.name(bytes, value), name), "an event's type")
         case .version:
-            version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")
+            version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), number)
         case .typeVersion:
-            typeVersion = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), "a whole number from 1 on")
+            typeVersion = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), number)
         case .position:
             _ = try need(Self.integer(bytes, value, in: Int64.min...Int64.max), "a whole number")
         case .id:

@@ -17,10 +17,29 @@ extension JSON {
     ///
     /// - Throws: `JSONSyntaxError`.
     public init(parsing text: String) throws(JSONSyntaxError) {
+        try self.init(parsing: text, refusesBrokenNames: false)
+    }
+
+    /// How many levels deep arrays and objects may be nested.
+    package static let deepest = 512
+
+    /// Reads one JSON value from UTF-8.
+    package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) {
+        try self.init(parsing: bytes, refusesBrokenNames: false)
+    }
+
+    /// Reads one JSON value that is to be written again: names of members that no text can hold are refused, since they
+    /// would be written as other ones.
+    package init(rewriting text: String) throws(JSONSyntaxError) {
+        try self.init(parsing: text, refusesBrokenNames: true)
+    }
+
+    private init(parsing text: String, refusesBrokenNames: Bool) throws(JSONSyntaxError) {
         var text = text
         let result: Result<JSON, JSONSyntaxError> = text.withUTF8 { bytes in
             do throws(JSONSyntaxError) {
-                return .success(try JSON(parsing: UnsafeRawBufferPointer(bytes)))
+                let bytes = UnsafeRawBufferPointer(bytes)
+                return .success(try JSON(parsing: bytes, refusesBrokenNames: refusesBrokenNames))
             } catch {
                 return .failure(error)
             }
@@ -28,9 +47,9 @@ extension JSON {
         self = try result.get()
     }
 
-    /// Reads one JSON value from UTF-8.
-    package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) {
+    private init(parsing bytes: UnsafeRawBufferPointer, refusesBrokenNames: Bool) throws(JSONSyntaxError) {
         var scanner = JSONScanner(bytes, 0..<bytes.count)
+        scanner.refusesBrokenNames = refusesBrokenNames
         self = try scanner.value()
         try scanner.passEnd()
     }
@@ -63,6 +82,9 @@ extension JSONScanner {
         var members: [JSON.Object.Member] = []
         while try goToName() {
             let name = try text()
+            if refusesBrokenNames && name.text == nil {
+                throw unexpected("a name without half of a surrogate pair", at: name.escaped.startIndex)
+            }
             try passColon()
             // No projection can ask for a name that is no text.
             let key = name.text ?? String(decoding: name.escaped, as: UTF8.self)

@@ -13,6 +13,8 @@ package struct JSONScanner {
     private var isAtFirst = false
 
     private let rules: Rules
+    /// Whether a member's name that is no text, because half of a surrogate pair is in it, is refused.
+    var refusesBrokenNames = false
 
     /// What is refused.
     enum Rules {
@@ -23,11 +25,13 @@ package struct JSONScanner {
         case structure
     }
 
-    /// For a text that is to be JSON, nested at most 512 levels deep.
+    /// For a text that is to be JSON.
     ///
-    /// - Parameter range: the part of the bytes that holds one JSON text.
-    package init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
-        self.init(bytes, range, .json(deepest: 512))
+    /// - Parameters:
+    ///   - range: the part of the bytes that holds one JSON text.
+    ///   - deepest: how many levels deep it may be nested.
+    package init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, deepest: Int = JSON.deepest) {
+        self.init(bytes, range, .json(deepest: deepest))
     }
 
     init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ rules: Rules) {

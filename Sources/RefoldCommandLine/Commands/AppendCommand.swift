@@ -84,7 +84,7 @@ struct AppendCommand: AsyncParsableCommand {
 
     private static func parse(_ text: String, _ option: String) throws -> JSON {
         do {
-            return try JSON(parsing: text)
+            return try JSON(rewriting: text)
         } catch {
             throw EventStoreError(.invalidEvent, "\(option) is \(error)")
         }

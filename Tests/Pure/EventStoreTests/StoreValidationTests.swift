@@ -104,5 +104,8 @@ struct StoreValidationTests {
             #expect(error?.code == .invalidSettings)
         }
         #expect(throws: Never.self) { try EventStoreSettings(schema: "Größe \"x\"").validate() }
+        // One character, and a letter with an accent: two names.
+        let alike = EventStoreSettings(eventsTable: "\u{E9}", streamsTable: "e\u{301}")
+        #expect(throws: Never.self) { try alike.validate() }
     }
 }

@@ -30,6 +30,16 @@ struct JSONTests {
         #expect(try scanned(text) == [text])
     }
 
+    @Test("A name that no text can hold is refused where it would be written as another one")
+    func brokenName() throws {
+        let text = #"{"a":"\ud800","b":[{"\ud800":1}]}"#
+        #expect(throws: Never.self) { try JSON(parsing: text) }
+        let error = #expect(throws: JSONSyntaxError.self) { try JSON(rewriting: text) }
+        #expect(error?.offset == 21)
+        let kept = #"{"a":"\ud800","\\ud800":1}"#
+        #expect(try JSON(rewriting: kept).text == kept)
+    }
+
     @Test(
         "Strings mean what they escape",
         arguments: [

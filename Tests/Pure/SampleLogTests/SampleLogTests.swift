@@ -112,7 +112,7 @@ import VideoDomain
     @Test("stands still at the end of PostgreSQL's times, and begins at the other end", arguments: [1, 100])
     func staysWithinTimes(events: Int) {
         let (first, last) = (Int64(-211_810_204_800_000_000), Int64(9_223_371_331_199_999_999))
-        for origin in [first + 86_400_000_000, 0, last] {
+        for origin in [first + 400 * 86_400_000_000, 0, last] {
             let origin = SampleOrigin(position: 1, timestamp: Timestamp(microseconds: origin))
             let times = SampleLog(events: events).makeEvents(after: origin).map(\.timestamp.rawValue)
             #expect(times.count == events && times.allSatisfy { (first...last).contains($0) })

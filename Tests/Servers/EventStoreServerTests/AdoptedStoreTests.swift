@@ -90,6 +90,7 @@ struct AdoptedStoreTests {
                 """
             )
             #expect(try anchor.text(0, 0) == anchor.text(0, 1))
+            try await EventStoreSchema.migrate(on: store.connection)
             let log = try await LogIdentityStore.open(store.connection, found)
             try await LogIdentityStore.store(1, of: found, log: log.id, on: store.connection)
             #expect(try await LogIdentityStore.verify(store.connection, found)?.mark == 1)

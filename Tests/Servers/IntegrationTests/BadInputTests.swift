@@ -128,6 +128,9 @@ extension BlackBox {
                 try await site.succeed("rebuild")
                 let missing = try await site.refold("show", "user_profiles", "nobody")
                 #expect(missing.code == 65 && missing.description.contains("nobody"), "\(missing)")
+                let broken = try await site.refold("append", "s", "--type", "t", "--data", #"{"\ud800":1}"#)
+                #expect(broken.code == 65 && broken.errors.contains("surrogate"), "\(broken)")
+                try await site.succeed("export", "--from=\(Int64.min)")
                 // Without a terminal nobody can answer, so nothing is done.
                 let unconfirmed = try await site.refold("reset", "user_profiles")
                 #expect(unconfirmed.code == 64 && unconfirmed.errors.contains("--yes"), "\(unconfirmed)")
