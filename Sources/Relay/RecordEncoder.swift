@@ -6,7 +6,7 @@ internal import Refold
 /// Makes records of events, and knows what was sent to each partition before.
 ///
 /// A value: a copy is the state of the relay after a block, to be stored when the block is acknowledged.
-struct RecordEncoder: Sendable {
+package struct RecordEncoder: Sendable {
     /// One type of events.
     private struct Route: Sendable {
         let type: [UInt8]
@@ -111,7 +111,7 @@ struct RecordEncoder: Sendable {
 
     /// The member of a payload to which a path leads, as the bytes of its text; nil where there is no such text, number or
     /// Boolean. The last of several members with the same name counts.
-    static func key(_ path: [String], in json: UnsafeRawBufferPointer) -> [UInt8]? {
+    package static func key(_ path: [String], in json: UnsafeRawBufferPointer) -> [UInt8]? {
         var range = 0..<json.count
         for name in path {
             var scanner = JSONScanner(json, range)

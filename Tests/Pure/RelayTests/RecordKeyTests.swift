@@ -1,6 +1,5 @@
+import Relay
 import Testing
-
-@testable import Relay
 
 @Suite("The key of an event") struct RecordKeyTests {
     private func key(_ path: String..., in json: String) -> String? {
