@@ -61,6 +61,8 @@ actor DeliveryPoller {
             }
             var failure: KafkaError?
             if first.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+                // Before anybody is told: a caller whose records have arrived finds no trouble any more.
+                if !isAcknowledged { state.withLock { $0.trouble = nil } }
                 isAcknowledged = true
             } else {
                 let topic = first.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "a topic"
@@ -70,7 +72,6 @@ actor DeliveryPoller {
             if delivery.takeUnretainedValue().settle(end - next, failure) { delivery.release() }
             next = end
         }
-        if isAcknowledged { state.withLock { $0.trouble = nil } }
     }
 
     private func takeError(_ event: OpaquePointer) {
