@@ -2,11 +2,10 @@ internal import CRdkafka
 internal import Logging
 
 /// A client of librdkafka: its pointer, owned here alone and released once.
-///
-/// `@unchecked Sendable`: librdkafka's clients may be used from any thread, and the pointer is never changed.
-/// https://github.com/confluentinc/librdkafka/blob/v2.0.2/INTRODUCTION.md (threads and callbacks)
-final class KafkaClient: @unchecked Sendable {
-    let pointer: OpaquePointer
+final class KafkaClient: Sendable {
+    /// librdkafka's clients may be used from any thread.
+    /// https://github.com/confluentinc/librdkafka/blob/v2.0.2/INTRODUCTION.md (threads and callbacks)
+    nonisolated(unsafe) let pointer: OpaquePointer
     let address: String
     /// Held for the callbacks, which find it through the client.
     private let context: KafkaContext
@@ -73,14 +72,17 @@ final class KafkaClient: @unchecked Sendable {
 }
 
 /// What the callbacks of a client find: kept alive by the client.
-class KafkaContext {
+final class KafkaContext: Sendable {
     let logger: Logger?
     /// The brokers that were given, for messages.
     let address: String
+    /// Where a member of a group keeps what it was told; other clients have none.
+    let rebalances: Rebalances?
 
-    init(logger: Logger?, address: String) {
+    init(logger: Logger?, address: String, rebalances: Rebalances? = nil) {
         self.logger = logger
         self.address = address
+        self.rebalances = rebalances
     }
 
     /// The context of the client that calls back.

@@ -9,7 +9,7 @@ actor GroupMember {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let client: KafkaClient
-    private let changes: Rebalances
+    private let changes = Rebalances()
     private let rebalance: KafkaRebalance.Handler
     private let logger: Logger?
     private var isClosed = false
@@ -34,7 +34,6 @@ actor GroupMember {
         ] {
             settings.properties[name] = settings.properties[name] ?? value
         }
-        changes = Rebalances(logger: logger, address: settings.address)
         client = try KafkaClient(
             RD_KAFKA_CONSUMER,
             settings,
@@ -42,7 +41,7 @@ actor GroupMember {
                 "group.id": group, "enable.auto.commit": "false", "enable.auto.offset.store": "false",
                 "auto.offset.reset": start.rawValue, "partition.assignment.strategy": "range,roundrobin",
             ],
-            context: changes
+            context: KafkaContext(logger: logger, address: settings.address, rebalances: changes)
         ) { configuration in
             rd_kafka_conf_set_rebalance_cb(configuration, noteRebalance)
             rd_kafka_conf_set_error_cb(configuration, noteTrouble)
@@ -134,8 +133,7 @@ actor GroupMember {
 }
 
 /// What a member was told of its group and has not settled yet.
-private final class Rebalances: KafkaContext, @unchecked Sendable {
-    // `@unchecked Sendable`: the logger it inherits is one, and is never changed.
+final class Rebalances: Sendable {
     enum Change: Sendable {
         case assigned([KafkaPartition])
         case revoked([KafkaPartition], areLost: Bool)
@@ -182,7 +180,7 @@ private func noteRebalance(
     _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
     _ opaque: UnsafeMutableRawPointer?
 ) {
-    guard let client, let list, let changes = KafkaContext.of(opaque) as? Rebalances else { return }
+    guard let client, let list, let changes = KafkaContext.of(opaque)?.rebalances else { return }
     let partitions = (0..<Int(list.pointee.cnt)).map { index in
         KafkaPartition(String(cString: list.pointee.elems[index].topic), list.pointee.elems[index].partition)
     }
@@ -199,10 +197,10 @@ private func noteTrouble(
     _ reason: UnsafePointer<CChar>?,
     _ opaque: UnsafeMutableRawPointer?
 ) {
-    guard let changes = KafkaContext.of(opaque) as? Rebalances else { return }
+    guard let context = KafkaContext.of(opaque), let changes = context.rebalances else { return }
     let detail = reason.map { String(cString: $0) }
     let code = rd_kafka_resp_err_t(rawValue: code)
-    changes.note(trouble: KafkaError(code, operation: "consume", address: changes.address, detail: detail))
+    changes.note(trouble: KafkaError(code, operation: "consume", address: context.address, detail: detail))
 }
 
 /// Partitions with offsets, as librdkafka takes them.

@@ -205,10 +205,9 @@ private func settle(_ delivery: Unmanaged<KafkaDelivery>, _ count: Int, _ failur
 }
 
 /// A topic of a client, released once.
-///
-/// `@unchecked Sendable`: librdkafka's topics may be used from any thread, and the pointer is never changed.
-private final class TopicHandle: @unchecked Sendable {
-    let pointer: OpaquePointer
+private final class TopicHandle: Sendable {
+    /// librdkafka's topics may be used from any thread.
+    nonisolated(unsafe) let pointer: OpaquePointer
     private let client: KafkaClient
 
     init(_ client: KafkaClient, _ name: String) {
