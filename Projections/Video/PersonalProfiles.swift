@@ -21,6 +21,8 @@ public struct PersonalProfiles: Projection {
     public let eventTypes: [EventType] = [
         .streamingStarted, .streamingQualityChanged, .streamingHeartbeat, .streamingEnded,
     ]
+    /// A user's recommendations whenever they change, to the stream of that user.
+    public let emittedTypes: [EventType] = [.recommendationUpdated]
     /// The table `personal_profiles`, key `user_id`, and three tables of its own.
     public let model: ReadModel
     /// The users who watched in the last 30 days.
@@ -119,7 +121,16 @@ public struct PersonalProfiles: Projection {
         guard !watched.contains(video) else { return }
         try countFirstView(of: video, after: watched.suffix(Self.mostPairs), in: rows)
         profile[watchedVideos] = (watched + [video]).suffix(Self.mostWatched)
-        try recommend(to: profile, in: rows)
+        guard try recommend(to: profile, in: rows) else { return }
+        try rows.emit(
+            .recommendationUpdated,
+            to: user,
+            [
+                "user_id": .text(String(user)),
+                "recommendations": .array(profile[recommendations].map { .text(String($0)) }),
+                "model_version": .text(String(profile[modelVersion])),
+            ]
+        )
     }
 
     private func keepAlive(_ event: StreamingHeartbeat, at time: Timestamp, in rows: Rows) throws {
@@ -168,7 +179,6 @@ public struct PersonalProfiles: Projection {
     /// Computes a user's recommendations anew.
     ///
     /// - Returns: whether they are others than before.
-    @discardableResult
     private func recommend(to profile: Row, in rows: Rows) throws -> Bool {
         let watched = profile[watchedVideos]
         let counting = watched.suffix(Self.mostPairs)

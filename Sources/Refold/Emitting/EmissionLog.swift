@@ -35,10 +35,10 @@ final class EmissionLog {
         guard eventCount < Rows.mostEmissions else {
             throw EventRefusal(.outOfRange, "it emits more than \(Rows.mostEmissions) events")
         }
-        guard (1...Rows.longestStreamName).contains(stream.count) else {
+        guard stream.count <= Rows.longestStreamName else {
             throw EventRefusal(
                 .outOfRange,
-                "the name of an emitted event's stream has \(stream.count) bytes, not 1 to \(Rows.longestStreamName)"
+                "the name of an emitted event's stream has \(stream.count) bytes, more than \(Rows.longestStreamName)"
             )
         }
         guard !stream.withBytes({ $0.contains(0) }) else {

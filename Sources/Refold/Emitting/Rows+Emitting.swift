@@ -5,8 +5,8 @@ extension Rows {
     public static let largestEmissions = 1 << 20
     /// Levels that an emitted payload may have.
     public static let deepestEmission = 64
-    /// Bytes that the name of an emitted event's stream may have.
-    public static let longestStreamName = 1_000
+    /// Bytes that the name of an emitted event's stream may have: every key of a row can be one.
+    public static let longestStreamName = longestKey
 
     /// Emits an event that follows from the event in hand.
     ///
@@ -19,7 +19,7 @@ extension Rows {
     /// - Parameters:
     ///   - type: one of ``Projection/emittedTypes``.
     ///   - version: the version of the type, 1 or more, for its readers' upcasters.
-    ///   - stream: a name among the projection's own streams, 1 to ``longestStreamName`` bytes, without NUL.
+    ///   - stream: a name among the projection's own streams, at most ``longestStreamName`` bytes, without NUL.
     ///   - payload: made in code; texts without NUL, no ``JSON/raw(_:)``, at most ``deepestEmission`` levels.
     /// - Throws: ``EventRefusal`` for a type that is not declared, more than ``mostEmissions`` events, payloads of more
     ///   than ``largestEmissions`` bytes, and what PostgreSQL could not store.

@@ -54,6 +54,23 @@ struct PersonalProfilesTests {
         #expect(profile("u")["watched_videos"] == ["v"])
     }
 
+    @Test("Recommendations are emitted when they change, and only then")
+    func emitted() throws {
+        func updated(_ user: String, _ videos: JSON...) -> EmittedEvent {
+            EmittedEvent(
+                .recommendationUpdated,
+                to: user,
+                ["user_id": .text(user), "recommendations": .array(videos), "model_version": "co-views-1"]
+            )
+        }
+        try watch("a", "z")
+        try watch("b", "z", "y")
+        try watch("c", "z", "z")
+        #expect(fold.emitted == [updated("a"), updated("b"), updated("c", "y")])
+        try fold.given(StreamingEvent("s", .started(user: "c", video: "y", quality: "720p"), at: 0))
+        #expect(fold.emitted.dropFirst(3) == [updated("c")])
+    }
+
     @Test("A newcomer gets the popular videos, of equal ones the first by id")
     func newcomer() throws {
         try watch("a", "z")

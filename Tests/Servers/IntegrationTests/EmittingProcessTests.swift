@@ -192,6 +192,35 @@ extension BlackBox {
             }
         }
 
+        @Test("New recommendations are in the log, once, whatever is rebuilt")
+        func recommendations() async throws {
+            try await TestSite.with { site in
+                try await site.succeed("tail", "--until-caught-up")
+                for (session, user, video) in [("1", "a", "x"), ("2", "b", "x"), ("3", "b", "y"), ("4", "c", "x")] {
+                    try await site.append(
+                        "streaming.started",
+                        #"{"session_id": "\#(session)", "user_id": "\#(user)", "video_id": "\#(video)", "quality": "4k"}"#
+                    )
+                }
+                for move in [[], ["rebuild"], ["reset", "personal_profiles", "--yes"]] {
+                    if !move.isEmpty {
+                        let outcome = try await RefoldProcess.run(move, environment: site.environment)
+                        #expect(outcome.code == 0, "\(move): \(outcome)")
+                    }
+                    try await site.succeed("tail", "--until-caught-up")
+                    let found = try await site.connection.query(
+                        """
+                        SELECT stream_id, event_data->>'recommendations' FROM events
+                         WHERE event_type = 'recommendation.updated' ORDER BY global_position
+                        """
+                    ).rows.map { "\(try $0.text(0)) \(try $0.text(1))" }
+                    #expect(
+                        found == ["personal_profiles:a []", "personal_profiles:b []", #"personal_profiles:c ["y"]"#]
+                    )
+                }
+            }
+        }
+
         @Test("The command line: --emit-from, what it refuses, and what status shows")
         func commandLine() async throws {
             try await TestDatabase.with { database in
