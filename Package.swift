@@ -194,6 +194,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Services of other teams, as they would consume what the relay sends.
+        .executableTarget(
+            name: "ExampleServices",
+            dependencies: [
+                "Kafka", "Postgres", "Refold",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+
         // What ops/bench runs.
         .executableTarget(
             name: "Benchmark",
@@ -434,7 +445,8 @@ let package = Package(
         .testTarget(
             name: "RelayServerTests",
             dependencies: [
-                "AppliedEvents", "Kafka", "MockCluster", "Postgres", "Refold", "TestConsumer", "TestSupport",
+                "AppliedEvents", "ExampleServices", "Kafka", "MockCluster", "Postgres", "Refold", "TestConsumer",
+                "TestSupport",
             ],
             path: "Tests/Servers/RelayServerTests",
             swiftSettings: settings
