@@ -51,6 +51,18 @@ struct Figure {
                 must: .atLeast(0.6),
                 aim: .atLeast(0.8)
             ),
+            Figure(
+                "tail latency p99 beside a relay / by itself",
+                results.besideRelay.ratio { $0.shown.percentile99 },
+                must: .atMost(1.2),
+                aim: .atMost(1.0)
+            ),
+            Figure(
+                "tail latency p50, emitting / not emitting",
+                results.emitting.ratio { $0.shown.middle },
+                must: .atMost(1.2),
+                aim: .atMost(1.05)
+            ),
         ]
     }
 
@@ -76,6 +88,14 @@ struct Figure {
                 aim: .atMost(0.4)
             ),
         ]
+        figures.append(
+            Figure(
+                "processor time, all models / those without sessions",
+                results.processor(.rebuildAll) / results.processor(.rebuildWithoutSessions),
+                must: .atMost(1.05),
+                aim: .atMost(1.0)
+            )
+        )
         if let large = plan.large {
             figures += [
                 Figure(

@@ -4,6 +4,8 @@ internal import Postgres
 struct ReadSide {
     /// The read models that the set-based SQL makes too.
     static let models = ["user_profiles", "content_popularity", "trending_score"]
+    /// Those that know nothing of viewing sessions.
+    static let modelsWithoutSessions = models + ["account_balances", "daily_totals"]
     /// Of trending_score, in seconds: the default.
     private static let halfLife = 86_400
 
@@ -35,10 +37,15 @@ struct ReadSide {
         )
     }
 
-    func rebuild(_ database: Database, memoryBudget: String? = nil) async throws -> Usage {
+    /// - Parameter models: none for all that there are.
+    func rebuild(
+        _ models: [String] = Self.models,
+        in database: Database,
+        memoryBudget: String? = nil
+    ) async throws -> Usage {
         var environment = database.environment
         environment["REFOLD_ENGINE_MEMORY_BUDGET"] = memoryBudget
-        return try await measure([workplace.refold, "rebuild"] + Self.models + ["--fresh", "--quiet"], environment)
+        return try await measure([workplace.refold, "rebuild"] + models + ["--fresh", "--quiet"], environment)
     }
 
     /// Tailing from an empty read model until it has everything.

@@ -48,6 +48,21 @@ struct Relaying {
         return try await workplace.measure(command, environment: environment)
     }
 
+    /// Starts a relay that sends what comes, until ``stop(_:)``.
+    func startRelay() async throws -> Program {
+        let relay = try workplace.start([workplace.refold, "relay"], environment: environment)
+        while !relay.lastLines.contains("relaying") {
+            guard relay.isRunning else { throw Failure(description: "the relay ended: \(relay.lastLines)") }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return relay
+    }
+
+    func stop(_ relay: Program) async throws {
+        kill(relay.id, SIGTERM)
+        guard await relay.end() == 0 else { throw Failure(description: "the relay failed: \(relay.lastLines)") }
+    }
+
     /// Sends so many records from memory: those that the relay has sent, with their keys and headers.
     ///
     /// - Returns: records a second, to the last acknowledgement.

@@ -56,6 +56,8 @@ struct Report {
         row("(b) set-based SQL, jsonb payloads", .setBased)
         row("(c) rebuild of three read models and cache, json", .rebuildJSON)
         row("(c) rebuild of three read models and cache, jsonb", .rebuildJSONB)
+        row("(c) rebuild of all read models, json", .rebuildAll)
+        row("(c) rebuild of those without viewing sessions, json", .rebuildWithoutSessions)
         row("(d) tail from nothing until caught up, json", .tail)
         row("(f) \\copy of \(grouped(results.imported)) of the events", .copy, results.imported)
         row("(f) import of the same events from NDJSON", .imported, results.imported)
@@ -86,13 +88,20 @@ struct Report {
     }
 
     private func latencies() {
+        let turns = [
+            ("    the same by itself", results.besideRelay.without), ("    beside a relay", results.besideRelay.with),
+            ("    personal_profiles without emitting", results.emitting.without),
+            ("    personal_profiles emitting", results.emitting.with),
+        ].flatMap { label, turns in
+            turns.enumerated().map { ("\(label), turn \($0.offset + 1)", $0.element.shown) }
+        }
         let title = "(e) tail latency over \(grouped(results.live.events)) events, 1,000 a second"
         Swift.print()
         line(title, "p50", "p99", "max", width: [58, 10, 10, 10])
         for (label, times) in [
             ("    until all three read models show the event", results.live.shown),
             ("    before that: waiting for older transactions", results.live.waited),
-        ] {
+        ] + turns {
             let texts = [times.middle, times.percentile99, times.longest].map { decimals($0) + " ms" }
             line(label, texts[0], texts[1], texts[2], width: [58, 10, 10, 10])
         }

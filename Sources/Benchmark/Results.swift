@@ -3,6 +3,8 @@ enum Way: Hashable {
     case floorJSON, floorJSONB, setBased, rebuildJSON, rebuildJSONB, tail
     case copy, imported
     case relayed
+    /// All models, and those that know nothing of viewing sessions, from a log without any.
+    case rebuildAll, rebuildWithoutSessions
     case floorLarge, rebuildLarge, rebuildTight
 }
 
@@ -27,11 +29,25 @@ enum SnapshotAge: Int, CaseIterable {
     case oldest = 99
 }
 
+/// The tail's latency with something and without it, in turns.
+struct Comparison {
+    var with: [Latency] = []
+    var without: [Latency] = []
+
+    /// How much longer one takes; of the turns the best counts, since a disturbance only adds.
+    func ratio(of time: (Latency) -> Double) -> Double {
+        (with.map(time).min() ?? .nan) / (without.map(time).min() ?? .nan)
+    }
+}
+
 /// Everything that was measured, and what was found wrong.
 struct Results {
     private var usages: [Way: [Usage]] = [:]
     private var rates: [Rate: [Double]] = [:]
     var live = Latency()
+    /// The tail's latency by itself and beside what it is measured with, turn by turn.
+    var besideRelay = Comparison()
+    var emitting = Comparison()
     var fullSpeed = Latency()
     /// Events a second that were appended beside the tail at full speed.
     var fullSpeedRate = 0.0

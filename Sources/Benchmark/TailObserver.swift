@@ -28,24 +28,29 @@ struct TailObserver {
     }
 
     /// - Parameters:
+    ///   - models: the read models that the daemon tails and the reader looks at.
     ///   - time: for how long the reader looks; longer than the writing takes.
     ///   - write: what appends the events.
     /// - Returns: what the reader saw, and the daemon's peak memory in MiB.
     func observe(
-        _ database: Database,
+        _ models: [String] = ReadSide.models,
+        in database: Database,
         for time: Duration,
         while write: () async throws -> Void
     ) async throws -> (Latency, daemonMebibytes: Int) {
         let daemon = try workplace.start(
-            [workplace.refold, "tail"] + ReadSide.models + ["--quiet"],
+            [workplace.refold, "tail"] + models + ["--quiet"],
             environment: database.environment
         )
         do {
-            try await waitUntilCaughtUp(daemon, database)
+            try await waitUntilCaughtUp(daemon, models, database)
             let start = try await lastPosition(database)
             try await database.execute(String(decoding: PackageResources.latency_sampler_sql, as: UTF8.self))
             async let sampling: Void = database.executeAlone(
-                "CALL benchmark.sample(clock_timestamp() + interval '\(time.components.seconds) seconds')"
+                """
+                CALL benchmark.sample(
+                    '{\(models.joined(separator: ","))}', clock_timestamp() + interval '\(time.components.seconds) seconds')
+                """
             )
             try await write()
             try await sampling
@@ -61,10 +66,12 @@ struct TailObserver {
     }
 
     private func lastPosition(_ database: Database) async throws -> Int {
-        try await database.integer("SELECT last_value FROM events_global_position_seq")
+        try await database.integer(
+            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_global_position_seq"
+        )
     }
 
-    private func waitUntilCaughtUp(_ daemon: Program, _ database: Database) async throws {
+    private func waitUntilCaughtUp(_ daemon: Program, _ models: [String], _ database: Database) async throws {
         let position = try await lastPosition(database)
         let deadline = ContinuousClock.now + .seconds(60)
         while try await database.integer(
@@ -73,7 +80,7 @@ struct TailObserver {
             JOIN refold.owners AS o ON o.id = c.owner WHERE c.position >= $1 AND o.pid = $2
             """,
             [.int64(Int64(position)), .int64(Int64(daemon.id))]
-        ) != ReadSide.models.count {
+        ) != models.count {
             guard daemon.isRunning, ContinuousClock.now < deadline else {
                 throw Failure(description: "the daemon does not get to position \(position): \(daemon.lastLines)")
             }

@@ -1,4 +1,4 @@
--- What a reader sees while the daemon tails: how far all live read models are, and since when.
+-- What a reader sees while the daemon tails: how far the live read models of such names are, and since when.
 --
 -- Rows and checkpoint of a window become visible by one commit, so the smallest live checkpoint says which events a
 -- reader sees. It is sampled about every half millisecond, each time in a transaction of its own (a long one would hold
@@ -11,7 +11,7 @@ CREATE SCHEMA IF NOT EXISTS benchmark;
 DROP TABLE IF EXISTS benchmark.visible;
 CREATE UNLOGGED TABLE benchmark.visible (seen timestamptz NOT NULL, position bigint NOT NULL);
 
-CREATE OR REPLACE PROCEDURE benchmark.sample(until timestamptz) LANGUAGE plpgsql AS
+CREATE OR REPLACE PROCEDURE benchmark.sample(models text[], until timestamptz) LANGUAGE plpgsql AS
 $$
 DECLARE
     seen timestamptz[] := '{}';
@@ -21,7 +21,7 @@ DECLARE
 BEGIN
     WHILE clock_timestamp() < until LOOP
         SELECT min(c.position) INTO now_at
-        FROM refold.projections AS p JOIN refold.checkpoints AS c ON c.generation = p.live;
+        FROM refold.projections AS p JOIN refold.checkpoints AS c ON c.generation = p.live WHERE p.name = ANY (models);
         IF now_at > latest THEN
             seen := seen || clock_timestamp();
             positions := positions || now_at;
