@@ -35,6 +35,11 @@ struct FlushedMark: Sendable {
         return (FlushedMark(watcher: watcher, connection: connection), store, log, newest)
     }
 
+    /// Makes sure that the mark will reach every event; asked once the log is known to be the one that was sent.
+    func requireSequenceAhead() async throws {
+        try await StoreInspection.requireSequenceAhead(connection, watcher.probe.store)
+    }
+
     /// Looks once, at the pace of the store's readers.
     ///
     /// - Parameter position: when the mark is not above it, nothing needs to be flushed.

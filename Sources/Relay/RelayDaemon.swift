@@ -108,6 +108,7 @@ final class RelayDaemon: Sendable {
         guard newest >= checkpoint.position else {
             throw EventStoreError.logShrank(lastValue: newest, passed: checkpoint.position)
         }
+        try await mark.requireSequenceAhead()
         var begun = checkpoint.beginning(in: events.serverRun, of: log.id, newest: newest, partitions: counts)
         if let from = state.withLock({ $0.from }) {
             guard from <= checkpoint.position.rawValue + 1 || checkpoint.epoch == 0 else {

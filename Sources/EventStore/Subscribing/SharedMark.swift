@@ -160,6 +160,7 @@ final class SharedMark: Sendable {
         if let watcher = look.withLock({ $0.watcher }) { return watcher }
         let (connection, store) = try await PostgresConnection.open(settings, connect)
         let known = try await LogIdentityStore.knownMark(connection, store)
+        try await StoreInspection.requireSequenceAhead(connection, store)
         let probe = HighWaterMarkProbe(connection, store, from: known, time: time)
         let report = logger.map { logger -> MarkWatcher.Report in
             { _, details in

@@ -165,6 +165,13 @@ struct InspectionTests {
             #expect(appending?.code == .positionAboveSequence)
             let reading = await #expect(throws: EventStoreError.self) { for try await _ in streams.readAll() {} }
             #expect(reading?.code == .positionAboveSequence)
+            let subscriptions = EventSubscriptions(settings) {
+                try await PostgresConnection.connect(to: store.database.url)
+            }
+            let following = await #expect(throws: EventStoreError.self) {
+                for try await _ in subscriptions.subscribe(from: 1) { break }
+            }
+            #expect(following?.code == .positionAboveSequence)
             let remedy = try #require(error.remedy?.split(separator: ", ", maxSplits: 1).last)
             try await store.connection.executeScript(String(remedy))
             #expect(try await refusal() == nil)

@@ -148,6 +148,20 @@ import Testing
         }
     }
 
+    @Test("refuses a log whose sequence does not know of its newest events, until it does") func copied() async throws {
+        try await RelaySite.with { site in
+            try await site.append(20)
+            _ = try await site.number("SELECT setval('events_global_position_seq', 10)")
+            for call in [["relay"], ["relay", "--until-caught-up"]] {
+                let outcome = try await RefoldProcess.run(call, environment: site.environment)
+                #expect(outcome.code == 65 && outcome.errors.contains("setval"), "\(call): \(outcome)")
+            }
+            _ = try await site.number("SELECT setval('events_global_position_seq', 20)")
+            try await site.succeed("relay", "--until-caught-up")
+            try await site.expectWholeLog(try await site.receive(through: 20))
+        }
+    }
+
     @Test("ends within five seconds of SIGTERM, brokers or not, and frees its lease") func stops() async throws {
         try await RelaySite.with { site in
             for isDown in [false, true] {
