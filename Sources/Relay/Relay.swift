@@ -32,7 +32,7 @@ public struct Relay: Sendable {
     /// - Throws: what keeps it from starting, such as unreachable brokers (`KafkaError`) or missing topics; with
     ///   `untilCaughtUp` also another owner (`EngineError.Code.owned`).
     public func run(_ request: RelayRequest = RelayRequest()) async throws {
-        guard !settings.kafka.bootstrapServers.isEmpty else { throw RelayError.noServers() }
+        try requireSettings()
         let daemon = RelayDaemon(self, request)
         // Not a child task: cancellation must let it store what is acknowledged, and a cancelled task's statements are
         // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
@@ -48,9 +48,16 @@ public struct Relay: Sendable {
         }
     }
 
+    /// What a relay cannot do without.
+    private func requireSettings() throws {
+        guard !settings.kafka.bootstrapServers.isEmpty else { throw RelayError.noServers() }
+        guard !settings.routes.isEmpty else { throw RelayError.noTopics() }
+    }
+
     /// Looks at the cluster and its topics.
     public func check() async -> Check {
         do {
+            try requireSettings()
             let counts = try await KafkaAdmin(settings.kafka).partitionCounts(of: settings.topics, within: .seconds(5))
             let missing = settings.topics.filter { counts[$0] == nil }
             guard missing.isEmpty else { throw RelayError.missing(missing, settings) }

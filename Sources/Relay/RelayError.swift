@@ -29,6 +29,10 @@ enum RelayError {
         EngineError(.setting, "no brokers are named", remedy: "set relay.bootstrap-servers")
     }
 
+    static func noTopics() -> EngineError {
+        EngineError(.setting, "no types of events are to be sent", remedy: "set relay.topics")
+    }
+
     static func noEventIDs(_ table: String) -> EngineError {
         EngineError(
             .setting,

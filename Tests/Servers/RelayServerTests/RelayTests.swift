@@ -137,6 +137,12 @@ import Testing
             let topic = try await other.refold("relay")
             #expect(topic.code == 78 && topic.errors.contains("--create --topic nothings"), "\(topic)")
             #expect(topic.errors.contains("refold relay --create-topics"))
+            other.environment["REFOLD_RELAY_TOPICS"] = ""
+            let nothing = try await other.refold("relay")
+            #expect(nothing.code == 78 && nothing.errors.contains("set relay.topics"), "\(nothing)")
+            let unset = try await other.refold("doctor")
+            #expect(unset.code == 78 && unset.output.contains("set relay.topics"), "\(unset)")
+            other.environment["REFOLD_RELAY_TOPICS"] = "thing.happened:nothings:user_id"
             other.environment["REFOLD_RELAY_BOOTSTRAP_SERVERS"] = ""
             let servers = try await other.refold("relay")
             #expect(servers.code == 78 && servers.errors.contains("relay.bootstrap-servers"), "\(servers)")
