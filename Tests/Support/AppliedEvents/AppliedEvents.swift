@@ -47,15 +47,8 @@ public struct AppliedEvents: KafkaEventHandler {
     ) async throws {
         if failsSometimes, Int.random(in: 0..<30) == 0 { throw Failing() }
         try await database.transaction { database in
-            for event in events {
-                try database.execute(
-                    "INSERT INTO applied (topic, partition, position, event_id, key) VALUES ($1, $2, $3, $4, $5)",
-                    [
-                        .text(partition.topic), .int32(partition.number), .int64(event.position.rawValue),
-                        .text(event.id), .text(String(decoding: event.key, as: UTF8.self)),
-                    ]
-                )
-            }
+            // First: of two members the later one is refused here, so that an event that comes twice is an error of its
+            // own, by its id.
             let stored = try database.query(
                 """
                 INSERT INTO progress VALUES ($1, $2, $3, $4, $5)
@@ -69,6 +62,15 @@ public struct AppliedEvents: KafkaEventHandler {
                 ]
             )
             guard !stored.isEmpty else { throw Failing() }
+            for event in events {
+                try database.execute(
+                    "INSERT INTO applied (topic, partition, position, event_id, key) VALUES ($1, $2, $3, $4, $5)",
+                    [
+                        .text(partition.topic), .int32(partition.number), .int64(event.position.rawValue),
+                        .text(event.id), .text(String(decoding: event.key, as: UTF8.self)),
+                    ]
+                )
+            }
         }
         if failsSometimes, Int.random(in: 0..<30) == 0 { throw Failing() }
     }
