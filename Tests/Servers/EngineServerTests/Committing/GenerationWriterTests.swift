@@ -266,7 +266,10 @@ struct GenerationWriterTests {
             memory.apply(projection, at: 1)
             let keys = memory.keys
             let rows = memory.replacements(writer.tables)
-            guard case .replacements(let statements) = rows else { return }
+            guard case .replacements(let statements) = rows else {
+                Issue.record("the rows do not replace others")
+                return
+            }
             #expect(statements.count == 3)
             for statement in statements {
                 let bytes = statement.parameters.reduce(0) { sum, value in
