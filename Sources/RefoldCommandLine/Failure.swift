@@ -49,7 +49,7 @@ package struct Failure: Sendable, Equatable {
             let code = RootCommand.exitCode(for: error)
             if code == .validationFailure {
                 let message = RootCommand.message(for: error)
-                self.init(Self.usage, message.isEmpty ? "no command" : message, "see refold --help")
+                self.init(Self.usage, message.isEmpty ? "no command" : message, "see \(Program.name) --help")
             } else {
                 self.init(Self.software, "\(error)", "report this as a mistake in refold")
             }

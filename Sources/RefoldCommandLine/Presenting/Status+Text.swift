@@ -74,7 +74,7 @@ extension ProjectionStatus {
         if let rate = building.rate { line += ", \(Format.rate(rate))" }
         if let remaining = building.remaining { line += ", \(Format.time(remaining)) left" }
         if building.owner == nil {
-            line += "; nobody is building it: refold \(isLive ? "tail fills it" : "rebuild resumes it")"
+            line += "; nobody is building it: \(Program.name) \(isLive ? "tail fills it" : "rebuild resumes it")"
         }
         return line
     }
