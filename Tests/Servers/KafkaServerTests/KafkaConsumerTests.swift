@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("A consumer group") struct KafkaConsumerTests {
+@Suite("A consumer group", .timeLimit(.minutes(5))) struct KafkaConsumerTests {
     private static let fast = ["session.timeout.ms": "6000", "heartbeat.interval.ms": "500"]
 
     private func cluster(_ mock: PrivateKafka) -> KafkaCluster {

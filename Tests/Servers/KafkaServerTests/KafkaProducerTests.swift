@@ -2,7 +2,7 @@ import Kafka
 import TestSupport
 import Testing
 
-@Suite("A producer") struct KafkaProducerTests {
+@Suite("A producer", .timeLimit(.minutes(5))) struct KafkaProducerTests {
     private func numbers(_ range: Range<Int>, _ topic: String, partitions: Int) -> KafkaBatch {
         var batch = KafkaBatch()
         for number in range {

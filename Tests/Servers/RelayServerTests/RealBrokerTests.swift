@@ -8,7 +8,12 @@ import Testing
 private let servers = ProcessInfo.processInfo.environment["REFOLD_TEST_KAFKA"]
 
 /// Against the broker that `REFOLD_TEST_KAFKA` names, which can create topics and knows its producers.
-@Suite("With a real broker", .enabled(if: servers != nil, "REFOLD_TEST_KAFKA names no broker")) struct RealBrokerTests {
+@Suite(
+    "With a real broker",
+    .enabled(if: servers != nil, "REFOLD_TEST_KAFKA names no broker"),
+    .timeLimit(.minutes(5))
+)
+struct RealBrokerTests {
     @Test("a relay creates its topics and sends the whole log") func whole() async throws {
         let servers = try #require(servers)
         try await TestDatabase.with { database in

@@ -5,7 +5,7 @@ import Refold
 import TestSupport
 import Testing
 
-@Suite("After the database server was lost, a relay", .serialized) struct RelayRecoveryTests {
+@Suite("After the database server was lost, a relay", .serialized, .timeLimit(.minutes(5))) struct RelayRecoveryTests {
     private func append(_ count: Int64, to server: PrivatePostgres, _ setting: String = "on") async throws {
         let connection = try await PostgresConnection.connect(to: server.url)
         try await connection.executeScript("SET synchronous_commit = \(setting)")
