@@ -23,12 +23,13 @@ struct RealBrokerTests {
                 "REFOLD_DATABASE_URL": database.url, "REFOLD_RELAY_BOOTSTRAP_SERVERS": servers,
                 "REFOLD_RELAY_TOPICS": "thing.happened:\(topic):user_id",
             ]
-            for arguments in [["migrate"], ["relay", "--until-caught-up", "--create-topics", "3"]] {
-                let outcome = try await RefoldProcess.run(arguments, environment: environment)
-                try #require(outcome.code == 0, "\(outcome)")
-                let many: [PostgresValue] = [.int64(2_000), .int64(20), .text("thing.happened")]
-                try await connection.execute(RelaySite.appending, many)
-            }
+            let migration = try await RefoldProcess.run(["migrate"], environment: environment)
+            try #require(migration.code == 0, "\(migration)")
+            let many: [PostgresValue] = [.int64(2_000), .int64(20), .text("thing.happened")]
+            try await connection.execute(RelaySite.appending, many)
+            let relay = ["relay", "--until-caught-up", "--create-topics", "3"]
+            let outcome = try await RefoldProcess.run(relay, environment: environment)
+            try #require(outcome.code == 0, "\(outcome)")
             let kafka = KafkaCluster(KafkaSettings(bootstrapServers: [servers]))
             let messages = try kafka.subscribe([topic], group: topic)
             var applied: Set<Int64> = []
