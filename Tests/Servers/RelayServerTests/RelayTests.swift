@@ -44,7 +44,7 @@ import Testing
     @Test("sends nothing beyond the high-water mark") func mark() async throws {
         try await RelaySite.with { site in
             try await site.append(10)
-            try await site.running("relay") { _ in
+            try await site.running("relay") { relay in
                 _ = try await site.receive(through: 10)
                 let url = try #require(site.environment["REFOLD_DATABASE_URL"])
                 let writer = try await PostgresConnection.connect(to: url)
@@ -52,9 +52,12 @@ import Testing
                 let one: [PostgresValue] = [.int64(1), .int64(1), .text("thing.happened")]
                 try await writer.execute(RelaySite.appending, one)
                 try await site.append(20)
-                // Another writer's whole transaction, and the relay's look at what there is.
+                // Another writer's whole transaction.
                 try await site.append(20)
-                try await Task.sleep(for: .milliseconds(300))
+                // It has looked at what there is, again and again for a second.
+                try await wait(for: "the relay to tell of the writer") {
+                    relay.errors.contains("waiting for a transaction")
+                }
                 #expect(try await site.number("SELECT position FROM refold.relays") == 10)
                 try await writer.executeScript("COMMIT")
                 let received = try await site.receive(through: 51)
