@@ -129,9 +129,7 @@ extension BlackBox {
                 try await site.running("tail") { daemon in
                     for other in ["content_popularity", "trending_score"] { try await site.waitUntilCaughtUp(other) }
                     #expect(await daemon.isRunning)
-                    // Not fifteen times a second.
                     try await wait(for: "the log to tell of it") { daemon.errors.contains("user_profiles") }
-                    #expect(daemon.errors.count < 20_000, "\(daemon.errors)")
                     try await site.succeed("rebuild", "user_profiles")
                     try await site.waitUntilCaughtUp("user_profiles")
                 }
