@@ -182,7 +182,6 @@ public struct PersonalProfiles: Projection {
     private func recommend(to profile: Row, in rows: Rows) throws -> Bool {
         let watched = profile[watchedVideos]
         let counting = watched.suffix(Self.mostPairs)
-        try rows.load(videos, Array(counting))
         let popular = try rows.findOrInsert(popularity, 0)
         let recommended = Recommender.recommend(
             watched: watched,
