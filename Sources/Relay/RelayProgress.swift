@@ -29,6 +29,8 @@ final class RelayProgress: Sendable {
 
     /// The longest time for which acknowledged blocks are not in the checkpoint: each write of it costs a commit.
     private static let interval: Duration = .milliseconds(50)
+    /// How often is looked for a block where none is on its way.
+    private static let idleInterval: Duration = .milliseconds(10)
     /// How many blocks are on their way at most.
     private static let mostBlocks = 256
 
@@ -72,7 +74,7 @@ final class RelayProgress: Sendable {
             let (first, isFinishing) = state.withLock { ($0.waiting.first, $0.isFinishing) }
             guard let first else {
                 if isFinishing { break }
-                try await time.sleep(for: .milliseconds(1))
+                try await time.sleep(for: Self.idleInterval)
                 continue
             }
             try await first.delivery.value()
