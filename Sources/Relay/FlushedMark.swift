@@ -3,7 +3,6 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 internal import Refold
-internal import Timing
 
 /// The position up to which events can be read and no crash of the server takes them back.
 ///
@@ -24,14 +23,7 @@ struct FlushedMark: Sendable {
         let log = try await LogIdentityStore.open(connection, store)
         for note in log.notes { engine.logger.warning("\(note)") }
         let newest = GlobalPosition(try await connection.query(store.sequence.lastValueSQL).int64(0, 0))
-        let probe = HighWaterMarkProbe(connection, store, from: log.mark, time: engine.time)
-        let pacing = SamplePacing(idle: engine.settings.idleInterval)
-        let watcher = MarkWatcher(probe, pacing: pacing, time: engine.time) { hold, details in
-            engine.logger.warning(
-                "waiting for a transaction that may still commit an event at position \(hold.position)",
-                metadata: ["holder": "\(details.map { "\($0)" } ?? hold.transaction.virtualTransaction)"]
-            )
-        }
+        let watcher = engine.makeMarkWatcher(on: connection, store, from: log.mark)
         return (FlushedMark(watcher: watcher, connection: connection), store, log, newest)
     }
 

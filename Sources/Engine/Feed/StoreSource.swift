@@ -77,19 +77,8 @@ final class StoreSource: EventSource {
             throw EventStoreError.storeChanged("the server recovered while sessions were opened")
         }
         for note in log.notes { engine.logger.warning("\(note)", metadata: ["log": "\(settings.store.eventsTable)"]) }
-        let probe = HighWaterMarkProbe(probeConnection, store, from: log.mark, time: engine.time)
-        let pacing = SamplePacing(idle: settings.idleInterval)
-        let watcher = MarkWatcher(probe, pacing: pacing, time: engine.time) { hold, details in
-            engine.metrics.waitedForMark()
-            engine.logger.warning(
-                "waiting for a transaction that may still commit an event at position \(hold.position)",
-                metadata: [
-                    "holder": "\(details.map { String(describing: $0) } ?? hold.transaction.virtualTransaction)"
-                ]
-            )
-        }
         return StoreSource(
-            watcher: watcher,
+            watcher: engine.makeMarkWatcher(on: probeConnection, store, from: log.mark),
             reader: reader,
             openReader: openReader,
             log: log,
