@@ -22,7 +22,7 @@ struct FlushedMark: Sendable {
         let store = try await StoreInspection.inspect(connection, engine.settings.store)
         let log = try await LogIdentityStore.open(connection, store)
         for note in log.notes { engine.logger.warning("\(note)") }
-        let newest = GlobalPosition(try await connection.query(store.sequence.lastValueSQL).int64(0, 0))
+        let newest = try await store.newestPosition(on: connection)
         let watcher = engine.makeMarkWatcher(on: connection, store, from: log.mark)
         return (FlushedMark(watcher: watcher, connection: connection), store, log, newest)
     }

@@ -79,13 +79,6 @@ extension Engine {
     }
 }
 
-extension ValidatedStore {
-    /// The newest position drawn.
-    func newestPosition(on connection: PostgresConnection) async throws -> GlobalPosition {
-        GlobalPosition(try await connection.query(sequence.lastValueSQL).int64(0, 0))
-    }
-}
-
 extension EngineError {
     fileprivate static func emitsAlready(_ name: ProjectionName, _ emitter: Emitter) -> EngineError {
         EngineError(

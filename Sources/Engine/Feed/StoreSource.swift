@@ -102,7 +102,7 @@ final class StoreSource: EventSource {
         // The mark is stored now and then; checkpoints are what was really read. Looked at before the newest position:
         // others fold on meanwhile.
         guard let folded = try await CheckpointStore(connection).newestLivePosition(in: known.id) else { return known }
-        let newest = GlobalPosition(try await connection.query(store.sequence.lastValueSQL).int64(0, 0))
+        let newest = try await store.newestPosition(on: connection)
         guard folded > newest else { return known }
         guard adoptsLog else { throw EventStoreError.logShrank(lastValue: newest, passed: folded) }
         return try await LogIdentityStore.begin(connection, store, replacing: known.id)

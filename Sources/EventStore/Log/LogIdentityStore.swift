@@ -1,5 +1,5 @@
 package import Postgres
-internal import Refold
+package import Refold
 
 /// What is kept in schema `refold` about each log that was read: how far, where it was found, and some of its events.
 ///
@@ -141,13 +141,13 @@ package enum LogIdentityStore {
         }
     }
 
-    /// The newest position drawn.
+    /// The newest position drawn, with an error of this module's.
     static func newest(
         _ connection: isolated PostgresConnection,
         _ store: ValidatedStore
     ) throws(EventStoreError) -> GlobalPosition {
         do {
-            return GlobalPosition(try connection.query(store.sequence.lastValueSQL).int64(0, 0))
+            return try store.newestPosition(on: connection)
         } catch {
             throw .database("reading the newest position", error)
         }
@@ -178,6 +178,13 @@ package enum LogIdentityStore {
             store.identity.systemIdentifier.map { .int64($0) } ?? .null, .int64(store.identity.timeline),
             .int64(Int64(store.identity.database)), .int64(Int64(store.identity.eventsTable)),
         ]
+    }
+}
+
+extension ValidatedStore {
+    /// The newest position drawn.
+    package func newestPosition(on connection: isolated PostgresConnection) throws(PostgresError) -> GlobalPosition {
+        GlobalPosition(try connection.query(sequence.lastValueSQL).int64(0, 0))
     }
 }
 
