@@ -4,7 +4,6 @@ internal import Kafka
 internal import Logging
 internal import Postgres
 internal import Refold
-internal import Timing
 
 /// Sends the log to Kafka: the events of the configured types, in the order of their positions, never above the
 /// high-water mark.
@@ -34,17 +33,8 @@ public struct Relay: Sendable {
     public func run(_ request: RelayRequest = RelayRequest()) async throws {
         try requireSettings()
         let daemon = RelayDaemon(self, request)
-        // Not a child task: cancellation must let it store what is acknowledged, and a cancelled task's statements are
-        // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
-        let work = Task { try await engine.withLease { try await daemon.run($0) } }
-        try await withTaskCancellationHandler {
-            try await work.value
-        } onCancel: {
-            daemon.stop()
-            Task {
-                try? await engine.time.sleep(for: RelayDaemon.stopLimit)
-                work.cancel()
-            }
+        try await engine.runStoppably(stop: { daemon.stop() }) {
+            try await engine.withLease { try await daemon.run($0) }
         }
     }
 

@@ -10,8 +10,6 @@ internal import Timing
 /// Repeats sessions until it is to stop, waits for its turn where another relay is at work, and tells passing failures
 /// from those that stay.
 final class RelayDaemon: Sendable {
-    /// How long a stop may take before what is still running is cancelled.
-    static let stopLimit: Duration = .milliseconds(4_000)
     /// How often a relay that stands by looks whether the other one is gone.
     private static let standbyInterval: Duration = .milliseconds(250)
     /// After this time a failure is no longer one of a row.
@@ -192,14 +190,7 @@ final class RelayDaemon: Sendable {
     }
 
     /// Waits, unless the relay is to stop meanwhile.
-    private func pause(_ duration: Duration) async {
-        let deadline = engine.time.now + duration
-        while !isStopping && !Task.isCancelled {
-            let rest = deadline - engine.time.now
-            guard rest > .zero else { return }
-            try? await engine.time.sleep(for: min(.milliseconds(50), rest))
-        }
-    }
+    private func pause(_ duration: Duration) async { await engine.pause(duration, unless: { isStopping }) }
 
     /// Not a child task: closing outlives the use of a session, and cannot fail.
     private func closeSoon(_ close: @escaping @Sendable () async -> Void) { Task { await close() } }

@@ -2,7 +2,6 @@ internal import EventStore
 internal import Logging
 internal import Postgres
 public import Refold
-internal import Timing
 
 /// What to tail.
 public struct TailRequest: Sendable {
@@ -43,17 +42,8 @@ extension Engine {
             }
         let keeper = LeaseKeeper(engine: self, tails: tails)
         let daemon = TailDaemon(engine: self, request: request, keeper: keeper, cache: makeCacheWriter(for: "tail"))
-        // Not a child task: cancellation must let it commit what it has folded, and a cancelled task's statements are
-        // refused. It is asked to stop instead, and cancelled only when it does not within the limit.
-        let work = Task { try await keeping(keeper) { try await daemon.run() } }
-        try await withTaskCancellationHandler {
-            try await work.value
-        } onCancel: {
-            daemon.stop()
-            Task {
-                try? await time.sleep(for: TailDaemon.stopLimit)
-                work.cancel()
-            }
+        try await runStoppably(stop: { daemon.stop() }) {
+            try await keeping(keeper) { try await daemon.run() }
         }
         return daemon.remainders
     }

@@ -8,9 +8,6 @@ internal import Timing
 /// The tailing daemon: one feed, and for each projection a tail that keeps its live generation in step while the
 /// projection is this daemon's.
 final class TailDaemon: Sendable {
-    /// How long a stop may take before what is still running is cancelled.
-    static let stopLimit: Duration = .milliseconds(4000)
-
     private struct State {
         var isStopping = false
         var feeds: [EventFeed] = []
@@ -55,14 +52,7 @@ final class TailDaemon: Sendable {
     }
 
     /// Waits, unless the daemon is to stop meanwhile.
-    func pause(_ duration: Duration) async {
-        let deadline = engine.time.now + duration
-        while !isStopping && !Task.isCancelled {
-            let rest = deadline - engine.time.now
-            guard rest > .zero else { return }
-            try? await engine.time.sleep(for: min(.milliseconds(50), rest))
-        }
-    }
+    func pause(_ duration: Duration) async { await engine.pause(duration, unless: { isStopping }) }
 
     /// Windows that could not be committed before the end.
     var remainders: [TailRemainder] { state.withLock { $0.remainders } }
