@@ -34,10 +34,6 @@ extension StoreInspection {
 }
 
 extension EventStoreError {
-    private static func quoted(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-    }
-
     fileprivate static func positionAboveSequence(
         _ newest: GlobalPosition,
         _ last: GlobalPosition,
@@ -48,7 +44,7 @@ extension EventStoreError {
             .positionAboveSequence,
             "there is an event at position \(newest), but the sequence \(sequence) has given positions up to \(last) only, "
                 + "so that later events are not seen",
-            remedy: "if events were copied with their positions, SELECT setval(\(quoted(sequence)), \(newest))",
+            remedy: "if events were copied with their positions, SELECT setval(\(quoteLiteral(sequence)), \(newest))",
             position: newest
         )
     }
