@@ -52,12 +52,9 @@ public struct Relay: Sendable {
             let missing = settings.topics.filter { counts[$0] == nil }
             guard missing.isEmpty else { throw RelayError.missing(missing, settings) }
             let topics = settings.topics.map { "\($0) (\(counts[$0] ?? 0))" }.joined(separator: ", ")
-            return Check("Kafka", .passed, "topics and their partitions: \(topics)")
-        } catch let error as EngineError {
-            return Check("Kafka", .failed, error.message, remedy: error.remedy, error: error)
+            return .passed("Kafka", "topics and their partitions: \(topics)")
         } catch {
-            let remedy = "start the brokers, or correct relay.bootstrap-servers"
-            return Check("Kafka", .failed, "\(error)", remedy: remedy, error: error)
+            return .failed("Kafka", error, remedy: "start the brokers, or correct relay.bootstrap-servers")
         }
     }
 }

@@ -23,7 +23,7 @@ public struct Check: Sendable {
     /// What failed; nil unless it did.
     public let error: (any Error)?
 
-    package init(_ name: String, _ result: Result, _ found: String, remedy: String? = nil, error: (any Error)? = nil) {
+    private init(_ name: String, _ result: Result, _ found: String, remedy: String? = nil, error: (any Error)? = nil) {
         self.name = name
         self.result = result
         self.found = found
@@ -31,13 +31,18 @@ public struct Check: Sendable {
         self.error = error
     }
 
-    static func passed(_ name: String, _ found: String) -> Check { Check(name, .passed, found) }
+    /// All is well.
+    package static func passed(_ name: String, _ found: String) -> Check { Check(name, .passed, found) }
 
-    static func warning(_ name: String, _ found: String, remedy: String) -> Check {
+    /// It works, but wants attention.
+    package static func warning(_ name: String, _ found: String, remedy: String) -> Check {
         Check(name, .warning, found, remedy: remedy)
     }
 
-    static func failed(_ name: String, _ error: any Error, remedy: String) -> Check {
+    /// It keeps refold from working.
+    ///
+    /// - Parameter remedy: what to do where the error does not say.
+    package static func failed(_ name: String, _ error: any Error, remedy: String) -> Check {
         switch error {
         case let error as EngineError: Check(name, .failed, error.message, remedy: error.remedy, error: error)
         case let error as EventStoreError:

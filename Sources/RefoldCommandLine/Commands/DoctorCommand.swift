@@ -45,10 +45,10 @@ extension Settings {
     /// Misspelt variables are not refused, since others may use the same prefix; here they are reported.
     fileprivate var variablesCheck: Check {
         guard !unknownVariables.isEmpty else {
-            return Check("settings", .passed, "every REFOLD_ variable is a setting")
+            return .passed("settings", "every REFOLD_ variable is a setting")
         }
         let names = unknownVariables.joined(separator: ", ")
-        return Check("settings", .warning, "\(names) set nothing", remedy: "correct or remove the variables")
+        return .warning("settings", "\(names) set nothing", remedy: "correct or remove the variables")
     }
 }
 
