@@ -13,6 +13,8 @@ internal import Refold
 public struct Relay: Sendable {
     let engine: Engine
     let settings: RelaySettings
+    /// Makes the clients.
+    let kafka: KafkaCluster
 
     /// - Parameters:
     ///   - engine: whose store is sent.
@@ -20,6 +22,7 @@ public struct Relay: Sendable {
     public init(_ engine: Engine, _ settings: RelaySettings) {
         self.engine = engine
         self.settings = settings
+        kafka = KafkaCluster(settings.kafka, logger: engine.logger)
     }
 
     /// Sends for ever, or until caught up.
@@ -48,7 +51,7 @@ public struct Relay: Sendable {
     public func check() async -> Check {
         do {
             try requireSettings()
-            let counts = try await KafkaAdmin(settings.kafka).partitionCounts(of: settings.topics, within: .seconds(5))
+            let counts = try await kafka.admin().partitionCounts(of: settings.topics, within: .seconds(5))
             let missing = settings.topics.filter { counts[$0] == nil }
             guard missing.isEmpty else { throw RelayError.missing(missing, settings) }
             let topics = settings.topics.map { "\($0) (\(counts[$0] ?? 0))" }.joined(separator: ", ")

@@ -134,10 +134,11 @@ final class RelayDaemon: Sendable {
         if let fork = begun.fork {
             engine.logger.notice("the server has recovered or is another one; the log is marked as forked at \(fork)")
         }
-        let producer = try KafkaProducer(settings.kafka, logger: engine.logger)
+        let producer = try relay.kafka.producer()
         let session = RelaySession(
             engine: engine,
             settings: settings,
+            kafka: relay.kafka,
             mark: mark,
             reader: WholeEventReader(reading, inspected, types: settings.routes.map(\.type)),
             producer: producer,
@@ -160,7 +161,7 @@ final class RelayDaemon: Sendable {
 
     /// The partitions of each topic, all of which have to be there.
     private func partitionCounts() async throws -> [String: Int] {
-        let admin = try KafkaAdmin(settings.kafka, logger: engine.logger)
+        let admin = try relay.kafka.admin()
         var counts = try await admin.partitionCounts(of: settings.topics)
         let missing = settings.topics.filter { counts[$0] == nil }
         guard !missing.isEmpty else { return counts }

@@ -15,6 +15,7 @@ internal import Timing
 struct RelaySession: Sendable {
     let engine: Engine
     let settings: RelaySettings
+    let kafka: KafkaCluster
     let mark: FlushedMark
     let reader: WholeEventReader
     let producer: KafkaProducer
@@ -136,7 +137,7 @@ struct RelaySession: Sendable {
 
     /// Says why nothing is sent, and looks whether the topics are as they were.
     private func watch() async throws {
-        let admin = try KafkaAdmin(settings.kafka)
+        let admin = try kafka.admin()
         var noted: String?
         var looked = engine.time.now
         var troubledSince: ContinuousClock.Instant?

@@ -1,6 +1,6 @@
 internal import BlockingCalls
 internal import CRdkafka
-public import Logging
+internal import Logging
 
 /// Looks at topics and creates them.
 public actor KafkaAdmin {
@@ -14,7 +14,7 @@ public actor KafkaAdmin {
     /// Makes a client; no broker is asked for anything yet.
     ///
     /// - Throws: `configuration` for a property that librdkafka refuses.
-    public init(_ settings: KafkaSettings, logger: Logger? = nil) throws(KafkaError) {
+    init(_ settings: KafkaSettings, logger: Logger?) throws(KafkaError) {
         client = try KafkaClient(
             RD_KAFKA_PRODUCER,
             settings,

@@ -1,6 +1,6 @@
 internal import BlockingCalls
 internal import CRdkafka
-public import Logging
+internal import Logging
 internal import Synchronization
 
 /// Sends records: each once and in the order of the calls within a partition, as long as the broker keeps what it knows of
@@ -23,7 +23,7 @@ public final class KafkaProducer: Sendable {
     /// Makes a producer; no broker is asked for anything yet.
     ///
     /// - Throws: `configuration` for a property that librdkafka refuses.
-    public init(_ settings: KafkaSettings, logger: Logger? = nil) throws(KafkaError) {
+    init(_ settings: KafkaSettings, logger: Logger?) throws(KafkaError) {
         var settings = settings
         // One request at a time for each broker: a retried one is then never overtaken, even by a broker that has
         // forgotten this producer's sequence numbers.
