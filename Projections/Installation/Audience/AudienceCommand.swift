@@ -1,6 +1,5 @@
 import ArgumentParser
 import Engine
-import Glibc
 import Refold
 import RefoldCommandLine
 
@@ -49,7 +48,7 @@ struct AudienceCommand: AsyncParsableCommand {
         let (at, json) = (at, json)
         do {
             try await Watch.run(isRepeated: watch, isJSON: json) {
-                let audience = try await reader.audience(at: at ?? Self.now())
+                let audience = try await reader.audience(at: at ?? .now())
                 return json ? .json(audience.json) : .lines(audience.lines)
             }
         } catch let miss as AudienceReader.CacheMisses {
@@ -74,12 +73,5 @@ struct AudienceCommand: AsyncParsableCommand {
             throw ValidationError("\(text) is no time in ISO 8601, such as 2026-05-01T12:00:00Z")
         }
         return time
-    }
-
-    private static func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let seconds = Int64(time.tv_sec) - 946_684_800
-        return Timestamp(microseconds: seconds * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }

@@ -59,7 +59,7 @@ package struct ServerRun: Sendable, Hashable {
     /// behind a pooler not even the session is lost.
     package var isCurrentSQL: String {
         let started =
-            "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint = \(startedAt + 946_684_800_000_000)"
+            "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint = \(startedAt + Timestamp.microsecondsSince1970)"
         guard let id else { return started }
         return "\(started) AND EXISTS (SELECT FROM refold.server_run r WHERE r.id = \(quoteLiteral(id)))"
     }

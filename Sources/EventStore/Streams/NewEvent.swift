@@ -1,4 +1,3 @@
-internal import Glibc
 public import Refold
 
 /// An event that is to be appended to a stream.
@@ -105,15 +104,4 @@ extension EventStreams {
         EventMetadata.typeVersion, EventMetadata.correlationID, EventMetadata.causationID, EventMetadata.userID,
         EventMetadata.timestamp,
     ]
-}
-
-extension Timestamp {
-    /// The time by this machine's clock, to the microsecond.
-    package static func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        // From 1970 to 2000.
-        let seconds = Int64(time.tv_sec) - 946_684_800
-        return Timestamp(microseconds: seconds * 1_000_000 + Int64(time.tv_nsec) / 1_000)
-    }
 }

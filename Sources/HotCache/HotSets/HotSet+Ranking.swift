@@ -17,7 +17,7 @@ extension HotSet {
     }
 
     /// What a timestamp column's value is less than a score of a ranking by time, which counts from 1970.
-    static let epoch: Int64 = 946_684_800_000_000
+    static let epoch = Timestamp.microsecondsSince1970
 
     /// The time that counts as the newest where there is no row: the year 1, as a score of a ranking by time.
     static let noTime: Double = -62_135_596_800_000_000

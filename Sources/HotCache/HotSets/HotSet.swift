@@ -1,5 +1,4 @@
 internal import Engine
-internal import Glibc
 package import Refold
 
 /// A projection's hot set with its columns found: what `HotSetSettings` mean for this projection.
@@ -27,11 +26,7 @@ package struct HotSet: Sendable {
     static let longestGroup = 1024
 
     /// The time in the unit of a timestamp column, microseconds since 2000-01-01 UTC.
-    package static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return (Int64(time.tv_sec) - 946_684_800) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    }
+    package static var now: Int64 { Timestamp.now().rawValue }
 
     /// Times beyond this count as now.
     static let tomorrow: Int64 = 86_400_000_000

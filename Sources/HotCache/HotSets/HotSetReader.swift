@@ -52,7 +52,7 @@ struct HotSetReader: Sendable {
         var condition = counts(order)
         if let within = hotSet.within {
             // The cache's clock, so that reading and writing agree.
-            let now = "to_timestamp(\(HotSet.now / 1_000_000 + 946_684_800))"
+            let now = "to_timestamp(\((HotSet.now + HotSet.epoch) / 1_000_000))"
             let newest = """
                 SELECT CASE WHEN max(\(column(order))) > \(now) + interval '1 day' THEN \(now) \
                 ELSE max(\(column(order))) END AS newest FROM \(table.quotedName) t
