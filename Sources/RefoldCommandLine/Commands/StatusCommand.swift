@@ -16,20 +16,13 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let engine = try shared.engine(logging: .warning)
-        guard watch else {
-            let status = try await engine.status()
-            print(status)
-            if let problem = status.store.problem { throw problem }
-            return
-        }
         let json = json
-        try await Watch.run(isRepeated: true, isJSON: json) {
+        var problem: (any Error)?
+        try await Watch.run(isRepeated: watch, isJSON: json) {
             let status = try await engine.status()
+            problem = status.store.problem
             return json ? .json(status.json) : .lines(status.lines)
         }
-    }
-
-    private func print(_ status: Status) {
-        if json { Console.out(json: status.json) } else { Console.out(lines: status.lines) }
+        if let problem { throw problem }
     }
 }
