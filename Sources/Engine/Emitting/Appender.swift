@@ -27,7 +27,7 @@ struct Appender: Sendable {
     func run() async throws {
         try await withSession { connection in
             while !Task.isCancelled {
-                guard try await acquire(on: connection) else {
+                guard try await AppenderStore(connection, log: log).acquire(for: keeper) else {
                     try? await engine.time.sleep(for: Self.takeoverInterval)
                     continue
                 }
@@ -47,7 +47,7 @@ struct Appender: Sendable {
             let found = try await backlog(on: connection)
             var (known, since) = (found, engine.time.now)
             while known > 0 {
-                if try await acquire(on: connection) {
+                if try await AppenderStore(connection, log: log).acquire(for: keeper) {
                     while try await step(on: connection) > 0 {}
                 } else {
                     try await engine.time.sleep(for: .milliseconds(50))
@@ -75,12 +75,6 @@ struct Appender: Sendable {
             if !Task.isCancelled { await record(error) }
             throw error
         }
-    }
-
-    private func acquire(on connection: PostgresConnection) async throws -> Bool {
-        let keeper = keeper
-        return try await AppenderStore(connection, log: log)
-            .acquire(for: keeper.lease, whereIsGone: { keeper.judge($0) == .isGone })
     }
 
     private func appendWhileMine(on connection: PostgresConnection) async throws {

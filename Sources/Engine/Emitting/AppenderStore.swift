@@ -23,15 +23,15 @@ package struct AppenderStore: Sendable {
 
     /// Makes a lease the appender, unless a live process is.
     ///
-    /// - Parameter isGone: whether another owner is known to be gone.
     /// - Returns: whether it is the appender now.
-    func acquire(for lease: Lease, whereIsGone isGone: @Sendable (Ownership) -> Bool) async throws -> Bool {
+    func acquire(for keeper: LeaseKeeper) async throws -> Bool {
+        let lease = keeper.lease
         try await connection.execute(Statements.add, [.text(log)])
         return try await connection.transaction { connection in
             // An appender that is at work has the row locked.
             guard try !connection.query(Statements.lock, [.text(log)]).isEmpty else { return false }
             let ownership = try await record().ownership
-            if let ownership, ownership.leaseID != lease.id, !isGone(ownership) { return false }
+            if let ownership, ownership.leaseID != lease.id, keeper.judge(ownership) != .isGone { return false }
             if ownership?.leaseID != lease.id {
                 try connection.execute(Statements.acquire, [.text(log), .uuid(lease.id)])
             }
