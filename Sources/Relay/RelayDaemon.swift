@@ -184,7 +184,7 @@ final class RelayDaemon: Sendable {
             return !state.standsBy
         }
         if isNews {
-            let owner = ownership.map { "\($0.owner.host), pid \($0.owner.pid)" } ?? "unknown"
+            let owner = ownership.map { "\($0.owner)" } ?? "unknown"
             engine.logger.info("another relay is at work; this one stands by", metadata: ["owner": "\(owner)"])
         }
         await pause(Self.standbyInterval)

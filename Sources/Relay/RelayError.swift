@@ -50,7 +50,7 @@ enum RelayError {
     }
 
     static func owned(by ownership: Ownership?) -> EngineError {
-        let owner = ownership.map { "\($0.owner.host), pid \($0.owner.pid)" } ?? "a process that is just taking it"
+        let owner = ownership.map { "\($0.owner)" } ?? "a process that is just taking it"
         return EngineError(.owned, "the relay is owned by \(owner)", remedy: "stop that process or try again later")
     }
 

@@ -125,7 +125,7 @@ struct Appender: Sendable {
 
 extension EngineError {
     fileprivate static func notAppended(_ events: Int64, by record: AppenderRecord) -> EngineError {
-        let who = record.ownership.map { "\($0.owner.host), pid \($0.owner.pid), which appends" } ?? "nobody appends"
+        let who = record.ownership.map { "\($0.owner), which appends" } ?? "nobody appends"
         return EngineError(
             .notAppended,
             "\(events) emitted events are not in the log: \(record.waitingFor ?? who)",

@@ -185,7 +185,7 @@ extension EngineError {
     static func owned(_ generation: Generation, by ownership: Ownership?) -> EngineError {
         let who =
             ownership.map(\.owner).map { owner in
-                "\(owner.host), pid \(owner.pid)\(owner.since.map { ", since \($0)" } ?? "")"
+                "\(owner)\(owner.since.map { ", since \($0)" } ?? "")"
             } ?? "a process that is just acquiring or releasing it"
         return EngineError(
             .owned,

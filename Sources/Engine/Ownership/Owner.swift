@@ -15,3 +15,8 @@ public struct Owner: Sendable, Hashable {
         self.since = since
     }
 }
+
+extension Owner: CustomStringConvertible {
+    /// Machine and process.
+    public var description: String { "\(host), pid \(pid)" }
+}
