@@ -23,13 +23,11 @@ package struct EmitterStore: Sendable {
     }
 
     /// Makes a projection emit from a position on; one that has a mark keeps it.
-    ///
-    /// - Returns: whether it had none.
-    func begin(_ name: ProjectionName, from start: GlobalPosition, in log: LogID?) async throws -> Bool {
+    func begin(_ name: ProjectionName, from start: GlobalPosition, in log: LogID?) async throws {
         try await connection.execute(
             Statements.begin,
             [.text(name.rawValue), .int64(start.rawValue), .optional(log?.rawValue)]
-        ) == 1
+        )
     }
 
     /// A generation is pointed at, in a transaction that has done so: what it holds and has not been emitted becomes

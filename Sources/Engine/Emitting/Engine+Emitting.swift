@@ -41,7 +41,7 @@ extension Engine {
         var emitter = try await emitters.emitter(of: projection.name)
         if emitter == nil && generation.state == .pointed {
             let start = GlobalPosition(try await store.newestPosition(on: connection).rawValue + 1)
-            _ = try await emitters.begin(projection.name, from: start, in: generation.log)
+            try await emitters.begin(projection.name, from: start, in: generation.log)
             emitter = try await emitters.emitter(of: projection.name)
         }
         guard let emitter, emitter.isOf(generation) else {
@@ -73,7 +73,7 @@ extension Engine {
                 if let live, !refolds, try await CheckpointStore(connection).position(of: live) >= start {
                     throw EngineError.foldedWithoutEmitting(projection.name, from: start)
                 }
-                _ = try await emitters.begin(projection.name, from: start, in: log)
+                try await emitters.begin(projection.name, from: start, in: log)
             }
         }
     }
