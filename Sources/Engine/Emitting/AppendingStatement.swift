@@ -43,17 +43,15 @@ struct AppendingStatement {
         )
     }
 
-    /// The second argument of each coalesce is never run; it gives the array the column's own type, json or jsonb.
     private var sql: String {
-        func array(like column: String, _ parameter: String) -> String {
-            "coalesce(\(parameter), (SELECT array_agg(x.\(column)) FROM \(settings.events) x WHERE false))"
-        }
+        let payloads = settings.array(like: "event_data", "$7")
+        let metadata = settings.array(like: "metadata", "$8")
         return """
             WITH mine AS (SELECT FROM refold.appenders WHERE log = $1 AND owner = $2 FOR UPDATE),
                  taken AS (DELETE FROM refold.outbox WHERE id = ANY ($3) AND EXISTS (SELECT FROM mine) RETURNING id),
                  given AS MATERIALIZED (
                      SELECT e.*, row_number() OVER (PARTITION BY e.stream ORDER BY e.place) AS step
-                       FROM unnest($3, $4, $5, $6, \(array(like: "event_data", "$7")), \(array(like: "metadata", "$8")), $9)
+                       FROM unnest($3, $4, $5, $6, \(payloads), \(metadata), $9)
                             WITH ORDINALITY AS e (row, id, stream, type, data, metadata, time, place)
                        JOIN taken ON taken.id = e.row),
                  counted AS (SELECT stream, count(*) AS events FROM given GROUP BY stream),
@@ -90,16 +88,7 @@ extension AppendingStatement {
             """,
             parameters
         )
-        let behind = try await connection.execute(
-            """
-            INSERT INTO \(settings.streams) AS s (stream_id, version, last_updated)
-            SELECT e.stream_id, max(e.stream_version), now() FROM \(settings.events) e
-             WHERE e.stream_id = ANY ($1) GROUP BY e.stream_id ORDER BY e.stream_id
-            ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated
-            WHERE s.version < excluded.version
-            """,
-            [.textArray(Array(Set(streams)))]
-        )
+        let behind = try await connection.execute(settings.repairingStreams, [.textArray(Array(Set(streams)))])
         return present + behind > 0
     }
 }

@@ -117,18 +117,16 @@ struct AppendStatement {
         )
     }
 
-    /// The second argument of each coalesce is never run; it gives the array the column's own type, json or jsonb.
     private var several: PostgresStatement {
-        func array(like column: String, _ parameter: String) -> String {
-            "coalesce(\(parameter), (SELECT array_agg(x.\(column)) FROM \(settings.events) x WHERE false))"
-        }
+        let payloads = settings.array(like: "event_data", "$5")
+        let storedMetadata = settings.array(like: "metadata", "$6")
         return PostgresStatement(
             """
             \(advance)
             INSERT INTO \(settings.events) (\(Self.columns))
             SELECT e.id, $1, stream.before + e.place, e.type, e.data, e.metadata, e.time
             FROM stream,
-                 unnest($3, $4, \(array(like: "event_data", "$5")), \(array(like: "metadata", "$6")), $7)
+                 unnest($3, $4, \(payloads), \(storedMetadata), $7)
                      WITH ORDINALITY AS e (id, type, data, metadata, time, place)
             ORDER BY e.place \(Self.answer)
             """,

@@ -88,15 +88,7 @@ public struct EventStreams: Sendable {
     /// Lets the stream's row catch up with events that were written without it.
     private func repair(_ stream: String, _ connection: isolated PostgresConnection) throws(EventStoreError) {
         do {
-            try connection.execute(
-                """
-                INSERT INTO \(settings.streams) AS s (stream_id, version, last_updated)
-                SELECT $1, max(e.stream_version), now() FROM \(settings.events) e WHERE e.stream_id = $1 HAVING count(*) > 0
-                ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated
-                WHERE s.version < excluded.version
-                """,
-                [.text(stream)]
-            )
+            try connection.execute(settings.repairingStreams, [.textArray([stream])])
         } catch {
             throw .database("repairing the version of stream \(stream.abbreviated())", error)
         }
