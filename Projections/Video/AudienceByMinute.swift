@@ -42,7 +42,8 @@ public struct AudienceByMinute: Projection {
     /// every minute.
     public static let mostQualities = 32
 
-    let liveFor: Duration
+    /// For how long a heartbeat makes a session live.
+    public let liveFor: Duration
     let audience: MinuteTable
     let sessions: SessionTable
     private let knownQualities: Table

@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Refold
 import RefoldCommandLine
+import VideoProjections
 
 /// `refold audience`
 struct AudienceCommand: AsyncParsableCommand {
@@ -37,14 +38,15 @@ struct AudienceCommand: AsyncParsableCommand {
         if from == .cache && engine.cache == nil {
             throw EngineError(.setting, "there is no cache", remedy: "set redis.url (REFOLD_REDIS_URL)")
         }
-        let liveFor = Self.liveFor(in: engine.projections)
+        // As it is configured: it counts the same sessions by minute.
+        let minutes = engine.projections.compactMap { $0 as? AudienceByMinute }.first ?? AudienceByMinute()
         let source: Audience.Source? =
             switch from {
             case .cache: .cache
             case .sql: .database
             case nil: nil
             }
-        let reader = AudienceReader(engine: engine, liveFor: liveFor, source: source)
+        let reader = AudienceReader(engine: engine, liveFor: minutes.liveFor, source: source)
         let (at, json) = (at, json)
         do {
             try await Watch.run(isRepeated: watch, isJSON: json) {
@@ -55,14 +57,6 @@ struct AudienceCommand: AsyncParsableCommand {
             Console.error("\(Program.name): the cache does not hold \(miss.what) — leave out --from cache")
             throw ExitCode(65)
         }
-    }
-
-    /// The configured time of the projection that counts the same sessions by minute.
-    private static func liveFor(in projections: [any Projection]) -> Duration {
-        for setting in projections.flatMap(\.settings) where setting.key == "projections.audience_by_minute.live-for" {
-            if case .duration(let time, _) = setting.value { return time }
-        }
-        return .seconds(30)
     }
 
     @Sendable private static func moment(_ text: String) throws -> Timestamp {

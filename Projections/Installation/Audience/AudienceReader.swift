@@ -1,6 +1,7 @@
 import Engine
 import Postgres
 import Refold
+import VideoProjections
 
 /// Reads the audience from the cache or from the database; both give the same numbers.
 struct AudienceReader: Sendable {
@@ -13,11 +14,16 @@ struct AudienceReader: Sendable {
     private static let sessions: ProjectionName = "viewing_sessions"
     private static let minutes: ProjectionName = "audience_by_minute"
     /// The quality of the rows that count all sessions.
-    private static let allQualities = "*"
+    private static let allQualities = String(AudienceByMinute.allQualities)
 
     /// The cache was to be asked alone, and does not say.
     struct CacheMisses: Error {
         let what: String
+    }
+
+    /// What the cache holds is not a row of `audience_by_minute`.
+    private struct BadRow: Error, CustomStringConvertible {
+        var description: String { "the cache holds a minute without peak_viewers" }
     }
 
     /// The audience at a moment. A cache that cannot be reached is passed over, unless it is the only source.
@@ -85,8 +91,9 @@ struct AudienceReader: Sendable {
     }
 
     private static func peak(in row: CachedRow) throws -> Int {
-        let event = Event(position: 0, type: "row", payload: String(decoding: row.json, as: UTF8.self))
-        return Int(try event.payload.integer("peak_viewers"))
+        let columns = try JSON(parsing: String(decoding: row.json, as: UTF8.self)).asObject
+        guard let viewers = columns?["peak_viewers"]?.asInteger else { throw BadRow() }
+        return Int(viewers)
     }
 
     // MARK: The database
