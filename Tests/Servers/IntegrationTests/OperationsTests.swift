@@ -75,7 +75,7 @@ extension BlackBox {
                 await reader.close()
                 try await site.succeed("rebuild")
                 // The live generation and the one kept for a rollback; older ones are gone.
-                let projections = try await site.number("SELECT count(*) FROM refold.projections")
+                let projections = try await site.projectionCount()
                 #expect(try await site.number("SELECT count(*) FROM refold.generations") == 2 * projections)
                 await site.connection.close()
             }

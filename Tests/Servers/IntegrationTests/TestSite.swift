@@ -116,6 +116,13 @@ struct TestSite: Sendable {
         try await connection.query(sql, parameters).int64(0, 0)
     }
 
+    /// How many projections the installation has, once all of them have run.
+    func projectionCount(sourceLocation: SourceLocation = #_sourceLocation) async throws -> Int64 {
+        let count = try await number("SELECT count(*) FROM refold.projections")
+        try #require(count > 0, sourceLocation: sourceLocation)
+        return count
+    }
+
     /// What the views hold, exact to the last bit.
     func digests() async throws -> [String: String] {
         try await ReadModelViews.digests(connection)
