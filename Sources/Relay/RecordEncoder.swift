@@ -70,7 +70,7 @@ package struct RecordEncoder: Sendable {
     mutating func appendMarkers(at position: GlobalPosition, to batch: inout KafkaBatch) {
         for topic in last.indices {
             for partition in last[topic].indices where last[topic][partition] < position {
-                batch.appendHeader(RelayHeader.marker) { $0 += "position".utf8 }
+                batch.appendHeader(RelayHeader.marker) { $0 += RelayHeader.positionMarker.utf8 }
                 appendPlace(position, topic, partition, to: &batch)
                 batch.append(to: topic, partition: Int32(partition), key: nil) { _ in }
                 last[topic][partition] = position
@@ -86,7 +86,7 @@ package struct RecordEncoder: Sendable {
     func appendForks(at fork: GlobalPosition, resuming position: GlobalPosition, to batch: inout KafkaBatch) {
         for topic in last.indices {
             for partition in last[topic].indices {
-                batch.appendHeader(RelayHeader.marker) { $0 += "fork".utf8 }
+                batch.appendHeader(RelayHeader.marker) { $0 += RelayHeader.forkMarker.utf8 }
                 batch.appendHeader(RelayHeader.fork, fork.rawValue)
                 appendPlace(position, topic, partition, to: &batch)
                 batch.append(to: topic, partition: Int32(partition), key: nil) { _ in }

@@ -14,7 +14,7 @@ package struct BorrowedEvent {
     package let stream: UnsafeRawBufferPointer
     /// JSON; nil for NULL, and for types that were not asked for.
     package let payload: UnsafeRawBufferPointer?
-    /// JSON; nil for NULL.
+    /// JSON; nil for NULL, for types that were not asked for, and where the store has none.
     package let metadata: UnsafeRawBufferPointer?
     /// When it happened; nil for NULL.
     package let timestamp: Timestamp?

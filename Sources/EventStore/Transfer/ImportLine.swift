@@ -94,23 +94,23 @@ struct ImportLine: Sendable {
         if isNull && !member.isNeeded { return }
         func need<Value>(_ found: Value?, _ expected: String) throws(BadLine) -> Value {
             guard let found else {
-                throw BadLine(number: self.number, reason: "\"\(member.name)\" is not \(expected)")
+                throw BadLine(number: number, reason: "\"\(member.name)\" is not \(expected)")
             }
             return found
         }
         func allow(_ name: String, _ what: String) throws(BadLine) -> String {
-            if let refusal = EventLimits.refusal(of: name, what) { throw BadLine(number: self.number, reason: refusal) }
+            if let refusal = EventLimits.refusal(of: name, what) { throw BadLine(number: number, reason: refusal) }
             return name
         }
         let name = "a text that is not empty"
-        let number = "a whole number from 1 to \(Int32.max)"
+        let wholeNumber = "a whole number from 1 to \(Int32.max)"
         switch member {
         case .stream: stream = Text(try allow(need(Self.name(bytes, value), name), "a stream's id"))
         case .type: type = try allow(need(Self.name(bytes, value), name), "an event's type")
         case .version:
-            version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), number)
+            version = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), wholeNumber)
         case .typeVersion:
-            typeVersion = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), number)
+            typeVersion = try need(Self.integer(bytes, value, in: 1...Int64(Int32.max)), wholeNumber)
         case .position:
             _ = try need(Self.integer(bytes, value, in: Int64.min...Int64.max), "a whole number")
         case .id:

@@ -12,8 +12,12 @@ package enum RelayHeader {
     package static let previous = "refold-prev"
     /// Raised whenever a relay begins: records of a lower one are late.
     package static let epoch = "refold-epoch"
-    /// That the record is no event: `position` or `fork`.
+    /// That the record is no event: ``positionMarker`` or ``forkMarker``.
     package static let marker = "refold-marker"
+    /// The marker of a position up to which everything was sent.
+    package static let positionMarker = "position"
+    /// The marker of a fork of the log.
+    package static let forkMarker = "fork"
     /// Of a fork marker: events above this position may be others than those that were sent before.
     package static let fork = "refold-fork"
 }
@@ -60,8 +64,8 @@ public struct RelayedRecord: Sendable, Hashable {
         previous = GlobalPosition(try number(RelayHeader.previous))
         epoch = try number(RelayHeader.epoch)
         switch text(RelayHeader.marker) {
-        case "position": kind = .marker
-        case "fork": kind = .fork(GlobalPosition(try number(RelayHeader.fork)))
+        case RelayHeader.positionMarker: kind = .marker
+        case RelayHeader.forkMarker: kind = .fork(GlobalPosition(try number(RelayHeader.fork)))
         default:
             guard let id = text(RelayHeader.eventID) else { throw .notRelayed(message, RelayHeader.eventID) }
             kind = .event(id: id, typeVersion: Int(try number(RelayHeader.typeVersion)))

@@ -48,8 +48,9 @@ package struct HotChoice: Sendable, Hashable {
     }
 
     private var ranking: HotRanking? {
-        let isStated = isRankedByDefault || (rankedWithin == nil && unless.isEmpty)
-        guard !rankedBy.isEmpty || !isStated else { return nil }
+        // Where the default has none, a part of a ranking without its column is a mistake that the cache tells of.
+        let isOff = rankedBy.isEmpty && (isRankedByDefault || (rankedWithin == nil && unless.isEmpty))
+        guard !isOff else { return nil }
         return HotRanking(
             score: rankedBy,
             group: group.isEmpty ? nil : group,
