@@ -51,7 +51,8 @@ extension Check {
     package static func outbox(_ outbox: OutboxStatus) -> Check {
         let found = "\(outbox.waiting) emitted events wait to be appended"
         guard let cause = outbox.cause else { return .passed("outbox", found) }
-        return .warning("outbox", found, remedy: cause)
+        let remedy = "see to that; a running \(Program.name) tail appends them then"
+        return .warning("outbox", "\(found): \(cause)", remedy: remedy)
     }
 
     /// One for each projection that is stopped, or one that says that none is.
