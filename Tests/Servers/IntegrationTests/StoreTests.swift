@@ -97,7 +97,10 @@ extension BlackBox {
                     let outcome = try await RefoldProcess.run(call, environment: site.environment)
                     #expect(outcome.code == 78 && outcome.errors.contains(message), "\(call): \(outcome)")
                 }
-                try await site.succeed("rebuild")
+                // The projection that emits to single streams is refused, and no other.
+                let rebuild = try await site.refold("rebuild")
+                #expect(rebuild.code == 78 && rebuild.errors.contains("personal_profiles emits events"), "\(rebuild)")
+                #expect(rebuild.errors.contains(message), "\(rebuild)")
                 try await site.expectReferenceFold()
             }
         }
