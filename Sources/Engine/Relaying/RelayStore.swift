@@ -8,7 +8,7 @@ package struct RelayStore: Sendable {
     /// The result of an attempt to take over a relay's work.
     package enum Acquisition: Sendable {
         case acquired(RelayCheckpoint, FencingValue)
-        /// A live process does it, or a session has the row locked.
+        /// A live process does it, or a session has the row locked, as the owner's has while it stores its checkpoint.
         case owned(Ownership?)
     }
 
@@ -28,8 +28,7 @@ package struct RelayStore: Sendable {
             return try await connection.transaction { connection in
                 let row = try connection.query(Statements.lockNow, [.text(version)])
                 let checkpoint = try RelayCheckpoint(row.rows[0])
-                let owners = try connection.query(Statements.ownership, [.text(version)]).rows
-                if let ownership = try owners.first.map({ try Ownership($0) }), ownership.leaseID != keeper.lease.id {
+                if let ownership = try await ownership(), ownership.leaseID != keeper.lease.id {
                     // Of a process of another server run nothing is known yet: it is asked again.
                     guard keeper.judge(ownership) == .isGone else { return .owned(ownership) }
                 }
@@ -37,8 +36,13 @@ package struct RelayStore: Sendable {
                 return .acquired(checkpoint, FencingValue(try drawn.int64(0, 0)))
             }
         } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
-            return .owned(nil)
+            return .owned(try await ownership())
         }
+    }
+
+    /// The process that is the owner, alive or not.
+    private func ownership() async throws -> Ownership? {
+        try await connection.query(Statements.ownership, [.text(version)]).rows.first.map { try Ownership($0) }
     }
 
     /// Stores what a relay begins with.

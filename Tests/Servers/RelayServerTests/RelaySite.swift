@@ -77,6 +77,20 @@ struct RelaySite: Sendable {
         FROM generate_series(1, $1::bigint) AS n ORDER BY n
         """
 
+    /// Does something while the rows of a table are locked by a session of its own.
+    func whileLocked<Result: Sendable>(
+        _ table: String,
+        _ body: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let url = try #require(environment["REFOLD_DATABASE_URL"])
+        return try await PostgresConnection.with(try await PostgresConnection.connect(to: url)) { session in
+            try await session.transaction { session in
+                try session.execute("SELECT FROM \(table) FOR UPDATE")
+                return try await body()
+            }
+        }
+    }
+
     func number(_ sql: String) async throws -> Int64 { try await connection.query(sql).int64(0, 0) }
 
     var newest: Int64 {
