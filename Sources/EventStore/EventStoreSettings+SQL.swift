@@ -19,7 +19,7 @@ extension EventStoreSettings {
         """
         INSERT INTO \(streams) AS s (stream_id, version, last_updated)
         SELECT e.stream_id, max(e.stream_version), now() FROM \(events) e
-         WHERE e.stream_id = ANY ($1) GROUP BY e.stream_id ORDER BY e.stream_id
+         WHERE e.stream_id = ANY ($1) GROUP BY e.stream_id ORDER BY e.stream_id COLLATE "C"
         ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated
         WHERE s.version < excluded.version
         """

@@ -57,7 +57,7 @@ struct AppendingStatement {
                  counted AS (SELECT stream, count(*) AS events FROM given GROUP BY stream),
                  advanced AS (
                      INSERT INTO \(settings.streams) AS s (stream_id, version, last_updated)
-                     SELECT stream, events, now() FROM counted ORDER BY stream
+                     SELECT stream, events, now() FROM counted ORDER BY stream COLLATE "C"
                      ON CONFLICT (stream_id)
                      DO UPDATE SET version = s.version + excluded.version, last_updated = excluded.last_updated
                      RETURNING s.stream_id, s.version)
@@ -88,7 +88,7 @@ extension AppendingStatement {
             """,
             parameters
         )
-        let behind = try await connection.execute(settings.repairingStreams, [.textArray(Array(Set(streams)))])
+        let behind = try await connection.execute(settings.repairingStreams, [.textArray(streams)])
         return present + behind > 0
     }
 }
