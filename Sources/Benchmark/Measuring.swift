@@ -109,9 +109,11 @@ struct Measuring {
             try await logs.create(sessions)
             try await logs.migrate(sessions)
             try await workplace.run(
-                [workplace.refold, "rebuild", model, "--emit-from", emits ? "1" : "1000000000", "--quiet"],
+                [workplace.refold, "rebuild", model, "--emit-from", "start", "--quiet"],
                 environment: sessions.environment
             )
+            // As if everything that is to come were emitted already.
+            if !emits { try await sessions.execute("UPDATE refold.emitters SET emitted_through = 1000000000") }
             let (latency, _) = try await TailObserver(workplace).observe(
                 [model],
                 in: sessions,

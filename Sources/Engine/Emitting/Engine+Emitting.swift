@@ -55,7 +55,8 @@ extension Engine {
     ///
     /// - Parameter refolds: their events are about to be folded again from the first one; otherwise what the live
     ///   generation has folded cannot be emitted any more.
-    /// - Throws: ``EngineError/Code/emitsAlready`` when one emits from another position, or has been folded beyond it.
+    /// - Throws: ``EngineError/Code/emitsAlready`` when one emits from another position, or has been folded beyond it;
+    ///   for a start beyond the log.
     func beginEmitting(
         _ projections: [any Projection],
         from start: GlobalPosition,
@@ -63,6 +64,8 @@ extension Engine {
         refolds: Bool
     ) async throws {
         try await withConnection(for: "emit") { connection in
+            let newest = try await StoreInspection.inspect(connection, settings.store).newestPosition(on: connection)
+            guard start.rawValue - 1 <= newest.rawValue else { throw EngineError.emitsBeyondLog(start, newest) }
             for projection in projections where projection.emits {
                 let emitters = EmitterStore(connection)
                 if let emitter = try await emitters.emitter(of: projection.name) {
@@ -80,6 +83,14 @@ extension Engine {
 }
 
 extension EngineError {
+    fileprivate static func emitsBeyondLog(_ start: GlobalPosition, _ newest: GlobalPosition) -> EngineError {
+        EngineError(
+            .unknownKey,
+            "the newest position of the log is \(newest), and nothing up to \(start) would ever be emitted",
+            remedy: "give a position of at most \(newest.rawValue + 1)"
+        )
+    }
+
     fileprivate static func emitsAlready(_ name: ProjectionName, _ emitter: Emitter) -> EngineError {
         EngineError(
             .emitsAlready,

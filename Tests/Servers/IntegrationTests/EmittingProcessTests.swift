@@ -234,6 +234,8 @@ extension BlackBox {
                 for wrong in ["0", "-1", "end", "1.5", ""] {
                     #expect(try await run("rebuild", "--emit-from=\(wrong)").code == 64, "\(wrong)")
                 }
+                let beyond = try await run("rebuild", "--emit-from", "5")
+                #expect(beyond.code == 64 && beyond.errors.contains("at most 4"), "\(beyond)")
                 let silent = try await run("rebuild", "listener", "--emit-from", "start")
                 #expect(
                     silent.code == 64 && silent.errors.contains("none of the projections emits events"),
