@@ -35,10 +35,11 @@ struct FlushedMark: Sendable {
     /// Looks once, at the pace of the store's readers.
     ///
     /// - Parameter position: when the mark is not above it, nothing needs to be flushed.
+    /// - Returns: the mark, which may be below the position.
     func look(above position: GlobalPosition) async throws -> GlobalPosition {
         try await watcher.pause()
         let mark = try await watcher.look().mark
-        guard mark > position else { return position }
+        guard mark > position else { return mark }
         let end = try await connection.query("SELECT pg_current_wal_insert_lsn()::text").text(0, 0)
         while try await !isFlushed(end) {
             // A commit that is waited for flushes everything before it. The log's writer would do it too, but not when

@@ -114,11 +114,11 @@ package struct RecordEncoder: Sendable {
     package static func key(_ path: [String], in json: UnsafeRawBufferPointer) -> [UInt8]? {
         var range = 0..<json.count
         for name in path {
-            var scanner = JSONScanner(json, range)
+            var scanner = JSONScanner(structureOf: json, range)
             var found: Range<Int>?
             // What is no object has no members.
             while let member = try? scanner.nextMember() {
-                if json[member.name].elementsEqual(name.utf8) { found = member.value }
+                if scanner.isName(member.name, name) { found = member.value }
             }
             guard let found else { return nil }
             range = found

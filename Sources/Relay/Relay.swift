@@ -45,6 +45,8 @@ public struct Relay: Sendable {
     private func requireSettings() throws {
         guard !settings.kafka.bootstrapServers.isEmpty else { throw RelayError.noServers() }
         guard !settings.routes.isEmpty else { throw RelayError.noTopics() }
+        let long = settings.topics.filter { $0.utf8.count > TopicRoute.longestTopic }
+        guard long.isEmpty else { throw RelayError.longTopics(long) }
     }
 
     /// Looks at the cluster and its topics.
@@ -53,7 +55,7 @@ public struct Relay: Sendable {
             try requireSettings()
             let counts = try await kafka.admin().partitionCounts(of: settings.topics, within: .seconds(5))
             let missing = settings.topics.filter { counts[$0] == nil }
-            guard missing.isEmpty else { throw RelayError.missing(missing, settings) }
+            guard missing.isEmpty else { throw RelayError.missing(missing, settings, RelayRequest()) }
             let topics = settings.topics.map { "\($0) (\(counts[$0] ?? 0))" }.joined(separator: ", ")
             return .passed("Kafka", "topics and their partitions: \(topics)")
         } catch {

@@ -104,14 +104,15 @@ final class RelayDaemon: Sendable {
         guard events.hasEventID else { throw RelayError.noEventIDs(engine.settings.store.eventsTable) }
         guard checkpoint.log == nil || checkpoint.log == log.id else { throw RelayError.otherLog(settings.version) }
         guard newest >= checkpoint.position else {
-            throw EventStoreError.logShrank(lastValue: newest, passed: checkpoint.position)
+            throw RelayError.logShrank(to: newest, from: checkpoint.position)
         }
         try await mark.requireSequenceAhead()
         var begun = checkpoint.beginning(in: events.serverRun, of: log.id, newest: newest, partitions: counts)
         if let from = state.withLock({ $0.from }) {
-            guard from <= checkpoint.position.rawValue + 1 || checkpoint.epoch == 0 else {
+            guard from - 1 <= checkpoint.position.rawValue || checkpoint.epoch == 0 else {
                 throw RelayError.beyondCheckpoint(from, checkpoint)
             }
+            guard from - 1 <= newest.rawValue else { throw RelayError.beyondLog(from, newest) }
             begun.goBack(to: GlobalPosition(max(0, from - 1)))
         }
         let reading = try await engine.connect(for: "relay read")
@@ -165,7 +166,7 @@ final class RelayDaemon: Sendable {
         var counts = try await admin.partitionCounts(of: settings.topics)
         let missing = settings.topics.filter { counts[$0] == nil }
         guard !missing.isEmpty else { return counts }
-        guard let partitions = request.newTopicPartitions else { throw RelayError.missing(missing, settings) }
+        guard let partitions = request.newTopicPartitions else { throw RelayError.missing(missing, settings, request) }
         try await admin.createTopics(missing, partitions: partitions)
         // Brokers learn of a new topic one after the other.
         let deadline = engine.time.now + .seconds(10)
@@ -174,7 +175,7 @@ final class RelayDaemon: Sendable {
             if settings.topics.allSatisfy({ counts[$0] != nil }) { return counts }
             try await engine.time.sleep(for: .milliseconds(100))
         }
-        throw RelayError.missing(missing, settings)
+        throw RelayError.missing(missing, settings, request)
     }
 
     private func standBy(_ ownership: Ownership?) async {

@@ -74,10 +74,12 @@ struct RelaySession: Sendable {
         }
         var marked = engine.time.now
         while !isStopping() {
-            if let goal, sent >= goal { break }
             let safe = try await mark.look(above: sent)
             let end = min(safe, goal ?? safe)
             if end > sent { (encoder, sent) = try await send(after: sent, through: end, encoder) }
+            // It may have been told to begin above the mark: nothing is said of what is still to come.
+            guard safe >= sent else { continue }
+            if let goal, sent >= goal { break }
             guard engine.time.now - marked >= settings.markerInterval else { continue }
             marked = engine.time.now
             encoder = try await sendMarkers(at: sent, encoder)

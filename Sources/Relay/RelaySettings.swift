@@ -38,6 +38,8 @@ public struct RelayRequest: Sendable {
     public var untilCaughtUp = false
     /// Goes back and sends the events from this position on once more; where nothing was sent yet, begins there.
     public var from: Int64?
+    /// Its version of the topics was given for this request alone, and not by the settings.
+    public var isBackfill = false
     /// Creates topics that are missing, with so many partitions; nil for not at all.
     public var newTopicPartitions: Int?
 

@@ -33,6 +33,9 @@ public struct TopicRoute: Sendable, Hashable {
         self.init(type: parts[0], topic: parts[1], key: parts[2] == "@stream" ? .stream : .payload(path))
     }
 
+    /// Bytes that the name of a topic may have.
+    static let longestTopic = 249
+
     /// Whether Kafka allows the name.
     /// https://github.com/apache/kafka/blob/3.4/clients/src/main/java/org/apache/kafka/common/internals/Topic.java
     public static func isTopic(_ name: String) -> Bool {
@@ -44,6 +47,6 @@ public struct TopicRoute: Sendable, Hashable {
             default: false
             }
         }
-        return isLegal && (1...249).contains(name.utf8.count) && name != "." && name != ".."
+        return isLegal && (1...longestTopic).contains(name.utf8.count) && name != "." && name != ".."
     }
 }

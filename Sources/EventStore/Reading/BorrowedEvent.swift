@@ -44,11 +44,12 @@ package struct BorrowedEvent {
 
     /// The version of its type; 1 where the metadata do not say.
     package var typeVersion: Int64 {
-        // Many stores know no versions: looking for the name is much quicker than reading the metadata.
-        guard let metadata, metadata.holds(EventMetadata.typeVersion) else { return 1 }
-        var (scanner, version) = (JSONScanner(metadata, 0..<metadata.count), Int64?.none)
+        // Many stores know no versions: looking for the name, or for an escape that may hide it, is much quicker than
+        // reading the metadata.
+        guard let metadata, metadata.holds(EventMetadata.typeVersion) || metadata.holds("\\") else { return 1 }
+        var (scanner, version) = (JSONScanner(structureOf: metadata, 0..<metadata.count), Int64?.none)
         while let member = try? scanner.nextMember() {
-            guard metadata[member.name].elementsEqual(EventMetadata.typeVersion.utf8) else { continue }
+            guard scanner.isName(member.name, EventMetadata.typeVersion) else { continue }
             version = Int64(String(decoding: metadata[member.value], as: UTF8.self))
         }
         return version ?? 1

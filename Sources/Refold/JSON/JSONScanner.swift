@@ -34,6 +34,11 @@ package struct JSONScanner {
         self.init(bytes, range, .json(deepest: deepest))
     }
 
+    /// For a text that a database has taken for JSON: what is passed over is not validated, however deep it is.
+    package init(structureOf bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        self.init(bytes, range, .structure)
+    }
+
     init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ rules: Rules) {
         self.bytes = bytes
         self.rules = rules
@@ -61,6 +66,14 @@ package struct JSONScanner {
         let valueStart = at
         try skipValue()
         return (name, valueStart..<at)
+    }
+
+    /// Whether a member's name is a text, byte by byte, however it is escaped.
+    package func isName(_ name: Range<Int>, _ text: String) -> Bool {
+        let raw = bytes[name]
+        guard raw.contains(UInt8(ascii: "\\")) else { return raw.elementsEqual(text.utf8) }
+        let decoded = try? JSON(parsing: "\"\(String(decoding: raw, as: UTF8.self))\"").asText
+        return decoded?.utf8.elementsEqual(text.utf8) ?? false
     }
 
     /// Whether the text begins with an object.

@@ -48,6 +48,7 @@ struct RelayCommand: AsyncParsableCommand {
         var request = RelayRequest()
         request.untilCaughtUp = ends
         request.from = from
+        request.isBackfill = backfill != nil
         request.newTopicPartitions = createTopics
         let (relay, wanted) = (Relay(engine, settings.relay), request)
         let wasStopped = try await SignalRunner.run(

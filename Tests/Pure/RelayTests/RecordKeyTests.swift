@@ -15,6 +15,14 @@ import Testing
         #expect(key("user_id", in: #"{"user_id": "é\n\"x"}"#) == "é\n\"x")
     }
 
+    @Test("is found however the member's name is written, and whatever stands before it") func names() {
+        #expect(key("käufer", in: #"{"k\u00e4ufer": "anna"}"#) == "anna")
+        #expect(key("user_id", in: #"{"user_id": "a", "user\u005fid": "b"}"#) == "b")
+        #expect(key("caf\u{e9}", in: "{\"cafe\u{301}\": 1}") == nil)
+        let deep = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
+        #expect(key("user_id", in: #"{"deep": \#(deep), "user_id": "u1"}"#) == "u1")
+    }
+
     @Test("is that of the last member where several have the name") func duplicates() {
         #expect(key("user_id", in: #"{"user_id": "u1", "user_id": "u2"}"#) == "u2")
     }

@@ -14,6 +14,12 @@ import Testing
             try await site.append(3_000)
             try await site.append(10, type: "other.happened")
             try await site.append(500)
+            try await site.connection.executeScript(
+                #"""
+                INSERT INTO events (event_id, stream_id, stream_version, event_type, event_data, metadata)
+                VALUES (gen_random_uuid(), 'escaped', 1, 'thing.happened', '{"user\u005fid": "u1"}', '{"type\u005fversion": 7}')
+                """#
+            )
             try await site.succeed("relay", "--until-caught-up")
             let newest = try await site.newest
             let received = try await site.receive(through: newest)
@@ -27,6 +33,11 @@ import Testing
             )
             guard case .event(_, let version) = headers.kind else {
                 Issue.record("\(headers)")
+                return
+            }
+            let escaped = try #require(received.kinds.first { $0.position.rawValue == newest && $0.kind != .marker })
+            guard case .event(_, 7) = escaped.kind else {
+                Issue.record("\(escaped)")
                 return
             }
             #expect(version == 2 && headers.previous == 0 && headers.epoch == 1)
@@ -98,12 +109,46 @@ import Testing
         }
     }
 
+    @Test("begins within the log, and says nothing of what is above the mark") func fromBeyond() async throws {
+        try await RelaySite.with { site in
+            try await site.append(20)
+            for position in ["22", "9223372036854775807"] {
+                let beyond = try await site.refold("relay", "--until-caught-up", "--from", position)
+                #expect(beyond.code == 64 && beyond.errors.contains("at most 21"), "\(beyond)")
+            }
+            #expect(try await site.number("SELECT position FROM refold.relays") == 0)
+            // A transaction that has drawn position 21 and is still open holds the mark at 20.
+            let url = try #require(site.environment["REFOLD_DATABASE_URL"])
+            let writer = try await PostgresConnection.connect(to: url)
+            try await writer.executeScript("BEGIN")
+            try await writer.execute(RelaySite.appending, [.int64(1), .int64(1), .text("thing.happened")])
+            try await site.running("relay", "--from", "22") { relay in
+                try await wait(for: "the relay to be held") { relay.errors.contains("waiting for a transaction") }
+                // It began at position 21, and has said so to nobody.
+                #expect(try await site.number("SELECT position FROM refold.relays") == 21)
+                try await writer.executeScript("COMMIT")
+                try await site.append(1)
+                try await wait(for: "the relay to go on") {
+                    try await site.number("SELECT position FROM refold.relays") == 22
+                }
+            }
+            let received = try await site.receive(through: 22)
+            #expect(received.applied.map(\.position) == [22])
+            let markers = zip(received.kinds, received.records).filter { $0.0.kind == .marker }
+            #expect(markers.allSatisfy { $0.0.position >= 21 })
+            await writer.close()
+        }
+    }
+
     @Test("fills another version of the topics from the beginning, beside the first") func backfill() async throws {
         try await RelaySite.with { site in
             try await site.append(300)
             try await site.succeed("relay", "--until-caught-up")
             let missing = try await site.refold("relay", "--backfill", "v2")
             #expect(missing.code == 78 && missing.errors.contains("things-v2"), "\(missing)")
+            #expect(missing.errors.contains("refold relay --backfill v2 --create-topics"), "\(missing)")
+            let long = try await site.refold("relay", "--backfill", String(repeating: "v", count: 244))
+            #expect(long.code == 78 && long.errors.contains("249 bytes"), "\(long)")
             try await site.mock.createTopic("things-v2", partitions: 7)
             try await site.succeed("relay", "--backfill", "v2")
             try await site.expectWholeLog(try await site.receive("things-v2", partitions: 7, through: 300))
