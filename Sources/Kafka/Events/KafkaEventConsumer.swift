@@ -10,23 +10,28 @@ public struct KafkaEventConsumer: Sendable {
     private let topics: [String]
     private let group: String
     private let handler: any KafkaEventHandler
+    private let mayBeginLate: Bool
     private let logger: Logger?
 
     /// - Parameters:
     ///   - topics: topics of a relay.
     ///   - group: the service's own group.
     ///   - handler: applies the events.
+    ///   - mayBeginLate: a partition without progress may begin with a record that is not its first, as where Kafka has
+    ///     removed old records (retention). Otherwise it is a gap.
     public init(
         _ kafka: KafkaCluster,
         topics: [String],
         group: String,
         handler: some KafkaEventHandler,
+        mayBeginLate: Bool = false,
         logger: Logger? = nil
     ) {
         self.kafka = kafka
         self.topics = topics
         self.group = group
         self.handler = handler
+        self.mayBeginLate = mayBeginLate
         self.logger = logger
     }
 
@@ -36,14 +41,14 @@ public struct KafkaEventConsumer: Sendable {
     ///   take back. Brokers that are away are waited for.
     public func run() async throws {
         let states = Mutex<[KafkaPartition: PartitionProgress]>([:])
-        let subscription = try kafka.subscribe(topics, group: group) { [handler, logger] change in
+        let subscription = try kafka.subscribe(topics, group: group) { [handler, mayBeginLate, logger] change in
             switch change {
             case .assigned(let partitions):
                 var starts: [KafkaPartition: Int64] = [:]
                 var found: [KafkaPartition: PartitionProgress] = [:]
                 for partition in partitions {
                     let progress = try await handler.progress(of: partition)
-                    found[partition] = PartitionProgress(progress)
+                    found[partition] = PartitionProgress(progress, mayBeginLate: mayBeginLate)
                     starts[partition] = progress?.offset ?? 0
                 }
                 logger?.debug("partitions assigned", metadata: ["partitions": "\(partitions)"])
@@ -122,16 +127,19 @@ public struct KafkaEventConsumer: Sendable {
         case .marker, .repeated, .outdated: return nil
         case .gap(let after, let through):
             let lost = "events after position \(after), up to \(through), did not come"
-            throw KafkaError(.gap, operation: operation, message: "\(lost): read them from the store, or begin anew")
+            throw KafkaError(.gap, operation: operation, message: "\(lost): \(Self.remedy)")
         case .fork(let position):
             let applied = state.progress?.position ?? position
             throw KafkaError(
                 .fork,
                 operation: operation,
                 message:
-                    "the log was forked at position \(position), and events up to \(applied) were applied here: begin "
-                    + "anew, or compare what was made of those after \(position)"
+                    "the log was forked at position \(position), and events up to \(applied) were applied here: \(Self.remedy)"
             )
         }
     }
+
+    /// The records of this topic stay as they are: whoever reads it from the beginning comes to the same place.
+    private static let remedy =
+        "begin anew with other topics, which refold relay --backfill VERSION fills with the log as it is now"
 }

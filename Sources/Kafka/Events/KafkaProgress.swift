@@ -41,13 +41,23 @@ public struct PartitionProgress: Sendable, Hashable {
 
     /// How far it is; nil before the first record, when nothing is stored.
     public private(set) var progress: KafkaProgress?
+    private let mayBeginLate: Bool
 
-    /// Continues where a consumer was; nil to begin with whatever record comes first.
-    public init(_ progress: KafkaProgress? = nil) { self.progress = progress }
+    /// Continues where a consumer was.
+    ///
+    /// - Parameters:
+    ///   - progress: nil to begin with the first record.
+    ///   - mayBeginLate: the first record may be one that was not the first of the partition: others, which are gone,
+    ///     are not missed.
+    public init(_ progress: KafkaProgress? = nil, mayBeginLate: Bool = false) {
+        self.progress = progress
+        self.mayBeginLate = mayBeginLate
+    }
 
     /// Takes in the next record. After ``Verdict/gap(after:through:)`` and ``Verdict/fork(_:)`` the progress is as before.
     public mutating func take(_ record: RelayedRecord, at offset: Int64) -> Verdict {
         guard var next = progress else {
+            guard mayBeginLate || record.previous == .zero else { return .gap(after: .zero, through: record.previous) }
             progress = KafkaProgress(epoch: record.epoch, position: record.position, offset: offset + 1)
             if case .event = record.kind { return .apply }
             return .marker

@@ -66,7 +66,8 @@ public struct RelayedRecord: Sendable, Hashable {
         switch text(RelayHeader.marker) {
         case RelayHeader.positionMarker: kind = .marker
         case RelayHeader.forkMarker: kind = .fork(GlobalPosition(try number(RelayHeader.fork)))
-        default:
+        case .some: throw .notRelayed(message, RelayHeader.marker)
+        case nil:
             guard let id = text(RelayHeader.eventID) else { throw .notRelayed(message, RelayHeader.eventID) }
             kind = .event(id: id, typeVersion: Int(try number(RelayHeader.typeVersion)))
         }

@@ -23,8 +23,15 @@ import Testing
         )
     }
 
-    @Test("begins with whatever comes first, and follows the chain") func chain() {
+    @Test("begins with the first record of the partition") func beginning() {
         var progress = PartitionProgress()
+        #expect(progress.take(event(7, after: 3), at: 100) == .gap(after: 0, through: 3))
+        #expect(progress.progress == nil)
+        #expect(progress.take(event(7, after: 0), at: 100) == .apply)
+    }
+
+    @Test("begins with whatever comes first where it may, and follows the chain") func chain() {
+        var progress = PartitionProgress(mayBeginLate: true)
         #expect(progress.take(event(7, after: 3), at: 100) == .apply)
         #expect(progress.take(event(9, after: 7), at: 101) == .apply)
         #expect(progress.progress == KafkaProgress(epoch: 1, position: 9, offset: 102))

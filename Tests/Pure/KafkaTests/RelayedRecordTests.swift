@@ -35,6 +35,8 @@ import Testing
         #expect(refused?.code == .notRelayed && refused?.description.contains("refold-prev") == true)
         #expect(refused?.description.contains("t[2] at offset 5") == true)
         #expect(throws: KafkaError.self) { try RelayedRecord(message(place)) }
+        let event = [("refold-event-id", "an id"), ("refold-type-version", "2"), ("refold-marker", "of another kind")]
+        #expect(throws: KafkaError.self) { try RelayedRecord(message(place + event)) }
         #expect(throws: KafkaError.self) {
             try RelayedRecord(message([("refold-position", "x"), ("refold-prev", "7"), ("refold-epoch", "3")]))
         }
