@@ -18,7 +18,7 @@ protocol ExampleService: Sendable {
 /// An event as a service reads it.
 struct ServiceEvent {
     let type: String
-    /// ISO 8601, UTC.
+    /// ISO 8601, UTC, of a year with four digits: others are not PostgreSQL's own form.
     let timestamp: String
     let payload: JSON.Object
 
@@ -27,7 +27,9 @@ struct ServiceEvent {
     /// - Returns: nil for what does not look like an event: a service has no way to send it back.
     init?(_ event: KafkaEvent) {
         guard let members = try? event.members(), let type = members["event_type"]?.asText,
-            let timestamp = members["timestamp"]?.asText, let payload = members["payload"]?.asObject
+            let timestamp = members["timestamp"]?.asText,
+            timestamp.wholeMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/#) != nil,
+            let payload = members["payload"]?.asObject
         else { return nil }
         self.type = type
         self.timestamp = timestamp
@@ -40,8 +42,9 @@ struct ServiceEvent {
     /// The texts of a list in the payload, those that PostgreSQL can store.
     func texts(_ name: String) -> [String]? { payload[name]?.asArray?.compactMap(Self.storable) }
 
+    /// An index of PostgreSQL takes no more than 2,700 bytes, and no text a NUL.
     private static func storable(_ value: JSON) -> String? {
-        guard let text = value.asText, !text.utf8.contains(0) else { return nil }
+        guard let text = value.asText, text.utf8.count <= 2_000, !text.utf8.contains(0) else { return nil }
         return text
     }
 }

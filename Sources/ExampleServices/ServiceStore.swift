@@ -16,18 +16,22 @@ struct ServiceStore: KafkaEventHandler {
     ///
     /// - Parameter afresh: drops first what there is.
     func prepare(afresh: Bool) async throws {
-        if afresh { try await database.executeScript("DROP SCHEMA IF EXISTS \(service.name) CASCADE") }
-        try await database.executeScript(
-            """
-            CREATE SCHEMA IF NOT EXISTS \(service.name);
-            SET search_path = \(service.name);
-            CREATE TABLE IF NOT EXISTS progress (
-                topic text, partition integer, epoch bigint NOT NULL, position bigint NOT NULL,
-                next_offset bigint NOT NULL, PRIMARY KEY (topic, partition)
-            );
-            """
-        )
-        try await database.executeScript(service.tables)
+        try await database.transaction { database in
+            // Members of the group that start together take turns.
+            try database.execute("SELECT pg_advisory_xact_lock(hashtext($1))", [.text(service.name)])
+            if afresh { try database.executeScript("DROP SCHEMA IF EXISTS \(service.name) CASCADE") }
+            try database.executeScript(
+                """
+                CREATE SCHEMA IF NOT EXISTS \(service.name);
+                SET search_path = \(service.name);
+                CREATE TABLE IF NOT EXISTS progress (
+                    topic text, partition integer, epoch bigint NOT NULL, position bigint NOT NULL,
+                    next_offset bigint NOT NULL, PRIMARY KEY (topic, partition)
+                );
+                \(service.tables)
+                """
+            )
+        }
     }
 
     func progress(of partition: KafkaPartition) async throws -> KafkaProgress? {
@@ -45,6 +49,21 @@ struct ServiceStore: KafkaEventHandler {
     }
 
     func apply(
+        _ events: [KafkaEvent],
+        of partition: KafkaPartition,
+        from old: KafkaProgress?,
+        to new: KafkaProgress
+    ) async throws {
+        while true {
+            do {
+                return try await applyOnce(events, of: partition, from: old, to: new)
+            } catch let error as PostgresError where error.sqlState == .deadlockDetected {
+                // Another member has written the same rows in another order; one of the two is told to begin again.
+            }
+        }
+    }
+
+    private func applyOnce(
         _ events: [KafkaEvent],
         of partition: KafkaPartition,
         from old: KafkaProgress?,

@@ -29,21 +29,46 @@ import Testing
         )
     }
 
+    private func command(_ name: String, _ site: RelaySite) throws -> [String] {
+        let url = try #require(site.environment["REFOLD_DATABASE_URL"])
+        return [
+            RefoldProcess.beside("ExampleServices"), name, "--database", url, "--bootstrap-servers", site.mock.servers,
+            // A member that was killed is soon given up by its group.
+            "--property", "session.timeout.ms=6000", "--property", "heartbeat.interval.ms=300",
+        ]
+    }
+
+    @Test("share a group's work from the beginning") func members() async throws {
+        try await RelaySite.with { site in
+            for topic in Self.topics { try await site.mock.createTopic(topic, partitions: 2) }
+            var site = site
+            site.environment["REFOLD_RELAY_TOPICS"] = nil
+            for _ in 1...20 { try await appendEvening(site) }
+            try await site.succeed("relay", "--until-caught-up")
+            let newest = try await site.newest
+            try await ChildProcess.with(command("analytics", site)) { one in
+                try await ChildProcess.with(command("analytics", site)) { other in
+                    try await wait(for: "both to make the tables", within: .seconds(60)) {
+                        try await site.number("SELECT count(to_regclass('analytics.progress'))") == 1
+                    }
+                    try await wait(for: "the group to consume everything", within: .seconds(120)) {
+                        for member in [one, other] { try #require(await member.isRunning, "\(member.errors)") }
+                        return try await site.number(
+                            "SELECT count(*) FROM analytics.progress WHERE position >= \(newest)"
+                        ) == 4
+                    }
+                }
+            }
+            #expect(try await site.number("SELECT sum(views)::bigint FROM analytics.views") == 4_000)
+        }
+    }
+
     @Test("have what the log says, each in a group of its own, although they are killed and begin again")
     func equalToTheLog() async throws {
         try await RelaySite.with { site in
             for topic in Self.topics { try await site.mock.createTopic(topic, partitions: 2) }
             var site = site
             site.environment["REFOLD_RELAY_TOPICS"] = nil
-            let url = try #require(site.environment["REFOLD_DATABASE_URL"])
-            func command(_ name: String) -> [String] {
-                let program = RefoldProcess.beside("ExampleServices")
-                return [
-                    program, name, "--database", url, "--bootstrap-servers", site.mock.servers,
-                    // A member that was killed is soon given up by its group.
-                    "--property", "session.timeout.ms=6000", "--property", "heartbeat.interval.ms=300",
-                ]
-            }
             func consumed(_ name: String) async throws -> Bool {
                 let newest = try await site.newest
                 return try await site.number(
@@ -52,7 +77,7 @@ import Testing
             }
             try await site.running("relay") { _ in
                 for name in ["analytics", "personalisation"] {
-                    try await ChildProcess.with(command(name) + ["--afresh"]) { service in
+                    try await ChildProcess.with(command(name, site) + ["--afresh"]) { service in
                         try await wait(for: "\(name) to make its tables") {
                             try await site.number(
                                 "SELECT count(*) FROM pg_tables WHERE (schemaname, tablename) = ('\(name)', 'progress')"
@@ -67,7 +92,7 @@ import Testing
                     }
                 }
                 for name in ["analytics", "personalisation"] {
-                    try await ChildProcess.with(command(name)) { service in
+                    try await ChildProcess.with(command(name, site)) { service in
                         try await wait(for: "\(name) to consume everything", within: .seconds(60)) {
                             try #require(await service.isRunning, "\(name) ended: \(service.errors)")
                             return try await consumed(name)
