@@ -12,49 +12,27 @@ final class KafkaClient: Sendable {
 
     /// - Parameters:
     ///   - type: producer or consumer.
-    ///   - fixed: properties that the caller relies on; those of `settings` do not override them.
+    ///   - defaults: properties that those of `settings` override.
+    ///   - fixed: properties that the caller relies on; those of `settings` must not change them.
+    ///   - unset: properties that must not be set, and why.
     ///   - events: which events the client's queue gets, as `RD_KAFKA_EVENT_…`.
     ///   - prepare: sets callbacks.
     init(
         _ type: rd_kafka_type_t,
         _ settings: KafkaSettings,
+        defaults: [String: String] = [:],
         fixed: [String: String],
+        unset: [String: String] = [:],
         events: Int32 = 0,
         context: KafkaContext,
         prepare: (OpaquePointer) -> Void = { _ in }
     ) throws(KafkaError) {
-        guard let configuration = rd_kafka_conf_new() else { preconditionFailure("no memory for a Kafka client") }
-        var text = [CChar](repeating: 0, count: 512)
-        var properties = settings.properties
-        properties["bootstrap.servers"] = settings.address
-        properties["client.id"] = settings.clientID
-        for (name, value) in fixed {
-            guard settings.properties[name] == nil else {
-                rd_kafka_conf_destroy(configuration)
-                throw KafkaError(
-                    .configuration,
-                    operation: "configure",
-                    message: "\(name) cannot be set: it is \(value)"
-                )
-            }
-            properties[name] = value
-        }
-        for (name, value) in properties {
-            guard rd_kafka_conf_set(configuration, name, value, &text, text.count) == RD_KAFKA_CONF_OK else {
-                rd_kafka_conf_destroy(configuration)
-                throw KafkaError(.configuration, operation: "configure", message: Self.words(text))
-            }
-        }
-        rd_kafka_conf_set_opaque(configuration, Unmanaged.passUnretained(context).toOpaque())
-        rd_kafka_conf_set_log_cb(configuration, takeLog)
-        if events != 0 { rd_kafka_conf_set_events(configuration, events) }
-        prepare(configuration)
-        // Takes over the configuration unless it fails.
-        guard let pointer = rd_kafka_new(type, configuration, &text, text.count) else {
-            rd_kafka_conf_destroy(configuration)
-            throw KafkaError(.configuration, operation: "configure", message: Self.words(text))
-        }
-        self.pointer = pointer
+        let configuration = try KafkaConfiguration(settings, defaults: defaults, fixed: fixed, unset: unset)
+        rd_kafka_conf_set_opaque(configuration.pointer, Unmanaged.passUnretained(context).toOpaque())
+        rd_kafka_conf_set_log_cb(configuration.pointer, takeLog)
+        if events != 0 { rd_kafka_conf_set_events(configuration.pointer, events) }
+        prepare(configuration.pointer)
+        pointer = try configuration.makeClient(type)
         self.context = context
         address = settings.address
     }
@@ -64,10 +42,6 @@ final class KafkaClient: Sendable {
 
     func error(_ code: rd_kafka_resp_err_t, _ operation: String, detail: String? = nil) -> KafkaError {
         KafkaError(code, operation: operation, address: address, detail: detail)
-    }
-
-    private static func words(_ text: [CChar]) -> String {
-        String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

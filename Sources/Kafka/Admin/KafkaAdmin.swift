@@ -19,6 +19,7 @@ public actor KafkaAdmin {
             RD_KAFKA_PRODUCER,
             settings,
             fixed: [:],
+            unset: ["topic.blacklist": "topics that are there would seem to be missing"],
             context: KafkaContext(logger: logger, address: settings.address)
         )
     }

@@ -22,22 +22,26 @@ public final class KafkaProducer: Sendable {
 
     /// Makes a producer; no broker is asked for anything yet.
     ///
-    /// - Throws: `configuration` for a property that librdkafka refuses.
+    /// - Throws: `configuration` for a property that librdkafka refuses, or that would change one relied on here.
     init(_ settings: KafkaSettings, logger: Logger?) throws(KafkaError) {
-        var settings = settings
-        // One request at a time for each broker: a retried one is then never overtaken, even by a broker that has
-        // forgotten this producer's sequence numbers.
-        settings.properties["max.in.flight.requests.per.connection"] =
-            settings.properties["max.in.flight.requests.per.connection"] ?? "1"
-        settings.properties["linger.ms"] = settings.properties["linger.ms"] ?? "5"
         client = try KafkaClient(
             RD_KAFKA_PRODUCER,
             settings,
+            defaults: ["linger.ms": "5"],
             fixed: [
                 "enable.idempotence": "true", "enable.gapless.guarantee": "true", "acks": "all",
                 "message.timeout.ms": "0",
+                // One request at a time for each broker: a retried one is then never overtaken, even by a broker that
+                // has forgotten this producer's sequence numbers.
+                "max.in.flight.requests.per.connection": "1",
+                // Every delivery is waited for.
+                "delivery.report.only.error": "false",
                 "queue.buffering.max.messages": "\(Self.queueCount)",
                 "queue.buffering.max.kbytes": "\(Self.queueKibibytes)",
+            ],
+            unset: [
+                "transactional.id": "no transaction is begun here",
+                "topic.blacklist": "records of topics that are not seen would wait for ever",
             ],
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR,
             context: KafkaContext(logger: logger, address: settings.address)

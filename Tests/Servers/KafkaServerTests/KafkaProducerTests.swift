@@ -142,6 +142,38 @@ import Testing
             #expect(refused?.code == .configuration && refused?.message.contains("no.such.property") == true)
         }
     }
+
+    @Test(
+        "lets nobody change what it relies on, under another name either",
+        arguments: [
+            ("delivery.timeout.ms", "1000", "message.timeout.ms is 0"), ("message.timeout.ms", "300000", "it is 0"),
+            ("request.required.acks", "1", "acks is all"), ("acks", "0", "it is all"),
+            ("metadata.broker.list", "127.0.0.1:2", "bootstrap.servers is 127.0.0.1:1"),
+            ("bootstrap.servers", "127.0.0.1:2", "it is 127.0.0.1:1"),
+            ("max.in.flight", "5", "max.in.flight.requests.per.connection is 1"),
+            ("delivery.report.only.error", "true", "it is false"),
+            ("transactional.id", "relay", "no transaction is begun here"),
+            ("topic.blacklist", "num.*", "records of topics that are not seen would wait for ever"),
+        ]
+    )
+    func fixed(_ name: String, _ value: String, _ reason: String) throws {
+        let settings = KafkaSettings(bootstrapServers: ["127.0.0.1:1"], properties: [name: value])
+        let failure = #expect(throws: KafkaError.self) { _ = try KafkaCluster(settings).producer() }
+        #expect(failure?.code == .configuration)
+        #expect(failure?.message == "\(name) cannot be set: \(reason)")
+    }
+
+    @Test("takes properties that change nothing it relies on") func free() async throws {
+        let settings = KafkaSettings(
+            bootstrapServers: ["127.0.0.1:1"],
+            properties: [
+                "acks": "-1", "delivery.timeout.ms": "0", "metadata.broker.list": "127.0.0.1:1", "client.id": "mine",
+                "queue.buffering.max.ms": "1", "compression.codec": "lz4", "message.max.bytes": "2000000",
+            ]
+        )
+        let producer = try KafkaCluster(settings).producer()
+        await producer.close()
+    }
 }
 
 @Suite("An admin client") struct KafkaAdminTests {
