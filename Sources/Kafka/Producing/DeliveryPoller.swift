@@ -40,38 +40,54 @@ actor DeliveryPoller {
         }
     }
 
-    /// Consecutive reports are mostly of one batch and of one result.
+    /// Consecutive reports are mostly of one batch and of one result; those of one request may be of several batches.
     private func takeDeliveries(_ event: OpaquePointer) {
         let count = rd_kafka_event_message_count(event)
-        let messages = [UnsafePointer<rd_kafka_message_t>?](unsafeUninitializedCapacity: count) { buffer, filled in
+        let reports = [UnsafePointer<rd_kafka_message_t>?](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = rd_kafka_event_message_array(event, buffer.baseAddress, count)
         }
+        let messages = reports.compactMap { $0 }.filter { $0.pointee._private != nil }
         var isAcknowledged = false
+        var failure: KafkaError?
+        var failed = 0..<0
         var next = 0
         while next < messages.count {
-            guard let first = messages[next]?.pointee, let opaque = first._private else {
-                next += 1
-                continue
-            }
-            var end = next + 1
-            while end < messages.count, let message = messages[end]?.pointee, message._private == opaque,
-                message.err == first.err
-            {
-                end += 1
-            }
-            var failure: KafkaError?
+            let first = messages[next].pointee
+            guard let opaque = first._private else { break }
+            let run = messages[next...].prefix { $0.pointee._private == opaque && $0.pointee.err == first.err }
             if first.err == RD_KAFKA_RESP_ERR_NO_ERROR {
                 // Before anybody is told: a caller whose records have arrived finds no trouble any more.
                 if !isAcknowledged { state.withLock { $0.trouble = nil } }
                 isAcknowledged = true
-            } else {
-                let topic = first.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "a topic"
-                failure = client.error(first.err, "deliver to \(topic), partition \(first.partition)")
+                failure = nil
+            } else if !failed.contains(next) {
+                let refused = messages[next...].prefix {
+                    $0.pointee.rkt == first.rkt && $0.pointee.partition == first.partition
+                        && $0.pointee.err == first.err
+                }
+                failure = error(of: refused)
+                failed = refused.indices
             }
             let delivery = Unmanaged<KafkaDelivery>.fromOpaque(opaque)
-            if delivery.takeUnretainedValue().settle(end - next, failure) { delivery.release() }
-            next = end
+            if delivery.takeUnretainedValue().settle(run.count, failure) { delivery.release() }
+            next = run.endIndex
         }
+    }
+
+    /// The failure of records of one partition.
+    private func error(of messages: ArraySlice<UnsafePointer<rd_kafka_message_t>>) -> KafkaError {
+        let message = messages[messages.startIndex]
+        let first = message.pointee
+        let topic = first.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "a topic"
+        var headers: OpaquePointer?
+        rd_kafka_message_headers(message, &headers)
+        let name = RecordName(topic: topic, partition: first.partition, count: messages.count) { name in
+            var (value, size): (UnsafeRawPointer?, Int) = (nil, 0)
+            guard let headers, rd_kafka_header_get_last(headers, name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR
+            else { return nil }
+            return [UInt8](UnsafeRawBufferPointer(start: value, count: size))
+        }
+        return client.error(first.err, "deliver to \(name)")
     }
 
     private func takeError(_ event: OpaquePointer) {

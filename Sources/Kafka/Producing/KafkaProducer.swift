@@ -71,9 +71,7 @@ public final class KafkaProducer: Sendable {
             let (reached, code) = enqueue(batch, from: next, opaque)
             next = reached
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { return delivery }
-            let isFull = code == RD_KAFKA_RESP_ERR__QUEUE_FULL
-            let failure = poller.failure ?? (isFull ? nil : client.error(code, "send to \(batch.topic(at: next))"))
-            if let failure {
+            if let failure = poller.failure ?? failure(code, of: next, in: batch) {
                 settle(opaque, batch.count - next, failure)
                 throw failure
             }
@@ -84,6 +82,19 @@ public final class KafkaProducer: Sendable {
                 settle(opaque, batch.count - next, cancelled)
                 throw cancelled
             }
+        }
+    }
+
+    /// Why a record cannot be queued; nil where it may be in a moment.
+    private func failure(_ code: rd_kafka_resp_err_t, of index: Int, in batch: KafkaBatch) -> KafkaError? {
+        let operation = "send to \(batch.name(of: index))"
+        let record = batch.records[index]
+        switch code {
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL: return nil
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+            let detail = "its value of \(record.value.count) bytes is larger than message.max.bytes allows"
+            return client.error(code, operation, detail: detail)
+        default: return client.error(code, operation)
         }
     }
 
@@ -194,12 +205,6 @@ public final class KafkaProducer: Sendable {
             topics[topic] = handle
             return handle
         }
-    }
-}
-
-extension KafkaBatch {
-    fileprivate func topic(at record: Int) -> String {
-        "\(topics[records[record].topic]), partition \(records[record].partition)"
     }
 }
 

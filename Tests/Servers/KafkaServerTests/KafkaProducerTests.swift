@@ -174,6 +174,29 @@ import Testing
         let producer = try KafkaCluster(settings).producer()
         await producer.close()
     }
+
+    // MARK: Records that are too large
+
+    /// A record as a relay sends it.
+    private func append(event position: Int64, _ bytes: Int, to batch: inout KafkaBatch, partition: Int32 = 0) {
+        batch.appendHeader(RelayHeader.eventID) { $0 += "id-\(position)".utf8 }
+        batch.appendHeader(RelayHeader.position, position)
+        let topic = batch.place(of: "numbers")
+        batch.append(to: topic, partition: partition, key: nil) { $0 += [UInt8](repeating: 120, count: bytes) }
+    }
+
+    @Test("names the event that is too large for it") func tooLarge() async throws {
+        let settings = KafkaSettings(bootstrapServers: ["127.0.0.1:1"])
+        let producer = try KafkaCluster(settings).producer()
+        var batch = KafkaBatch()
+        append(event: 16, 10, to: &batch)
+        append(event: 17, 2_000_000, to: &batch)
+        let failure = await #expect(throws: KafkaError.self) { _ = try await producer.schedule(batch) }
+        #expect(failure?.code == .tooLarge)
+        #expect(failure?.operation == "send to numbers, partition 0, event id-17 at position 17")
+        #expect(failure?.message == "its value of 2000000 bytes is larger than message.max.bytes allows")
+        await producer.close()
+    }
 }
 
 @Suite("An admin client") struct KafkaAdminTests {

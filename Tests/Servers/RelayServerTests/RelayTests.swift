@@ -252,4 +252,23 @@ import Testing
             #expect(status.output.contains("nobody sends"), "\(status)")
         }
     }
+
+    @Test("ends with the event that is too large")
+    func tooLarge() async throws {
+        try await RelaySite.with(partitions: 1) { site in
+            try await site.append(10)
+            try await site.connection.execute(
+                """
+                UPDATE events SET event_data = json_build_object('user_id', 'u1', 'text', repeat('x', 2000000))
+                WHERE global_position = 7
+                """
+            )
+            let outcome = try await site.refold("relay")
+            let id = try await site.connection.query(
+                "SELECT event_id::text FROM events WHERE global_position = 7"
+            ).text(0, 0)
+            #expect(outcome.code != 0 && !outcome.errors.contains("begins again"), "\(outcome)")
+            #expect(outcome.errors.contains("event \(id) at position 7"), "\(outcome)")
+        }
+    }
 }
