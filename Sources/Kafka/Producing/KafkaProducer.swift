@@ -90,7 +90,12 @@ public final class KafkaProducer: Sendable {
         let operation = "send to \(batch.name(of: index))"
         let record = batch.records[index]
         switch code {
-        case RD_KAFKA_RESP_ERR__QUEUE_FULL: return nil
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+            // librdkafka counts values alone. A record that is larger than the whole queue would wait for ever.
+            let limit = Self.queueKibibytes << 10
+            guard record.value.count > limit else { return nil }
+            let detail = "a value of \(record.value.count) bytes is larger than the queue of \(limit)"
+            return client.error(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, operation, detail: detail)
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
             let detail = "its value of \(record.value.count) bytes is larger than message.max.bytes allows"
             return client.error(code, operation, detail: detail)

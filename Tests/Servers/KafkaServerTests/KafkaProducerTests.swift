@@ -197,6 +197,26 @@ import Testing
         #expect(failure?.message == "its value of 2000000 bytes is larger than message.max.bytes allows")
         await producer.close()
     }
+
+    @Test("refuses a record that is larger than its queue, rather than wait for ever", .timeLimit(.minutes(1)))
+    func largerThanTheQueue() async throws {
+        let settings = KafkaSettings(
+            bootstrapServers: ["127.0.0.1:1"],
+            properties: ["message.max.bytes": "100000000"]
+        )
+        let producer = try KafkaCluster(settings).producer()
+        var batch = KafkaBatch()
+        append(event: 16, 64 << 20, to: &batch)
+        _ = try await producer.schedule(batch)
+        producer.purge()
+        #expect(try await producer.flush(within: .seconds(10)))
+        batch = KafkaBatch()
+        append(event: 17, 64 << 20 + 1, to: &batch)
+        let failure = await #expect(throws: KafkaError.self) { _ = try await producer.schedule(batch) }
+        #expect(failure?.code == .tooLarge)
+        #expect(failure?.description.contains("event id-17 at position 17: a value of 67108865 bytes") == true)
+        await producer.close()
+    }
 }
 
 @Suite("An admin client") struct KafkaAdminTests {
