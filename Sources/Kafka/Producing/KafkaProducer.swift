@@ -8,7 +8,8 @@ internal import Synchronization
 ///
 /// Idempotent, acknowledged by all replicas in sync, without a time limit for a record: while brokers are away, records
 /// wait. The queue is bounded, and `schedule` waits while it is full. A record that a broker refuses for good ends the
-/// producer (`fatal`), so that none behind it is sent: a caller makes another one and begins again where the failure was.
+/// producer, so that none behind it is sent; what was on its way then fails for the same reason. A caller makes another
+/// one and begins again where the failure was.
 public final class KafkaProducer: Sendable {
     /// How many records wait at most.
     public static let queueCount = 100_000
@@ -59,8 +60,8 @@ public final class KafkaProducer: Sendable {
     /// Puts a batch into the queue, waiting for room as long as it takes.
     ///
     /// - Returns: the acknowledgement to come; nothing holds the caller to wait for it.
-    /// - Throws: `tooLarge` for a record, `unknownTopic` for its partition, `fatal`, `cancelled`. Records before the one
-    ///   that failed are on their way.
+    /// - Throws: `tooLarge` for a record, `unknownTopic` for its partition, `cancelled`; what ended the producer: the
+    ///   refusal of a record that was sent before, or `fatal`. Records before the one that failed are on their way.
     public func schedule(_ batch: KafkaBatch) async throws(KafkaError) -> KafkaDelivery {
         let delivery = KafkaDelivery(count: batch.count)
         guard batch.count > 0 else { return delivery }
@@ -85,8 +86,11 @@ public final class KafkaProducer: Sendable {
         }
     }
 
-    /// Why a record cannot be queued; nil where it may be in a moment.
+    /// Why a record cannot be queued; nil where it may be in a moment, or the cause is known in a moment.
     private func failure(_ code: rd_kafka_resp_err_t, of index: Int, in batch: KafkaBatch) -> KafkaError? {
+        // Its own reports tell why.
+        let isFatal = rd_kafka_fatal_error(client.pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR
+        if isFatal, !poller.isStopped { return nil }
         let operation = "send to \(batch.name(of: index))"
         let record = batch.records[index]
         switch code {
@@ -142,6 +146,7 @@ public final class KafkaProducer: Sendable {
     /// Gives up everything that is on its way; their deliveries fail with `purged`. A record that a broker has received
     /// already may be in its log all the same.
     public func purge() {
+        poller.notePurge()
         rd_kafka_purge(
             client.pointer,
             RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING

@@ -217,6 +217,39 @@ import Testing
         #expect(failure?.description.contains("event id-17 at position 17: a value of 67108865 bytes") == true)
         await producer.close()
     }
+
+    @Test("fails everything on its way for the reason of the record that a broker refused", arguments: 1...8)
+    func refusedByTheBroker(_ attempt: Int) async throws {
+        try await PrivateKafka.with { mock in
+            try await mock.createTopic("numbers", partitions: 8)
+            let producer = try KafkaCluster(KafkaSettings(bootstrapServers: [mock.servers])).producer()
+            try await producer.send(numbers(0..<8, "numbers", partitions: 8))
+            // The message is too large.
+            try await mock.command("errors 0 10")
+            var deliveries: [KafkaDelivery] = []
+            var failures: [KafkaError] = []
+            do {
+                for block in 0..<100 as Range<Int64> {
+                    var batch = KafkaBatch()
+                    for event in 1...50 as ClosedRange<Int64> {
+                        append(event: block * 50 + event, 1_000, to: &batch, partition: Int32(event % 8))
+                    }
+                    deliveries.append(try await producer.schedule(batch))
+                    if block == 50 { try await Task.sleep(for: .milliseconds(attempt)) }
+                }
+            } catch {
+                failures.append(try #require(error as? KafkaError))
+            }
+            for delivery in deliveries {
+                do throws(KafkaError) { try await delivery.value() } catch { failures.append(error) }
+            }
+            #expect(!failures.isEmpty && failures.allSatisfy { $0.code == .tooLarge }, "\(Set(failures))")
+            let operation = try #require(failures.first?.operation)
+            #expect(Set(failures.map(\.operation)) == [operation])
+            #expect(operation.hasPrefix("deliver to numbers, partition ") && operation.contains("event id-"))
+            await producer.close()
+        }
+    }
 }
 
 @Suite("An admin client") struct KafkaAdminTests {

@@ -253,22 +253,28 @@ import Testing
         }
     }
 
-    @Test("ends with the event that is too large")
-    func tooLarge() async throws {
+    @Test("ends with the event that is too large for the producer or for a broker", arguments: [true, false])
+    func tooLarge(_ isForBroker: Bool) async throws {
         try await RelaySite.with(partitions: 1) { site in
             try await site.append(10)
-            try await site.connection.execute(
-                """
-                UPDATE events SET event_data = json_build_object('user_id', 'u1', 'text', repeat('x', 2000000))
-                WHERE global_position = 7
-                """
-            )
+            if isForBroker {
+                try await site.mock.command("errors 0 10")
+            } else {
+                try await site.connection.execute(
+                    """
+                    UPDATE events SET event_data = json_build_object('user_id', 'u1', 'text', repeat('x', 2000000))
+                    WHERE global_position = 7
+                    """
+                )
+            }
             let outcome = try await site.refold("relay")
+            let position = isForBroker ? 1 : 7
             let id = try await site.connection.query(
-                "SELECT event_id::text FROM events WHERE global_position = 7"
+                "SELECT event_id::text FROM events WHERE global_position = $1",
+                [.int64(Int64(position))]
             ).text(0, 0)
             #expect(outcome.code != 0 && !outcome.errors.contains("begins again"), "\(outcome)")
-            #expect(outcome.errors.contains("event \(id) at position 7"), "\(outcome)")
+            #expect(outcome.errors.contains("event \(id) at position \(position)"), "\(outcome)")
         }
     }
 }
