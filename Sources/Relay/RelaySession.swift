@@ -27,6 +27,9 @@ struct RelaySession: Sendable {
     /// Bytes after which a block ends early.
     private static let blockBytes = 4 << 20
 
+    /// From so many positions on a block is expected to be full.
+    private static let manyPositions = 10_000
+
     /// Some of the log, ready to be sent.
     private struct Block: Sendable {
         var batch: KafkaBatch
@@ -109,7 +112,11 @@ struct RelaySession: Sendable {
         through: GlobalPosition,
         _ encoder: RecordEncoder
     ) async throws -> Block {
-        let empty = Block(batch: encoder.makeBatch(), encoder: encoder, through: after)
+        var empty = Block(batch: encoder.makeBatch(), encoder: encoder, through: after)
+        // A block that is read behind the head of the log is as large as it may be.
+        if through.rawValue - after.rawValue > Self.manyPositions {
+            empty.batch.reserve(bytes: Self.blockBytes * 9 / 8)
+        }
         var (block, reached) = try await reader.read(after: after, through: through, into: empty) { event, block in
             block.encoder.append(event, to: &block.batch)
             return block.batch.byteCount < Self.blockBytes

@@ -74,10 +74,15 @@ extension UnsafeRawBufferPointer {
     fileprivate func holds(_ word: String) -> Bool {
         var word = word
         return word.withUTF8 { word in
-            guard let baseAddress, let place = word.baseAddress, count >= word.count else { return false }
-            return (0...(count - word.count)).contains { start in
-                self[start] == word[0] && memcmp(baseAddress + start, place, word.count) == 0
+            guard let baseAddress, let place = word.baseAddress else { return false }
+            var at = 0
+            while at <= count - word.count,
+                let found = memchr(baseAddress + at, Int32(word[0]), count - word.count - at + 1)
+            {
+                if memcmp(found, place, word.count) == 0 { return true }
+                at = baseAddress.distance(to: UnsafeRawPointer(found)) + 1
             }
+            return false
         }
     }
 }

@@ -35,6 +35,9 @@ public struct KafkaBatch: Sendable {
     /// How many bytes their keys, values and headers take.
     public var byteCount: Int { bytes.count }
 
+    /// Makes room for so many bytes at once, rather than little by little with a copy each time.
+    package mutating func reserve(bytes count: Int) { bytes.reserveCapacity(count) }
+
     /// Adds a record.
     public mutating func append(_ record: KafkaRecord) {
         for header in record.headers { appendHeader(header.name) { $0 += header.value } }

@@ -1,4 +1,5 @@
 internal import CSimdjson
+internal import Glibc
 
 /// Walks over JSON text (RFC 8259) and finds where its values begin and end, without decoding them.
 ///
@@ -236,6 +237,10 @@ package struct JSONScanner {
     mutating func passString() throws(JSONSyntaxError) -> (content: Slice<UnsafeRawBufferPointer>, hasEscapes: Bool) {
         at += 1
         let start = at
+        if case .structure = rules, let end = plainStringEnd() {
+            at = end + 1
+            return (bytes[start..<end], false)
+        }
         var hasEscapes = false
         while let byte = peek(), byte != UInt8(ascii: "\"") {
             if byte < 0x20, case .json = rules { throw unexpected("no control character") }
@@ -251,6 +256,15 @@ package struct JSONScanner {
         }
         at += 1
         return (bytes[start..<(at - 1)], hasEscapes)
+    }
+
+    /// Where the string that goes on here ends, unless there are escapes in it.
+    private func plainStringEnd() -> Int? {
+        guard let here = bytes.baseAddress.map({ $0 + at }), at < end,
+            let quote = memchr(here, Int32(UInt8(ascii: "\"")), end - at)
+        else { return nil }
+        let count = here.distance(to: UnsafeRawPointer(quote))
+        return memchr(here, Int32(UInt8(ascii: "\\")), count) == nil ? at + count : nil
     }
 
     /// The text that the contents of a string encode; nil when they have half of a surrogate pair, which no text can
