@@ -81,6 +81,8 @@ struct Plan {
     var imported: Int { min(events, 200_000) }
     /// For how long appends are counted.
     var appending: Duration { .seconds(events < 200_000 ? 1 : 5) }
+    /// How long it takes until as many viewing sessions end as begin.
+    var sessionsWarmUp: Duration { .seconds(events < 200_000 ? 3 : 15) }
     /// For how long the tail is observed beside writers at full speed.
     var fullSpeed: Duration { .seconds(events < 200_000 ? 3 : 10) }
 }

@@ -100,7 +100,7 @@ struct Measuring {
         )
     }
 
-    /// The latency of a read model that emits, and of the same one that is to emit only from a later position on.
+    /// The latency of a read model that emits, and of the same one as if it had emitted everything already.
     private func observeEmitting(_ results: inout Results) async throws {
         say("Observing a read model that emits …")
         let model = "personal_profiles"
@@ -114,18 +114,18 @@ struct Measuring {
             )
             // As if everything that is to come were emitted already.
             if !emits { try await sessions.execute("UPDATE refold.emitters SET emitted_through = 1000000000") }
-            let (latency, _) = try await TailObserver(workplace).observe(
-                [model],
-                in: sessions,
-                for: plan.live + .seconds(3)
-            ) {
-                try await workplace.run(
-                    [
-                        workplace.refold, "generate", "--live", "--sessions", "6000", "--rate", "100", "--for",
-                        seconds(plan.live), "--seed", "2",
-                    ],
-                    environment: sessions.environment
-                )
+            // A heartbeat of each in ten seconds: 1,000 events a second, once as many end as begin.
+            let writer = try workplace.start(
+                [
+                    workplace.refold, "generate", "--live", "--sessions", "9500", "--rate", "1", "--for",
+                    seconds(plan.sessionsWarmUp + plan.live + .seconds(2)), "--seed", "2",
+                ],
+                environment: sessions.environment
+            )
+            try await Task.sleep(for: plan.sessionsWarmUp)
+            let observer = TailObserver(workplace)
+            let (latency, _) = try await observer.observe([model], in: sessions, for: plan.live + .seconds(5)) {
+                guard await writer.end() == 0 else { throw Failure(description: "no sessions: \(writer.lastLines)") }
             }
             let emitted = try await sessions.integer(
                 "SELECT count(*) FROM events WHERE event_type = 'recommendation.updated'"
