@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Takes all measurements in turns, and compares what came out.
 struct Measuring {
     private let plan: Plan
@@ -118,14 +120,17 @@ struct Measuring {
             let writer = try workplace.start(
                 [
                     workplace.refold, "generate", "--live", "--sessions", "9500", "--rate", "1", "--for",
-                    seconds(plan.sessionsWarmUp + plan.live + .seconds(2)), "--seed", "2",
+                    seconds(plan.sessionsWarmUp + plan.live + .seconds(120)), "--seed", "2",
                 ],
                 environment: sessions.environment
             )
             try await Task.sleep(for: plan.sessionsWarmUp)
             let observer = TailObserver(workplace)
             let (latency, _) = try await observer.observe([model], in: sessions, for: plan.live + .seconds(5)) {
-                guard await writer.end() == 0 else { throw Failure(description: "no sessions: \(writer.lastLines)") }
+                try await Task.sleep(for: plan.live)
+                guard writer.isRunning else { throw Failure(description: "no more sessions: \(writer.lastLines)") }
+                kill(writer.id, SIGTERM)
+                _ = await writer.end()
             }
             let emitted = try await sessions.integer(
                 "SELECT count(*) FROM events WHERE event_type = 'recommendation.updated'"
